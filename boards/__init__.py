@@ -1,0 +1,1 @@
+"""The people: what nurses, doctors and quality teams see in a browser."""

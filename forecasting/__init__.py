@@ -1,0 +1,1 @@
+"""The model: the forecaster contract, its implementations, fitting and evaluation."""

@@ -1,0 +1,57 @@
+"""What a note says, tied to the words that say it (reference §5.1)."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.frozen import Frozen, Moment, ShortText
+
+
+class Polarity(StrEnum):
+    AFFIRMED = "affirmed"
+    NEGATED = "negated"
+    UNCERTAIN = "uncertain"
+
+
+class Experiencer(StrEnum):
+    PATIENT = "patient"
+    FAMILY = "family"
+    OTHER = "other"
+
+
+class Temporality(StrEnum):
+    CURRENT = "current"
+    HISTORICAL = "historical"
+    PLANNED = "planned"
+    HYPOTHETICAL = "hypothetical"
+
+
+class NoteFact(Frozen):
+    """One statement read in a note. `start`/`end` are character offsets into the note's text: its span."""
+
+    concept: ShortText  # dotted id of the lexicon, e.g. perf.mottled
+    polarity: Polarity = Polarity.AFFIRMED
+    experiencer: Experiencer = Experiencer.PATIENT
+    temporality: Temporality = Temporality.CURRENT
+    value: float | None = None
+    unit: ShortText | None = None
+    detail: ShortText | None = None  # e.g. the drug or device named
+    change: str | None = None  # up, down, same
+    copied: bool = False
+    note: ShortText  # identity of the note
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    words: ShortText  # the words of the span, for display
+    effective_at: Moment
+    available_at: Moment
+
+    @property
+    def usable(self) -> bool:
+        """A rule may rest on it: affirmed, of the patient, current, and not copied forward."""
+        return (
+            self.polarity is Polarity.AFFIRMED
+            and self.experiencer is Experiencer.PATIENT
+            and self.temporality is Temporality.CURRENT
+            and not self.copied
+        )
