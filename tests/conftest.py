@@ -1,0 +1,50 @@
+"""What several test modules share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from playwright.sync_api import Browser, Page
+
+from tests.browser import NoBrowser, started
+
+ROOT = Path(__file__).parent.parent
+
+# The same examples on every run: a red test is red for everyone. Machines differ in speed, so there is no deadline.
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=100)
+# HYPOTHESIS_PROFILE=search looks further, with new examples each time.
+settings.register_profile("search", deadline=None, max_examples=2_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture
+def root() -> Path:
+    """The folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Asynchronous tests (`@pytest.mark.anyio`) run on asyncio only: the service does too."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser; without one the test is skipped, or fails where REQUIRE_BROWSER is set."""
+    try:
+        with started() as found:
+            yield found
+    except NoBrowser as reason:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own, with no cookies and no cache."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        yield context.new_page()

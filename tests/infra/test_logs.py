@@ -1,0 +1,116 @@
+"""Logs: what operators need is there, and no patient is."""
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY
+
+from infra.logs import FIELDS, TRACE_MAX, configure_logs, only_what_is_listed
+
+NAME, RECORD = "Ottilie Wunderlich", "MRN-4711-88"
+
+
+@pytest.fixture
+def _configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    configure_logs("info")
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], level = before
+    root.setLevel(level)
+
+
+def fail() -> None:
+    """Raise what careless code raises: the input in the text, and in the local values."""
+    raise ValueError(f"cannot parse {NAME} {RECORD}")
+
+
+def everything_that_leaks() -> None:
+    """Each way in which a name or a record number could reach a log line."""
+    log = structlog.get_logger()
+    log.info(f"admitted {NAME}")
+    log.info("admitted %s", RECORD)
+    log.info("admitted", patient=NAME, record=RECORD)
+    log.info("admitted", component=NAME, reason=RECORD, count=RECORD, topic=[NAME])
+    log.bind(encounter=RECORD).warning("admitted", **{NAME: 1})
+    try:
+        fail()
+    except ValueError as problem:
+        log.exception("refused", error=str(problem))
+        log.error("refused", exc_info=problem, note=repr(problem))
+        logging.getLogger("kafka.conn").exception("cannot send %s", NAME)
+        sys.excepthook(type(problem), problem, problem.__traceback__)
+    logging.getLogger("uvicorn.access").warning('GET /beds/%s "200"', RECORD)
+    logging.getLogger(NAME).error("%d beds", NAME)  # and one that cannot even be formatted
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.usefixtures("_configured")
+def test_no_name_and_no_record_number_ever_appears(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever way a name or a record number is handed to the log, exceptions and libraries included, it is not written."""
+    everything_that_leaks()
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert len(printed.err.splitlines()) == 12  # every line was written, and each is an object
+    assert all(json.loads(line)["timestamp"] for line in printed.err.splitlines())
+    for secret in (*NAME.split(), *NAME.lower().split(), RECORD, "4711"):
+        assert secret not in printed.err
+
+
+@pytest.mark.usefixtures("_configured")
+def test_what_operators_need_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    """A listed key in its form is written as it is, with the level and the time; what is below the level is not."""
+    structlog.get_logger().debug("worker_ready", component="streams.worker")
+    structlog.get_logger().warning("worker_ready", component="streams.worker", partition=3, seconds=0.25)
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "worker_ready", "level": "warning", "component": "streams.worker", "partition": 3, "seconds": 0.25
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("_configured")
+def test_what_is_dropped_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line says how many values it lost, and the metric adds them up."""
+    before = REGISTRY.get_sample_value("foreshock_log_values_dropped_total") or 0
+    structlog.get_logger().info(f"hello {NAME}", patient=NAME, reason=RECORD, count=2)
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["event"], line["count"], line["dropped"]) == ("unnamed_event", 2, 3)
+    assert REGISTRY.get_sample_value("foreshock_log_values_dropped_total") == before + 3
+
+
+@pytest.mark.usefixtures("_configured")
+def test_an_exception_keeps_its_type_and_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of an exception the log keeps what it takes to find it in the code: its type and the last places, innermost last."""
+
+    def deep(levels: int) -> None:
+        fail() if levels == 0 else deep(levels - 1)
+
+    try:
+        deep(3 * TRACE_MAX)
+    except ValueError:
+        structlog.get_logger().exception("refused")
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["error"] == "ValueError"
+    assert len(line["trace"]) == TRACE_MAX
+    assert line["trace"][-1].startswith("infra/test_logs.py:")
+
+
+@given(st.dictionaries(st.text(), st.text() | st.integers() | st.none() | st.lists(st.text())))
+def test_only_listed_keys_pass(line: dict[str, object]) -> None:
+    """Whatever the line holds, only listed keys come out of it."""
+    out = only_what_is_listed(None, "info", {**line, "event": "fuzz"})
+    assert set(out) <= {"event", "dropped", *FIELDS}
