@@ -7,6 +7,7 @@ The data lie in ``concepts.toml`` (source: clinical reference, sections 1 and 2)
     concept("lactate").validity("icu", value=3.4)
 """
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -204,9 +205,14 @@ _BY_LOINC: Mapping[str, tuple[Concept, str | None]] = {
 }
 
 
+def as_name(text: str) -> str:
+    """Free text in the form of an id: lower case, each run of anything but letters and digits one underscore."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+
+
 def concept(name: str) -> Concept:
-    """The concept of that id or alias, in any case, with spaces or hyphens for underscores."""
-    found = _BY_NAME.get(name) or _BY_NAME.get(name.strip().lower().replace(" ", "_").replace("-", "_"))
+    """The concept of that id or alias, in any case; spaces and punctuation count as underscores."""
+    found = _BY_NAME.get(name) or _BY_NAME.get(as_name(name))
     if found is None:
         raise UnknownConcept(f"unknown concept {name[:64]!r}: not in the list of {len(CONCEPTS)} concepts")
     return found
