@@ -1,9 +1,9 @@
 """Logs for operators: one JSON object a line, on standard error, and never a word about a patient.
 
-What may be said is a closed list. An event is a fixed name, never a sentence with values in it; every further key is listed in
-FIELDS with the form its value must have. All else is dropped and counted: in the line itself (`dropped`) and in the metric
-`foreshock_log_values_dropped_total`. Of an exception only its type and the places in the code are kept, because its text may
-quote the input; of other libraries' lines only their logger, level and place.
+What may be said is a closed list. An event is a fixed name, never a sentence with values in it; every further key is
+listed in FIELDS with the form its value must have. All else is dropped and counted: in the line itself (`dropped`) and
+in the metric `foreshock_log_values_dropped_total`. Of an exception only its type and the places in the code are kept,
+because its text may quote the input; of other libraries' lines only their logger, level and place.
 """
 
 import logging
@@ -22,7 +22,9 @@ from structlog.typing import EventDict, WrappedLogger
 DROPPED = Counter("foreshock_log_values_dropped", "Values that were not written because the log may not hold them.")
 UNNAMED = "unnamed_event"
 TRACE_MAX = 8  # places of an exception, the innermost last
-WORD = re.compile(r"[a-z][a-z_]{0,40}")  # one fixed word of ours: no digits, no capitals, so no number and no name as written
+WORD = re.compile(
+    r"[a-z][a-z_]{0,40}"
+)  # one fixed word of ours: no digits, no capitals, so no number and no name as written
 PATH = re.compile(r"[a-z][a-z_.-]{0,60}")  # a module, a topic, a logger
 
 Check = Callable[[object], bool]
@@ -40,7 +42,7 @@ def _path(value: object) -> bool:
     return isinstance(value, str) and PATH.fullmatch(value) is not None
 
 
-# The closed list. Keys for numbers are counts, durations and positions: no key here may ever hold a measurement or an id.
+# The closed list. Numbers are counts, durations and positions: no key here may ever hold a measurement or an id.
 FIELDS: dict[str, Check] = {
     "component": _path,
     "topic": _path,
@@ -63,7 +65,7 @@ FIELDS: dict[str, Check] = {
 
 
 def configure_logs(level: Literal["debug", "info", "warning", "error"]) -> None:
-    """Send every log line of this process, other libraries' and uncaught exceptions included, through the closed list."""
+    """Send every line of this process, other libraries' and uncaught exceptions included, through the closed list."""
     least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[

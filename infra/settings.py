@@ -1,4 +1,4 @@
-"""Every setting of the service, read once at the start: the environment wins over the file, the file over the defaults."""
+"""Every setting of the service, read once at the start: environment before file before default."""
 
 import tomllib
 from collections.abc import Mapping

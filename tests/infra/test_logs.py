@@ -60,7 +60,7 @@ def everything_that_leaks() -> None:
 
 @pytest.mark.usefixtures("_configured")
 def test_no_name_and_no_record_number_ever_appears(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whatever way a name or a record number is handed to the log, exceptions and libraries included, it is not written."""
+    """However a name or a record number reaches the log, by exceptions and libraries too, it is not written."""
     everything_that_leaks()
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -94,7 +94,7 @@ def test_what_is_dropped_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("_configured")
 def test_an_exception_keeps_its_type_and_its_places(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of an exception the log keeps what it takes to find it in the code: its type and the last places, innermost last."""
+    """Of an exception the log keeps what finds it in the code: its type and the last places, innermost last."""
 
     def deep(levels: int) -> None:
         fail() if levels == 0 else deep(levels - 1)

@@ -24,7 +24,7 @@ def test_the_store_lies_in_the_data_folder_unless_it_is_said_where() -> None:
 
 
 def test_the_data_folder_follows_the_desktop_convention() -> None:
-    """The default data folder is in XDG_STATE_HOME, or in the home folder where that is not set; it is always absolute."""
+    """The default data folder is in XDG_STATE_HOME, or in the home folder without it; it is always absolute."""
     assert read_settings({"XDG_STATE_HOME": "/srv/state"}).data_dir == Path("/srv/state/foreshock")
     assert read_settings({}).data_dir == Path.home() / ".local/state/foreshock"
     assert read_settings({"FORESHOCK_DATA_DIR": "here"}).data_dir == Path.cwd() / "here"
