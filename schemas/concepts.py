@@ -139,6 +139,8 @@ class Concept:
     interval_ward_min: int | None = None
     valid_icu_by_method: Mapping[str, int] | None = None
     valid_when: tuple[ShorterWhen, ...] = ()
+    molar_mass: float | None = None
+    valence: int | None = None
     codes: tuple[str, ...] = ()
     normal_codes: tuple[str, ...] = ()
     unit_traps: tuple[UnitTrap, ...] = ()
