@@ -14,7 +14,8 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from lark import Lark, Token, Transformer, UnexpectedInput, VisitError, v_args
+from lark import Lark, Token, Transformer, UnexpectedInput, v_args
+from lark.exceptions import VisitError
 
 from schemas import conditions as c
 from schemas.concepts import CONCEPTS, UnknownConcept, concept
@@ -63,13 +64,13 @@ op: OP | "at_least" -> least
 duration: NUMBER TIME
 unit: UNIT | PERCENT
 
-OP: "below" | "above" | "at_most" | "equals"
-DIRECTION: "rises_by" | "falls_by"
-AGGREGATE: "min" | "max" | "mean" | "count"
-MAYBE: "maybe"
-ANY: "any"
+OP.2: /(below|above|at_most|equals)\b/
+DIRECTION.2: /(rises_by|falls_by)\b/
+AGGREGATE.2: /(min|max|mean|count)\b/
+MAYBE.2: /maybe\b/
+ANY.2: /any\b/
 PERCENT: "%"
-TIME: "s" | "min" | "h" | "d"
+TIME.2: /(s|min|h|d)\b/
 NUMBER: /-?\d+(\.\d+)?/
 NAME: /[A-Za-z][A-Za-z0-9_]*/
 FACT: /[a-z0-9_]+\.([a-z0-9_]+|\*)/
