@@ -7,6 +7,7 @@ The data lie in ``concepts.toml`` (source: clinical reference, sections 1 and 2)
     concept("lactate").validity("icu", value=3.4)
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Collection, Mapping
@@ -177,7 +178,7 @@ class Concept:
 
     def plausible(self, value: float) -> bool:
         """Whether a value in the canonical unit lies inside the hard limits (and is whole where it must be)."""
-        if self.whole and value != int(value):
+        if not math.isfinite(value) or (self.whole and not float(value).is_integer()):
             return False
         low = self.hard_low is None or value >= self.hard_low
         return low and (self.hard_high is None or value <= self.hard_high)
@@ -226,3 +227,54 @@ def by_loinc(code: str) -> tuple[Concept, str | None]:
         return _BY_LOINC[code]
     except KeyError:
         raise UnknownConcept(f"unknown LOINC code {code[:16]!r}") from None
+
+
+def as_markdown() -> str:
+    """The list as a page of the manual (docs/concepts.md); ``python -m schemas.concepts`` prints it."""
+    lines = [
+        "# Concepts",
+        "",
+        "Made from `schemas/concepts.toml` by `python -m schemas.concepts > docs/concepts.md`: change the file first.",
+        "Hard limits are inclusive: a value outside is an artefact or a unit error and is never scored. *Valid* is how",
+        "long a value may be carried forward (ICU / ward); where it is shorter, the last column says when.",
+        "",
+        "| id | name | unit | LOINC | hard limits | adult normal | valid | shorter or special |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for c in CONCEPTS.values():
+        codes = ", ".join(code.code + (f" ({code.method})" if code.method else "") for code in c.loinc)
+        normal = ", ".join(c.normal_codes) or _span(c.normal_low, c.normal_high)
+        limits = ", ".join(c.codes) or _span(c.hard_low, c.hard_high)
+        valid = f"{_hours(c.valid_icu_min)} / {_hours(c.valid_ward_min)}"
+        cells = (c.id, c.name, c.unit, codes, limits, normal, valid, "; ".join(_special(c)))
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return ""
+    if low is None or high is None:
+        return f"≤ {high:g}" if low is None else f"≥ {low:g}"
+    return f"{low:g} to {high:g}"
+
+
+def _hours(minutes: int) -> str:
+    if minutes % 60:
+        return f"{minutes} min"
+    return f"{minutes // 1440} d" if minutes % 1440 == 0 and minutes > 1440 else f"{minutes // 60} h"
+
+
+def _special(c: Concept) -> list[str]:
+    words = [f"{method} {_hours(m)} in the ICU" for method, m in (c.valid_icu_by_method or {}).items()]
+    for rule in c.valid_when:
+        bounds = {"above": rule.above, "below": rule.below, "at least": rule.at_least}
+        reasons = [f"{word} {bound:g}" for word, bound in bounds.items() if bound is not None]
+        reasons += [rule.during.replace("_", " ")] if rule.during is not None else []
+        words.append(f"{_hours(rule.minutes)} if {' or '.join(reasons)}")
+    words += [f"{t.low:g} to {t.high:g} is probably {t.unit}" for t in c.unit_traps]
+    return [*words, c.note] if c.note else words
+
+
+if __name__ == "__main__":
+    print(as_markdown(), end="")
