@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -59,6 +60,11 @@ PRINTED_UNITS: Mapping[str, str] = MappingProxyType(
 )
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+@cache
+def _minutes(count: int) -> timedelta:
+    return timedelta(minutes=count)  # asked for with every event, and slower to make than to look up
 
 
 class UnknownConcept(ValueError):
@@ -166,15 +172,19 @@ class Concept:
         """How long a value may be carried forward before the concept is UNKNOWN (reference, column "valid")."""
         if setting == "ward":
             minutes = self.valid_ward_min
+        elif method is not None and self.valid_icu_by_method is not None:
+            minutes = self.valid_icu_by_method.get(method, self.valid_icu_min)
         else:
-            minutes = (self.valid_icu_by_method or {}).get(method or "", self.valid_icu_min)
-        shorter = (rule.minutes for rule in self.valid_when if rule.holds(value, during))
-        return timedelta(minutes=min((minutes, *shorter)))
+            minutes = self.valid_icu_min
+        for rule in self.valid_when:
+            if rule.minutes < minutes and rule.holds(value, during):
+                minutes = rule.minutes
+        return _minutes(minutes)
 
     def interval(self, setting: Setting) -> timedelta | None:
         """The expected time between two values, or None where the reference names none ("as needed")."""
         minutes = self.interval_icu_min if setting == "icu" else self.interval_ward_min
-        return None if minutes is None else timedelta(minutes=minutes)
+        return None if minutes is None else _minutes(minutes)
 
     def plausible(self, value: float) -> bool:
         """Whether a value in the canonical unit lies inside the hard limits (and is whole where it must be)."""
