@@ -19,6 +19,14 @@ Progress = Callable[[int, int], None]
 """Told how many jars are here, of how many."""
 
 
+def untold(_here: int, _of: int) -> None:
+    """The progress that nobody watches."""
+
+
+class JarsOutOfReach(KafkaProblem):
+    """The jars are not all here, and they cannot be fetched now."""
+
+
 @dataclass(frozen=True)
 class Jar:
     """One library of the broker: its Maven coordinate, and the hash that it must have."""
@@ -36,7 +44,8 @@ class Jar:
 def read_coordinates(text: str) -> tuple[Jar, ...]:
     """The jars named by lines of `group:artifact:version sha256`; lines that begin with # are comments."""
     rows = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
-    return tuple(Jar(*coordinate.split(":"), sha256) for coordinate, sha256 in rows)
+    split = ((coordinate.split(":"), sha256) for coordinate, sha256 in rows)
+    return tuple(Jar(group, artifact, version, sha256) for (group, artifact, version), sha256 in split)
 
 
 JARS = read_coordinates(Path(__file__).with_name("coordinates.txt").read_text("utf-8"))
@@ -47,13 +56,13 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "foreshock" / "kafka"
 
 
-def fetch(cache: Path, progress: Progress = lambda here, of: None, jars: tuple[Jar, ...] = JARS) -> list[Path]:
+def fetch(cache: Path, progress: Progress = untold, jars: tuple[Jar, ...] = JARS) -> list[Path]:
     """Bring every jar into `cache`, keep those that are already right, and give their paths in the order of `jars`.
 
     A jar is downloaded beside its place, checked, and only then moved into it: a killed download leaves nothing that
     is believed, and the next call goes on with the jars that are missing. Two callers take turns.
 
-    Raises KafkaProblem when a jar cannot be fetched, or is not the file that `coordinates.txt` describes.
+    Raises JarsOutOfReach when a jar cannot be fetched, KafkaProblem when it is not the file that was reviewed.
     """
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -98,7 +107,7 @@ def _fetch_one(jar: Jar, cache: Path) -> None:
             f"{jar.filename} was fetched but is not the file that was reviewed (its SHA-256 is {_sha256(fetched)}, "
             f"expected {jar.sha256}); it was thrown away, so look at the mirror or proxy that it came through."
         )
-    raise KafkaProblem(
+    raise JarsOutOfReach(
         f"{jar.filename}, one of Kafka's {len(JARS)} jars, could not be fetched: {_why(problem)}; "
         f"what has arrived is kept in {cache}, so run this again when the way is open."
     ) from problem
@@ -107,13 +116,12 @@ def _fetch_one(jar: Jar, cache: Path) -> None:
 def _download(jar: Jar, workshop: Path) -> Path:
     # jgo by single artifact: no dependency is resolved (it would pick an older kafka-clients), and no Java is needed.
     from jgo.config import GlobalSettings
+    from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext
-    from jgo.maven._core import DEFAULT_REMOTE_REPOS
 
-    repositories = DEFAULT_REMOTE_REPOS | GlobalSettings.load().repositories  # a hospital's mirror goes into jgo.conf
-    maven = MavenContext(
-        repo_cache=workshop, local_repos=[], remote_repos=repositories, timeout=ANSWER_TIMEOUT_S
-    )
+    # A hospital names its own mirror as `central` in jgo's settings file.
+    repositories = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories
+    maven = MavenContext(repo_cache=workshop, local_repos=[], remote_repos=repositories, timeout=ANSWER_TIMEOUT_S)
     path: Path = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact().resolve()
     return path
 
