@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from schemas.concepts import CONCEPTS
+from schemas.concepts import CONCEPTS, Situation
 from schemas.events import Patient, Quality, Reading, Treatment
 from schemas.facts import NoteFact
 
@@ -30,6 +30,7 @@ class Snapshot:
     facts: tuple[NoteFact, ...] = ()
     admitted_at: datetime | None = None
     steps_done: Mapping[str, datetime] | None = None  # step id -> when a person ticked it
+    situations: frozenset[Situation] = frozenset()  # what makes some readings age faster: insulin running, bleeding …
 
     def newest(self, concept: str) -> Reading | None:
         """The newest `ok` reading, however old."""
@@ -47,7 +48,7 @@ class Snapshot:
 
     def validity(self, reading: Reading) -> timedelta:
         """How long this reading may be carried forward in this setting."""
-        return CONCEPTS[reading.concept].validity(self.setting, reading.method, reading.value)
+        return CONCEPTS[reading.concept].validity(self.setting, reading.method, reading.value, self.situations)
 
     def window(self, concept: str, span: timedelta) -> tuple[Reading, ...]:
         """The `ok` readings observed in (now - span, now], oldest first."""
