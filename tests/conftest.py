@@ -9,6 +9,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
 from tests.browser import NoBrowser, started
+from tests.kafka_fixture import kafka_broker  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 
