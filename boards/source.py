@@ -1,0 +1,40 @@
+"""What a board reads and answers: the contract that every shell implements (embedded, Kafka, the fake of the tests)."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal, Protocol
+
+from schemas.board import BoardStatus, Refusal
+from schemas.views import BedView
+
+__all__ = ["BoardSource", "BoardStatus", "Refusal", "Verb"]
+
+Verb = Literal["acknowledge", "step_done", "step_undone"]
+
+
+class BoardSource(Protocol):
+    """All that the pages know of the rest of the service. Every call is made on the event loop and must be quick."""
+
+    def beds(self) -> Sequence[BedView]:
+        """Every bed with a patient in it, in any order. A discharged patient is not in it."""
+        ...
+
+    def bed(self, encounter: str) -> BedView | None:
+        """One bed as it stands, or None when no such patient is here."""
+        ...
+
+    def changes(self) -> AsyncIterator[str]:
+        """Encounters whose bed has changed since this call, for one reader, until it is closed.
+
+        Each call is a subscription of its own. It is bounded and coalescing: a slow reader gets each encounter once
+        with its newest state, and never holds up the service. A bed that came or left counts as changed, and so does
+        one in which only time passed, whenever that altered what is shown.
+        """
+        ...
+
+    async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
+        """Put a person's answer into the log. None once it is durable; else in one sentence why it could not be kept."""
+        ...
+
+    def status(self) -> BoardStatus:
+        """How the service stands now. Never raises and never waits: a broker that is away is an answer."""
+        ...
