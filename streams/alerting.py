@@ -190,7 +190,7 @@ def _words(findings: tuple[Finding, ...]) -> object:
 
 
 def _blind(bed: Bed, episode: Episode, findings: tuple[Finding, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
-    """UNKNOWN is not NO: it stands, and says once since when nothing can be seen (unless it was last seen to be over)."""
+    """UNKNOWN is not NO: it stands, and says once since when nothing can be seen, unless it was last seen to be over."""
     if episode.blind_since is not None or episode.low_since is not None:
         return _kept(bed, episode), None
     episode = episode._replace(blind_since=look.at)
@@ -202,8 +202,7 @@ def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent
     old = episode.alert
     alert = old.model_copy(update={"state": "resolved", "changed_at": at})
     steps = {step.id for finding in (old.finding, *old.others) for step in finding.steps}
-    bed = replace(
-        bed,
+    bed = bed._replace(
         episodes={key: other for key, other in bed.episodes.items() if key != old.key},
         onsets={rule: onset for rule, onset in bed.onsets.items() if rule not in episode.levels},
         steps_done={step: done for step, done in bed.steps_done.items() if step not in steps},

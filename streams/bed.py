@@ -1,8 +1,9 @@
 """The bounded memory of one encounter: what was heard, what is waiting, what is being said.
 
-A `Bed` is frozen (named tuples: cheap to make anew): an update shares everything that did not change. Each part has a byte budget, so that the whole
-stays within `BED_BYTES_MAX` as JSON, whatever arrives for however long. What must go is chosen by age: the recent
-past is whole, the older past keeps the lowest and the highest of each stretch, because those are what rules ask for.
+A `Bed` is frozen, of named tuples, which are cheap to make anew: an update shares everything that did not change.
+Each part has a byte budget, so that the whole stays within `BED_BYTES_MAX` as JSON, whatever arrives for however
+long. What must go is chosen by age: the recent past is whole, the older past keeps the lowest and the highest of each
+stretch, because those are what rules ask for.
 """
 
 from bisect import bisect_left, bisect_right
@@ -309,12 +310,15 @@ def with_note(chart: Chart, ref: str, note: Note, facts: tuple[NoteFact, ...]) -
         return chart._replace(notes=notes, facts=facts_left, withdrawn=withdrawn), "withdrawn"
     placed = sorted((*notes, KeptNote(ref, _cut(note))), key=lambda kept: kept.note.observed_at)
     known = sorted((*facts_left, *facts), key=attrgetter("effective_at"))
-    chart = replace(
-        chart,
-        notes=_newest_within(placed, NOTE_BYTES_MAX, lambda kept: _note_bytes(kept.note) + 2 * len(kept.ref))[-NOTES_MAX:],
+    chart = chart._replace(
+        notes=_newest_within(placed, NOTE_BYTES_MAX, _kept_bytes)[-NOTES_MAX:],
         facts=_newest_within(known, FACT_BYTES_MAX, lambda fact: len(fact.model_dump_json())),
     )
     return chart, "corrected" if gone else "new"
+
+
+def _kept_bytes(kept: KeptNote) -> int:
+    return _note_bytes(kept.note) + 2 * len(kept.ref)
 
 
 def _note_bytes(note: Note) -> int:

@@ -13,7 +13,14 @@ from schemas.concepts import Concept, UnknownConcept, by_loinc, concept
 from schemas.drugs import Drug, UnknownDrug, drug
 from schemas.events import Event, Movement, Note, Quality, Reading, Response, Tick, Treatment
 from schemas.quarantine import RAW_BYTES_MAX, Fault, Rejected
-from schemas.units import ImpossibleUnit, UnknownUnit, WeightNeeded, amount_to_canonical, rate_to_canonical, to_canonical
+from schemas.units import (
+    ImpossibleUnit,
+    UnknownUnit,
+    WeightNeeded,
+    amount_to_canonical,
+    rate_to_canonical,
+    to_canonical,
+)
 from schemas.wire import (
     MESSAGE_BYTES_MAX,
     WireBatch,
@@ -42,6 +49,9 @@ _FAULTS: dict[str, Fault] = {
     "too_long": Fault.TOO_LARGE,
 }
 _ENCOUNTER = re.compile(rb'"encounter"\s*:\s*"([A-Za-z0-9][A-Za-z0-9_.:|/-]{0,63})"')
+
+
+_OfPatient = WireReading | WireNote | WireTreatment | WireMovement | WireResponse
 
 
 class _Refused(Exception):
@@ -152,7 +162,7 @@ def _check_times(record: WireRecord, received_at: datetime) -> None:
         raise _Refused(Fault.FUTURE_TIME, "observed_at: expected at most 5 minutes after it was known, found later")
 
 
-def _common(record: WireReading | WireNote | WireTreatment | WireMovement | WireResponse, origin: _Origin) -> dict[str, Any]:
+def _common(record: _OfPatient, origin: _Origin) -> dict[str, Any]:
     return {
         "encounter": record.encounter,
         "observed_at": record.observed_at,
@@ -188,7 +198,7 @@ def _concept(name: str) -> tuple[Concept, str | None]:
     try:
         return by_loinc(name.removeprefix("loinc:")) if name.startswith("loinc:") else (concept(name), None)
     except UnknownConcept:
-        raise _Refused(Fault.UNKNOWN_CONCEPT, "concept: expected a name, an alias or a LOINC code of the list") from None
+        raise _Refused(Fault.UNKNOWN_CONCEPT, "concept: expected a name or LOINC code of the list") from None
 
 
 def _code(known: Concept, code: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from schemas.events import Event, Note, Reading, Status, identity
+from schemas.events import Event, Note, Reading, Status, Treatment, identity
 from schemas.frozen import Frozen, Moment
 from schemas.quarantine import RAW_BYTES_MAX, Fault, Rejected
 from schemas.wire import encode
@@ -26,6 +26,10 @@ CROWDED_MAX = 64  # seconds remembered as too fast
 
 
 _RANK = {Status.PRELIMINARY: 1, Status.FINAL: 2, Status.CORRECTED: 3, Status.ENTERED_IN_ERROR: 4}
+
+
+def _rank(event: Event) -> int:
+    return _RANK[event.status] if isinstance(event, Reading | Note | Treatment) else 0
 
 
 class Late(Frozen):
@@ -125,7 +129,7 @@ def _squeezed(line: Line, second: datetime, now: datetime) -> tuple[Line, tuple[
             kept[reading.concept, "high"] = reading
     spared = {id(reading) for reading in kept.values()}
     dropped = {id(reading) for reading in fast} - spared
-    why = f"expected at most {READINGS_PER_SECOND_MAX} readings of one bed in a second; kept the extremes and the newest"
+    why = f"expected at most {READINGS_PER_SECOND_MAX} readings in a second; the extremes and the newest are kept"
     flood = tuple(refused(reading, Fault.FLOOD, why, now) for reading in fast if id(reading) in dropped)
     crowded = (second, *(s for s in line.crowded if s != second))[:CROWDED_MAX]
     left = tuple(event for event in line.waiting if id(event) not in dropped)
@@ -134,11 +138,11 @@ def _squeezed(line: Line, second: datetime, now: datetime) -> tuple[Line, tuple[
 
 def _place(event: Event) -> tuple[datetime, str, int, bytes]:
     """Where an event stands among those of one line: by time, then by content, never by arrival."""
-    return event.observed_at, identity(event), _RANK.get(getattr(event, "status", None), 0), encode(event)
+    return event.observed_at, identity(event), _rank(event), encode(event)
 
 
 def released(line: Line, until: datetime | None) -> tuple[Line, datetime | None, tuple[Event, ...]]:
-    """The next closed instant (at or before `until`, if given) with its events in their order, and the line without it."""
+    """The next closed instant (no later than `until`, if given) with its events in order, and the line without it."""
     closed = line.closed
     if closed is None or not line.waiting:
         return line, None, ()
@@ -155,7 +159,7 @@ def released(line: Line, until: datetime | None) -> tuple[Line, datetime | None,
 
 def _in_turn(events: list[Event]) -> list[Event]:
     """The order inside one instant: by identity; of two versions of the same event, the one that counts comes last."""
-    keyed = [((identity(event), _RANK.get(getattr(event, "status", None), 0)), event) for event in events]
+    keyed = [((identity(event), _rank(event)), event) for event in events]
     if len({key for key, _ in keyed}) < len(keyed):  # rare: versions of one status; then their content decides
         return sorted(events, key=_place)
     return [event for _, event in sorted(keyed, key=itemgetter(0))]

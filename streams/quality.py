@@ -43,7 +43,8 @@ def _marked(reading: Reading, instant: Sequence[Reading], earlier: Rows) -> Read
     if found is None:
         return reading
     quality, why = found
-    return reading.model_copy(update={"quality": quality, "reason": f"{why}; {reading.reason}" if reading.reason else why})
+    reason = f"{why}; {reading.reason}"[:200] if reading.reason else why
+    return reading.model_copy(update={"quality": quality, "reason": reason})
 
 
 Mark = tuple[Quality, str] | None
@@ -53,7 +54,9 @@ def _suspect(why: str) -> Mark:
     return Quality.SUSPECT, why
 
 
-def _before(concept: str, reading: Reading, within: timedelta, instant: Sequence[Reading], rows: Rows) -> Iterator[Reading]:
+def _before(
+    concept: str, reading: Reading, within: timedelta, instant: Sequence[Reading], rows: Rows
+) -> Iterator[Reading]:
     """Other readings of a concept observed in [observed_at - within, observed_at], newest first; of any quality."""
     start, end = reading.observed_at - within, reading.observed_at
     for other in reversed(instant):
@@ -77,7 +80,7 @@ def _pressure(reading: Reading, value: float, instant: Sequence[Reading], earlie
         for other in instant
         if (other.method, other.source, other.observed_at) == (reading.method, reading.source, reading.observed_at)
     }
-    sbp, mean, dbp = same.get("sbp"), same.get("map"), same.get("dbp")
+    sbp, dbp = same.get("sbp"), same.get("dbp")
     if sbp is not None and dbp is not None:
         if reading.method != "nibp" and sbp >= FLUSH_SBP and dbp >= FLUSH_DBP:
             longer = _before("sbp", reading, timedelta(minutes=2), instant, earlier)

@@ -4,9 +4,9 @@ The live worker, the replay of a cohort, the demo and the tests all call this on
 and reads no clock: `now` is an argument, and what is said depends only on the events and their own times.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
 
 from forecasting.contract import Forecaster
 from guidelines import notes
@@ -25,6 +25,7 @@ from streams.bed import Bed, Chart, counted, is_known, snapshot, with_note, with
 from streams.ordering import Late, clock_moved, queued, released
 from streams.quality import marked
 
+Answer = TypeVar("Answer")
 Output = AlertEvent | Rejected | Late
 """What a step may say. The order of a step's outputs is part of its result."""
 
@@ -34,8 +35,7 @@ JUST_AFTER = timedelta(seconds=1)  # a value is valid up to and including its la
 _FORECAST_FAILED = "The forecast failed: rules that need none go on"
 
 
-@dataclass(frozen=True, slots=True)
-class Mind:
+class Mind(NamedTuple):
     """What a bed is judged with: the rules, the model, and how long to wait."""
 
     book: Book
@@ -162,10 +162,12 @@ def _note_read(chart: Chart, note: Note) -> tuple[Chart, str]:
 
 def _moved(chart: Chart, event: Movement) -> tuple[Chart, str]:
     """The chart after an admission, a transfer or news; what the message leaves out stays as it was."""
-    known = event.patient.model_dump(exclude_none=True) if event.patient is not None else {}
-    now = replace(
-        chart,
-        patient=Patient.model_validate({**chart.patient.model_dump(exclude_none=True), **known}) if known else chart.patient,
+    patient = chart.patient
+    if event.patient is not None:
+        known = event.patient.model_dump(exclude_none=True)
+        patient = Patient.model_validate({**patient.model_dump(exclude_none=True), **known})
+    now = chart._replace(
+        patient=patient,
         setting=event.setting or chart.setting,
         unit=event.unit or chart.unit,
         bed=event.bed or chart.bed,
@@ -192,7 +194,7 @@ class _Guarded:
     def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
         return self._asked(lambda outlook: outlook.chance(condition, within))
 
-    def _asked(self, question):  # type: ignore[no-untyped-def]
+    def _asked(self, question: Callable[[Outlook], Answer | Unavailable]) -> Answer | Unavailable:
         try:
             if self._outlook is None:
                 self._outlook = self._forecaster.outlook(self._seen)
@@ -213,7 +215,7 @@ def _judged(bed: Bed, at: datetime, fresh: bool, mind: Mind) -> tuple[Bed, tuple
 
 
 def _due(seen: Snapshot, judgement: Judgement) -> datetime | None:
-    """When to look again though nothing comes: as the first reading under a standing claim, or the last vital, expires."""
+    """When to look again though nothing comes: as a reading under a standing claim, or the last vital, gets too old."""
     claims = {
         evidence.subject
         for finding in judgement.findings
