@@ -1,0 +1,278 @@
+"""The damped trend: the first honest forecaster, and the baseline of later ones.
+
+Per concept, from the usable readings known at `now`:
+
+    level   mean of the readings, weights falling with age over minutes to hours
+    slope   level against a slower level, per hour
+    mean    the patient's own mean over a day or more, drawn towards the population's while readings are few
+    wobble  how rough this patient has been, against what is usual for the same gaps (1 = usual)
+
+and, for a lead of L hours after the newest reading:
+
+    centre(L)    = level + carry(L) * slope + pull(L) * (mean - level)
+    quantile(L)  = centre(L) + wobble ** gamma(L) * offset(L, level)
+
+`carry` (hours of slope that still count: the damping), `pull`, `gamma` and the offsets (residual quantiles of patients
+that the rest was not fitted on) lie in `trend_parameters.json`, made by `forecasting.fit_trend`. Skewed laboratory
+values are handled as logarithms. Treatment is not looked at: bands are those of patients treated as usual.
+"""
+
+import json
+import math
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from forecasting import crossing, ladder
+from schemas.concepts import CONCEPTS
+from schemas.conditions import Condition
+from schemas.events import identity
+from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Outlook, Unavailable
+from schemas.snapshot import Snapshot
+
+NAME = "damped-trend"
+VERSION = "1"
+PARAMETERS = Path(__file__).with_name("trend_parameters.json")
+
+SLOW = 4.0  # the slower level decays this many times slower
+ROUGH_MAX = 5.0  # one jump counts at most as this many usual ones
+GAP_MIN_H, GAP_MAX_H = 0.25, 24.0  # gaps that the usual roughness was fitted on
+ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old even if the present may not rest on it
+ADULT_YEARS = 18
+
+
+class State(NamedTuple):
+    """What the readings of one concept say, in the scale of the model (`Curve.log`)."""
+
+    level: float
+    slope: float  # per hour
+    mean: float
+    wobble: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """The fitted numbers for one lead. `offsets[i]` are the residual quantiles at level `Curve.knots[i]`."""
+
+    hours: float
+    carry: float
+    pull: float
+    gamma: float
+    offsets: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The fitted damped trend of one concept; hours and model scale throughout."""
+
+    log: bool
+    decay_h: float
+    mean_decay_h: float
+    mean_prior: float  # readings that the population's mean weighs
+    population: float
+    slope_guard_h: float  # added to the slope's time base: two readings minutes apart are no trend
+    wobble_prior: float
+    rough: float  # usual |change| over one hour
+    rough_power: float  # and its growth with the gap
+    knots: tuple[float, ...]
+    leads: tuple[Lead, ...]
+
+    @property
+    def span(self) -> timedelta:
+        return timedelta(hours=self.mean_decay_h)
+
+    def state(self, ages_h: Sequence[float], values: Sequence[float]) -> State:
+        """Level, slope, mean and wobble from values by rising age (the first has age 0)."""
+        fast = slow = long = fast_y = slow_y = long_y = fast_t = slow_t = 0.0
+        jumps, jumps_w = self.wobble_prior, self.wobble_prior
+        before: tuple[float, float] | None = None
+        for age, y in zip(ages_h, values, strict=True):
+            f = math.exp(-age / self.decay_h)
+            s = math.exp(-age / (SLOW * self.decay_h))
+            m = math.exp(-age / self.mean_decay_h)
+            fast, fast_y, fast_t = fast + f, fast_y + f * y, fast_t + f * age
+            slow, slow_y, slow_t = slow + s, slow_y + s * y, slow_t + s * age
+            long, long_y = long + m, long_y + m * y
+            if before is not None:
+                gap = min(max(age - before[0], GAP_MIN_H), GAP_MAX_H)
+                usual = self.rough * gap**self.rough_power
+                jumps += m * min(abs(y - before[1]) / usual, ROUGH_MAX)
+                jumps_w += m
+            before = age, y
+        level = fast_y / fast
+        return State(
+            level=level,
+            slope=(level - slow_y / slow) / (slow_t / slow - fast_t / fast + self.slope_guard_h),
+            mean=(long_y + self.mean_prior * self.population) / (long + self.mean_prior),
+            wobble=jumps / jumps_w,
+        )
+
+    def quantiles(self, state: State, lead_h: float) -> list[float] | None:
+        """Quantiles at `LEVELS`, `lead_h` after the newest reading, in the model's scale; None beyond the fit."""
+        leads = self.leads
+        if lead_h < leads[0].hours or lead_h > leads[-1].hours:
+            return None
+        right = next(i for i, lead in enumerate(leads) if lead.hours >= lead_h)
+        upper = self._at(state, leads[right])
+        if leads[right].hours == lead_h:
+            return upper
+        lower = self._at(state, leads[right - 1])
+        part = (lead_h - leads[right - 1].hours) / (leads[right].hours - leads[right - 1].hours)
+        return [a + part * (b - a) for a, b in zip(lower, upper, strict=True)]
+
+    def _at(self, state: State, lead: Lead) -> list[float]:
+        level, slope, mean, wobble = state
+        centre = level + lead.carry * slope + lead.pull * (mean - level)
+        stretch = wobble**lead.gamma
+        knots = self.knots
+        right = bisect_right(knots, level)
+        if right == 0 or right == len(knots):
+            return [centre + stretch * q for q in lead.offsets[min(right, len(knots) - 1)]]
+        part = (level - knots[right - 1]) / (knots[right] - knots[right - 1])
+        pairs = zip(lead.offsets[right - 1], lead.offsets[right], strict=True)
+        return [centre + stretch * (a + part * (b - a)) for a, b in pairs]
+
+
+class Trend:
+    """The forecaster. Make it with `load`; it holds nothing but fitted numbers and may be shared."""
+
+    name = NAME
+    version = VERSION
+    horizons_h = HORIZONS_H
+
+    def __init__(
+        self, curves: Mapping[str, Curve], odds: Mapping[str, crossing.Table], parameters_hash: str, digest: str
+    ) -> None:
+        self.curves = curves
+        self.odds = odds
+        self.parameters_hash = parameters_hash
+        self.digest = digest
+        self.concepts = frozenset(curves)
+
+    @cached_property
+    def model(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    def outlook(self, snapshot: Snapshot) -> Outlook:
+        return TrendOutlook(self, snapshot)
+
+    def forecast(self, snapshot: Snapshot, concepts: Collection[str] | None = None) -> Forecast | Unavailable:
+        """All fans (or those of `concepts`); `Unavailable` with the first reason when there is not one fan."""
+        outlook = self.outlook(snapshot)
+        asked = sorted(self.concepts if concepts is None else concepts)
+        answers = {concept: outlook.fan(concept) for concept in asked}
+        fans = {concept: answer for concept, answer in answers.items() if isinstance(answer, Fan)}
+        missing = {concept: answer for concept, answer in answers.items() if isinstance(answer, Unavailable)}
+        if not fans:
+            reasons = {answer.reason for answer in missing.values()}
+            reason = reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
+            return Unavailable(reason=reason, settles=tuple(s for answer in missing.values() for s in answer.settles))
+        return Forecast(
+            encounter=snapshot.encounter, made_at=snapshot.now, model=self.model, fans=fans, missing=missing
+        )
+
+
+class TrendOutlook:
+    """One patient's future, computed when asked and kept."""
+
+    __slots__ = ("_fans", "_snapshot", "_trend")
+
+    def __init__(self, trend: Trend, snapshot: Snapshot) -> None:
+        self._trend = trend
+        self._snapshot = snapshot
+        self._fans: dict[str, Fan | Unavailable] = {}
+
+    def fan(self, concept: str) -> Fan | Unavailable:
+        """Quantiles of `concept`, its horizons counted from the snapshot's `now`."""
+        known = self._fans.get(concept)
+        if known is None:
+            known = self._fans[concept] = _fan(self._trend, self._snapshot, concept)
+        return known
+
+    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
+        """The chance that `condition` comes true within `within`; see `forecasting.crossing`."""
+        return crossing.chance(condition, within, self._snapshot, self.fan, self._trend.odds, self._trend.model)
+
+
+def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
+    curve = trend.curves.get(concept)
+    if curve is None:
+        return Unavailable(reason=f"the damped trend was not fitted for {concept[:64]}")
+    if (outside := _outside(snapshot)) is not None:
+        return Unavailable(reason=outside)
+    about = CONCEPTS[concept]
+    rungs = ladder.ladder(snapshot.readings.get(concept, ()), snapshot.now, curve.span)
+    if not rungs:
+        return Unavailable(reason=f"no usable {about.name} is known", settles=(concept,))
+    origin = rungs[0]
+    age = snapshot.now - origin.observed_at
+    if age > max(ORIGIN_AGE_MIN, snapshot.validity(origin)):
+        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+
+    low = -math.inf if about.hard_low is None else about.hard_low
+    high = math.inf if about.hard_high is None else about.hard_high
+    values = [min(max(r.value or 0.0, low), high) for r in rungs]
+    at = origin.observed_at
+    state = curve.state(
+        [(at - r.observed_at).total_seconds() / 3600 for r in rungs],
+        [math.log(v) for v in values] if curve.log else values,
+    )
+    age_h = age.total_seconds() / 3600
+    horizons: list[float] = []
+    rows: list[tuple[float, ...]] = []
+    digits = about.decimals + 1
+    for horizon in HORIZONS_H:
+        row = curve.quantiles(state, age_h + horizon)
+        if row is not None and horizon >= curve.leads[0].hours:
+            horizons.append(horizon)
+            shown = map(math.exp, row) if curve.log else row
+            rows.append(tuple([round(min(max(q, low), high), digits) for q in shown]))
+    if not rows:
+        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+    return Fan(
+        concept=concept, horizons_h=tuple(horizons), quantiles=tuple(rows), origin=identity(origin), origin_at=at
+    )
+
+
+def _outside(snapshot: Snapshot) -> str | None:
+    """Why this patient is not one of those that the trend was fitted on, or None."""
+    if snapshot.setting != "icu":
+        return "the damped trend was fitted on intensive care only; it was not checked on a ward"
+    age = snapshot.patient.age_years
+    if age is not None and age < ADULT_YEARS:
+        return "the damped trend was fitted on adults only"
+    return None
+
+
+@lru_cache(maxsize=1)
+def load() -> Trend:
+    """The committed forecaster."""
+    return read(PARAMETERS)
+
+
+def read(path: Path) -> Trend:
+    """A forecaster from a parameter file; its digest covers the file and the code that reads it."""
+    raw = path.read_bytes()
+    digest = blake2b(raw, digest_size=16)
+    parameters_hash = digest.hexdigest()
+    for code in (Path(__file__), Path(ladder.__file__), Path(crossing.__file__)):
+        digest.update(code.read_bytes())
+    fitted = json.loads(raw)
+    return Trend(
+        curves={concept: _curve(fields) for concept, fields in fitted["curves"].items()},
+        odds={key: crossing.Table.of(fields) for key, fields in fitted["odds"].items()},
+        parameters_hash=parameters_hash,
+        digest=digest.hexdigest(),
+    )
+
+
+def _curve(fields: Mapping[str, Any]) -> Curve:
+    leads = tuple(Lead(**{**lead, "offsets": tuple(tuple(row) for row in lead["offsets"])}) for lead in fields["leads"])
+    if any(len(row) != len(LEVELS) for lead in leads for row in lead.offsets):
+        raise ValueError("expected one offset per quantile level in the trend's parameters")
+    return Curve(**{**fields, "knots": tuple(fields["knots"]), "leads": leads})
