@@ -1,0 +1,223 @@
+"""The one sentence of a warning, made by template: every number in it is a slot filled from evidence.
+
+    Warning: this patient may be going into septic shock. Her circulation has destabilised in the last 15 minutes
+    (MAP 78 → 61 mmHg, heart rate 96 → 124/min, lactate 3.4 mmol/L at 14:10).
+
+A change is claimed only where the readings show it: the newest value against the oldest one of the window, worse by a
+margin that a person would call a change. `unbound` is the linter.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Sample
+from guidelines.engine import quantity
+from guidelines.evidence import amount, clock, evidence, label, number
+from schemas.concepts import CONCEPTS
+from schemas.events import Reading, Treatment
+from schemas.facts import NoteFact
+from schemas.findings import Evidence, Sentence
+
+WINDOWS = tuple(timedelta(minutes=m) for m in (15, 60, 240))
+"""The shortest window that shows a change is the one named."""
+
+VALUES_MAX = 5
+NOTES_MAX = 2
+NEEDS_MAX = 4
+
+WORSE = {
+    "map": -10.0, "sbp": -20.0, "hr": 15.0, "rr": 4.0, "spo2": -3.0, "temp": 1.0, "lactate": 0.5, "crt": 1.0,
+    "gcs_total": -1.0, "creatinine": 0.3, "o2_flow": 2.0, "fio2": 0.1,
+}  # fmt: skip
+"""The change, in its bad direction, that a sentence may claim (our choice: beyond the noise of a repeated measurement)."""
+
+PRONOUN = {"female": "Her", "male": "His"}
+NAMES = sorted((w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)), key=len, reverse=True)
+_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
+_SLOT = re.compile(r"\{[0-9]+\}")
+
+
+class Words(NamedTuple):
+    """What a trigger says: its claim, how the body worsens or stands, and the quantities that show it."""
+
+    lead: str
+    question: str
+    worse: str
+    steady: str
+    values: tuple[str, ...]
+
+
+class _Draft:
+    """A template under way: slots and what fills them."""
+
+    def __init__(self) -> None:
+        self.evidence: list[Evidence] = []
+
+    def slot(self, item: Evidence) -> str:
+        self.evidence.append(item)
+        return f"{{{len(self.evidence) - 1}}}"
+
+    def sentence(self, *parts: str) -> Sentence:
+        return Sentence(template=" ".join(p for p in parts if p)[:600], evidence=tuple(self.evidence))
+
+
+def warning(case: Case, words: Words, answer: Answer, foretold: bool) -> Sentence:
+    """The sentence of a finding that holds (or, `foretold`, is expected)."""
+    draft = _Draft()
+    notes = _notes(draft, case, answer.cites)
+    body = _forecasts(draft, case, answer.cites) if foretold else _body(draft, case, words, answer.cites)
+    start = "Expected" if foretold else "Warning"
+    return draft.sentence(f"{start}: {words.lead}.", body, notes)
+
+
+def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:
+    """The sentence of a finding that cannot be told: what is known of it, and what to measure."""
+    draft = _Draft()
+    shown = _shown_values(draft, case, _subjects(answer.cites))
+    known = f"Known: {', '.join(shown)}." if shown else ""
+    notes = _notes(draft, case, answer.cites)
+    return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, notes)
+
+
+def _request(asked: Sequence[str]) -> str:
+    """`infection` and facts of the record are said by people, the rest is measured."""
+    told = {"infection": "is infection suspected? (write it in a note)"}
+    measured = [label(a) for a in asked if a in CONCEPTS][:NEEDS_MAX]
+    others = [told.get(a, f"check {label(a)}") for a in asked if a not in CONCEPTS][:NEEDS_MAX]
+    return "; ".join(([f"measure {', '.join(measured)}"] if measured else []) + others)
+
+
+# -- parts
+
+
+def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str:
+    who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
+    for window in WINDOWS:
+        changes = _changes(case, words.values, window)
+        if changes:
+            since = min(old.at for _, _, old in changes)
+            span = _span(draft, case, since, next(o for _, _, o in changes if o.at == since))
+            shown = [_shown_change(draft, case, name, new, old) for name, new, old in changes]
+            rest = [v for v in words.values if v not in {name for name, _, _ in changes}]
+            shown += _shown_values(draft, case, rest)
+            return f"{who} {words.worse} in the last {span} ({', '.join(shown[:VALUES_MAX])})."
+    shown = _shown_values(draft, case, [*words.values, *(s for s in _subjects(cites) if s not in words.values)])
+    return f"{who} {words.steady} ({', '.join(shown[:VALUES_MAX])})." if shown else ""
+
+
+def _changes(case: Case, names: Iterable[str], window: timedelta) -> list[tuple[str, Sample, Sample]]:
+    found = []
+    for name in names:
+        margin = WORSE.get(name)
+        samples = case.series(name, window) if margin is not None else []
+        if margin is None or len(samples) < 2:
+            continue
+        new, old = samples[0], samples[-1]
+        if (new.value - old.value) / margin >= 1.0:
+            found.append((name, new, old))
+    return found
+
+
+def _subjects(cites: Iterable[Cite]) -> list[str]:
+    """The quantities that an answer rests on."""
+    found = (c.concept if isinstance(c, Reading) else c.subject if isinstance(c, Computed) else "" for c in cites)
+    return [s for s in dict.fromkeys(found) if s in CONCEPTS]
+
+
+def _span(draft: _Draft, case: Case, since: datetime, sample: Sample) -> str:
+    minutes = -int((since - case.now) // timedelta(minutes=1))
+    shown = f"{minutes} minutes" if minutes != 1 else "1 minute"
+    origin = evidence(case, sample.cite)
+    return draft.slot(origin.model_copy(update={"label": "since", "shown": shown, "value": float(minutes)}))
+
+
+def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample) -> str:
+    known = CONCEPTS[name]
+    before = evidence(case, old.cite).model_copy(update={"shown": number(old.value, known.decimals)})
+    return f"{label(name)} {draft.slot(before)} → {draft.slot(evidence(case, new.cite))}"
+
+
+def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
+    """Newest valid values; the time is said of what is older than a quarter of an hour."""
+    found = []
+    for name in names:
+        item = _newest(case, name)
+        if item is None or len(found) >= VALUES_MAX:
+            continue
+        text = f"{label(name)} {draft.slot(item)}"
+        if item.at is not None and case.now - item.at > WINDOWS[0]:
+            text += f" at {draft.slot(item.model_copy(update={'label': 'time', 'shown': clock(item.at)}))}"
+        found.append(text)
+    return found
+
+
+def _newest(case: Case, name: str) -> Evidence | None:
+    known = quantity(case, name)
+    return evidence(case, known.cites[0]) if known.cites and (known.low == known.high or name in ("news2", "sofa")) else None
+
+
+def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
+    """The words of notes and the treatments that a claim rests on."""
+    facts = [c for c in cites if isinstance(c, NoteFact)][:NOTES_MAX]
+    shown = []
+    for fact in facts:
+        item = evidence(case, fact)
+        shown.append(f"{draft.slot(item)} noted at {draft.slot(item.model_copy(update={'label': 'time', 'shown': clock(fact.effective_at)}))}")
+    done = [c for c in cites if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
+    for treatment in done:
+        item = evidence(case, treatment)
+        at = item.model_copy(update={"label": "time", "shown": clock(treatment.observed_at), "value": None})
+        shown.append(f"{item.label} at {draft.slot(at)}")
+    return f"It rests on: {', '.join(shown)}." if shown else ""
+
+
+def _forecasts(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
+    shown = []
+    for cite in cites:
+        if isinstance(cite, Foreseen):
+            item = evidence(case, cite)
+            hours = cite.ahead / timedelta(hours=1)
+            ahead = item.model_copy(update={"label": "ahead", "shown": f"{hours:g} h", "value": hours})
+            now = _newest(case, cite.subject)
+            from_ = f" (now {draft.slot(now)})" if now is not None else ""
+            shown.append(f"{label(cite.subject)} {draft.slot(item)} in {draft.slot(ahead)}{from_}")
+    return f"Forecast median: {', '.join(shown)}." if shown else ""
+
+
+# -- the linter
+
+
+def unbound(sentence: Sentence) -> list[str]:
+    """The numbers of a sentence that do not come from its evidence; an empty list is what every sentence must give."""
+    template = sentence.template
+    for name in NAMES:
+        template = template.replace(name, "")
+    loose = _NUMBER.findall(_SLOT.sub("", template))
+    used = {int(slot[1:-1]) for slot in _SLOT.findall(sentence.template)}
+    missing = [f"{{{i}}}" for i in sorted(used) if i >= len(sentence.evidence)]
+    wrong = [n for i in sorted(used) if i < len(sentence.evidence) for n in _false_numbers(sentence.evidence[i])]
+    return loose + missing + wrong
+
+
+def _false_numbers(item: Evidence) -> list[str]:
+    """The numbers that an evidence shows and does not hold: neither its value, nor its time, nor the words of its note."""
+    if item.kind == "note":
+        return [] if item.note_start is not None and item.ref else _NUMBER.findall(item.shown)
+    if not item.ref:
+        return _NUMBER.findall(item.shown)
+    shown = item.shown
+    if item.at is not None:
+        shown = shown.replace(clock(item.at), "")
+    unit = amount(item.subject, 0.0).lstrip("-0. ") if item.subject in CONCEPTS else ""
+    shown = shown.replace(unit, "") if unit else shown
+    return [n for n in _NUMBER.findall(shown) if not _agrees(n, item.value)]
+
+
+def _agrees(text: str, value: float | None) -> bool:
+    if value is None:
+        return False
+    decimals = len(text.partition(".")[2])
+    return abs(abs(value) - float(text.replace(",", "."))) <= 0.5 * 10**-decimals + 1e-9
+

@@ -1,0 +1,45 @@
+"""Each knowledge file is tested by the worked examples it holds."""
+
+import pytest
+
+from guidelines.book import Example, load
+from guidelines.examples import play
+from guidelines.sentence import unbound
+from schemas.findings import Finding, Judgement, Level, Step, Truth
+
+BOOK = load()
+EXAMPLES = [pytest.param(e, id=f"{g.id}: {e.name}") for g in BOOK.guidelines for e in g.examples]
+
+
+def heard(judgement: Judgement, rule: str) -> str:
+    """What a trigger does, in the words of the examples."""
+    if any(f.rule == rule for f in judgement.findings):
+        return "fires"
+    if any(f.rule == f"{rule}.ask" for f in judgement.findings):
+        return "asks"
+    return {Truth.NO: "silent", Truth.UNKNOWN: "open", Truth.YES: "true without a finding"}[judgement.truths[rule]]
+
+
+def lines(findings: tuple[Finding, ...], name: str) -> list[Step]:
+    """The lines of all checklists with that step id, or about an order of that item."""
+    return [s for f in findings for s in f.steps if s.id == name or s.id.startswith(f"order:{name}@")]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_guideline_does_what_its_own_file_says(example: Example) -> None:
+    """The triggers, the checklist, the reasons and the questions are those that the example states."""
+    judgement = play(example, BOOK)
+    assert {rule: heard(judgement, rule) for rule in example.then} == example.then
+    shown = {name: lines(judgement.findings, name) for name in example.steps}
+    assert {n: s[0].state.value if s else "absent" for n, s in shown.items()} == example.steps
+    for name, block in example.reasons.items():
+        assert block in {r.block for s in lines(judgement.findings, name) for r in s.reasons}
+    assert set(example.asks) <= {n.subject for f in judgement.findings for n in f.needs}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_number_of_every_sentence_is_bound(example: Example) -> None:
+    """No finding of any example says a number that does not come from its evidence."""
+    judgement = play(example, BOOK)
+    assert {f.rule: unbound(f.sentence) for f in judgement.findings} == {f.rule: [] for f in judgement.findings}
+    assert all(f.evidence for f in judgement.findings if f.level is not Level.ASK)
