@@ -4,8 +4,8 @@ The `.psv` files are one per patient (file name = id), pipe-separated, `NaN` for
 the same columns and `patient_id`; rows of one patient stand together, in order. `SepsisLabel` is never read and may be
 absent. A row is an hour: row i is known at `BASE + i h` and tells what was measured by then.
 
-The set tells when the patient came to the hospital (`HospAdmTime`): that is the `observed_at` of the admission, which is
-known to us with the first row.
+The set tells when the patient came to the hospital (`HospAdmTime`): that is the `observed_at` of the admission, which
+is known to us with the first row.
 """
 
 import tomllib
@@ -48,7 +48,9 @@ def read(path: Path) -> Iterator[Stay]:
         _check(path.name, pl.read_parquet_schema(path), "patient_id")
         return _of_frame(pl.read_parquet(path, columns=["patient_id", *_NEEDED]))
     held = "nothing" if not path.exists() else "neither" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
-    raise WrongFormat(f"expected a folder of .psv files or one .parquet file (challenge2019), found {held} at {path.name!r}")
+    raise WrongFormat(
+        f"expected a folder of .psv files or one .parquet file (challenge2019), found {held} at {path.name!r}"
+    )
 
 
 def _header(path: Path) -> list[str]:
@@ -126,7 +128,7 @@ def _admission(patient: str, about: Mapping[str, float | None]) -> Movement:
         action="admit",
         unit=unit,
         setting="icu",
-        patient=Patient(age_years=None if age is None else round(age, _PRECISE), sex=sex),  # type: ignore[arg-type]
+        patient=Patient(age_years=None if age is None else round(age, _PRECISE), sex=sex),
     )
 
 

@@ -5,6 +5,7 @@ values outside the hard limits kept and marked, what cannot be read refused with
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -16,7 +17,14 @@ from schemas.concepts import CONCEPTS, Concept
 from schemas.drugs import DRUGS
 from schemas.events import Event, Quality, Reading, Treatment
 from schemas.quarantine import Fault, Rejected
-from schemas.units import ImpossibleUnit, UnknownUnit, WeightNeeded, amount_to_canonical, rate_to_canonical, to_canonical
+from schemas.units import (
+    ImpossibleUnit,
+    UnknownUnit,
+    WeightNeeded,
+    amount_to_canonical,
+    rate_to_canonical,
+    to_canonical,
+)
 from streams.readers.stay import Stay
 from streams.readers.tables import TIME
 
@@ -48,7 +56,19 @@ COLUMNS: Mapping[str, Any] = {
     "bed": pl.String,
     "patient": pl.String,  # JSON of schemas.events.Patient
 }
-_IDENTITY = ("encounter", "kind", "observed_at", "concept", "method", "source", "item", "action", "route", "title", "text")
+_IDENTITY = (
+    "encounter",
+    "kind",
+    "observed_at",
+    "concept",
+    "method",
+    "source",
+    "item",
+    "action",
+    "route",
+    "title",
+    "text",
+)
 _ORDER = ("available_at", "observed_at", "kind", "concept", "item", "method", "action")
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _NO_VALUES = {"value", "unit", "rate", "rate_unit", "amount", "amount_unit", "weight_kg", "patient"}
@@ -58,7 +78,8 @@ def as_long(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame with all columns of the long table, in order, and no others."""
     held = frame.collect_schema().names()
     return frame.select(
-        pl.col(name).cast(kind) if name in held else pl.lit(None, dtype=kind).alias(name) for name, kind in COLUMNS.items()
+        pl.col(name).cast(kind) if name in held else pl.lit(None, dtype=kind).alias(name)
+        for name, kind in COLUMNS.items()
     )
 
 
@@ -154,10 +175,8 @@ def _treatment(row: Mapping[str, Any]) -> Treatment:
     fields = {name: cell for name, cell in row.items() if name not in _NO_VALUES}
     weight = row.get("weight_kg")
     if "rate" in row and item.rate_unit is not None:
-        try:
+        with suppress(WeightNeeded):
             fields["rate"] = rate_to_canonical(row["rate"], row["rate_unit"], item, weight)
-        except WeightNeeded:
-            pass
     if "amount" in row and item.amount_unit is not None:
         try:
             fields["amount"] = amount_to_canonical(row["amount"], row["amount_unit"], item, weight)

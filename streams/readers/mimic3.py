@@ -11,8 +11,8 @@ as UTC. What became known when (the set gives less than one would like):
 * prescriptions have a day and no hour: the order is known when that day is over.
 
 Mapping and lists are data: `mimic3.toml`. Not read, on purpose: alarm limits; spontaneous rates (no concept); Riker's
-scale as RASS (not interchangeable; it is in the notes); CAM-ICU parts; laboratory values copied into the chart (LABEVENTS
-has them); drug carriers; CRRT settings; organisms (the time at which they were known is missing).
+scale as RASS (not interchangeable; it is in the notes); CAM-ICU parts; laboratory values copied into the chart (they
+are in LABEVENTS); drug carriers; CRRT settings; organisms (the time at which they were known is missing).
 """
 
 import json
@@ -28,6 +28,7 @@ import polars as pl
 
 from schemas.drugs import DRUGS, drugs_of
 from streams.readers import long
+from streams.readers.pump import Run, turns
 from streams.readers.stay import Stay
 from streams.readers.tables import TIME, Tables
 
@@ -35,7 +36,6 @@ STAYS_AT_ONCE = 1000  # stays whose rows are held in memory together
 NOTE_VALUES_MAX = 60  # charted words in one note
 BEFORE_ADMISSION = timedelta(hours=24)  # results of that long before the stay come along, for baselines
 INFUSION_CHARTED = timedelta(minutes=10)  # median in the demo: 6, among rows whose first storage survives
-SAME_MINUTE = timedelta(minutes=2)  # a new rate that starts this soon after the old one ended is a change, not a stop
 AGE_HIDDEN = 90.0  # ages above 89 are shifted to about 300; they are read as this
 
 _MAP: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -43,6 +43,8 @@ _ITEMS: Mapping[int, str] = {number: item for item, numbers in _MAP["items"].ite
 _FLUIDS = frozenset(d.id for d in (*drugs_of("fluid"), *drugs_of("blood_product")))
 _CARRIES = ("01-Drips", "08-Antibiotics (IV)", "10-Prophylaxis (IV)")  # a fluid under these heads dilutes a drug
 
+_STAYS = {"subject_id": pl.Int64, "hadm_id": pl.Int64, "icustay_id": pl.Int64, "dbsource": pl.String,
+          "first_careunit": pl.String, "intime": TIME, "outtime": TIME}  # fmt: skip
 _CHART = {"icustay_id": pl.Int64, "itemid": pl.Int64, "charttime": TIME, "storetime": TIME, "value": pl.String,
           "valuenum": pl.Float64, "error": pl.Int64}  # fmt: skip
 _LABS = {"subject_id": pl.Int64, "itemid": pl.Int64, "charttime": TIME, "value": pl.String, "valuenum": pl.Float64,
@@ -66,8 +68,7 @@ Row = dict[str, Any]
 def read(path: Path) -> Iterator[Stay]:
     """The ICU stays of the folder; raises WrongFormat at once if it is no MIMIC-III folder."""
     tables = Tables(path, "MIMIC-III")
-    stays = tables.scan("icustays", {"subject_id": pl.Int64, "hadm_id": pl.Int64, "icustay_id": pl.Int64, "dbsource": pl.String,
-                                     "first_careunit": pl.String, "intime": TIME, "outtime": TIME})  # fmt: skip
+    stays = tables.scan("icustays", _STAYS)
     people = tables.scan("patients", {"subject_id": pl.Int64, "gender": pl.String, "dob": TIME})
     reasons = tables.scan_if_there("admissions", {"hadm_id": pl.Int64, "diagnosis": pl.String})
     known = (
@@ -105,7 +106,7 @@ def _events(tables: Tables, stays: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([long.as_long(part) for part in parts]).collect()
 
 
-# --- who, where, when --------------------------------------------------------------------------------------------------
+# --- who, where, when ------------------------------------------------------------------------------------------------
 
 
 def _movements(stays: pl.DataFrame, chart: pl.LazyFrame) -> Iterator[Row]:
@@ -155,7 +156,9 @@ def _news(chart: pl.LazyFrame) -> Mapping[str, list[tuple[datetime, datetime, Ro
             fields["allergies"] = [*fields.get("allergies", ()), *({"substance": name} for name in told)]
         found[row["encounter"]][moment] = (max(stored, row["storetime"] or moment), fields)
     return {
-        encounter: sorted(((at, stored, fields) for at, (stored, fields) in news.items() if fields), key=lambda n: (n[1], n[0]))
+        encounter: sorted(
+            ((at, stored, fields) for at, (stored, fields) in news.items() if fields), key=lambda n: (n[1], n[0])
+        )
         for encounter, news in found.items()
     }
 
@@ -166,16 +169,18 @@ def _allergen(words: str) -> str:
     return next((d.id for d in DRUGS.values() if name in (d.id, d.name, *d.aliases)), name)[:64]
 
 
-# --- the chart -----------------------------------------------------------------------------------------------------------
+# --- the chart -------------------------------------------------------------------------------------------------------
 
 
 def _table(section: str, **more: Any) -> pl.LazyFrame:
     """A section of the mapping as one row per item id; `rank` 0 is the preferred source."""
+    usual = {"unit": None, "source": "manual", "method": None, **more}
     rows = [
-        {"itemid": item, "concept": entry["concept"], "unit": entry.get("unit"), "source": entry.get("source", "manual"),
-         "method": entry.get("method"), "rank": rank, **{name: entry.get(name, default) for name, default in more.items()}}
-        for entry in _MAP[section] for rank, item in enumerate(entry["items"])
-    ]  # fmt: skip
+        {"itemid": item, "rank": rank, "concept": entry["concept"]}
+        | {name: entry.get(name, default) for name, default in usual.items()}
+        for entry in _MAP[section]
+        for rank, item in enumerate(entry["items"])
+    ]
     return pl.LazyFrame(rows, infer_schema_length=None)
 
 
@@ -212,13 +217,19 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
     spoken = numbers.join(tubes, on=["encounter", "charttime"], how="left").with_columns(
         (pl.col("untestable") | (total & pl.col("tube").fill_null(False))).alias("untestable")
     )
-    parts = spoken.filter(pl.col("concept").is_in(["gcs_e", "gcs_v", "gcs_m"]) & ~pl.col("untestable") & (pl.col("error").fill_null(0) == 0))
+    parts = spoken.filter(
+        pl.col("concept").is_in(["gcs_e", "gcs_v", "gcs_m"])
+        & ~pl.col("untestable")
+        & (pl.col("error").fill_null(0) == 0)
+    )
     sums = (
         parts.unique(["encounter", "charttime", "concept"])
         .group_by("encounter", "charttime")
         .agg(pl.len().alias("parts"), pl.col("number").sum(), pl.col("storetime").max())
         .filter(pl.col("parts") == 3)
-        .with_columns(concept=pl.lit("gcs_total"), unit=pl.lit(""), source=pl.lit("manual"), rank=pl.lit(9), untestable=False)
+        .with_columns(
+            concept=pl.lit("gcs_total"), unit=pl.lit(""), source=pl.lit("manual"), rank=pl.lit(9), untestable=False
+        )
     )
     everything = pl.concat([sums, spoken], how="diagonal_relaxed")
     return _readings(everything).with_columns(
@@ -263,7 +274,10 @@ def _notes(chart: pl.LazyFrame) -> pl.LazyFrame:
         .agg(words.unique().sort().str.join(", ").alias("words"), pl.col("storetime").max())
         .sort("place")
         .group_by("encounter", "charttime", maintain_order=True)
-        .agg(pl.format("{}: {}.", "label", "words").head(NOTE_VALUES_MAX).str.join(" ").alias("text"), pl.col("storetime").max())
+        .agg(
+            pl.format("{}: {}.", "label", "words").head(NOTE_VALUES_MAX).str.join(" ").alias("text"),
+            pl.col("storetime").max(),
+        )
         .with_columns(
             pl.lit("note").alias("kind"),
             pl.lit("Charted findings").alias("title"),
@@ -273,13 +287,20 @@ def _notes(chart: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-# --- laboratory ----------------------------------------------------------------------------------------------------------
+def _of_the_stay(time: str) -> pl.Expr:
+    """From some hours before the stay until its end."""
+    left = pl.col("outtime").fill_null(pl.col(time))
+    return pl.col(time).is_between(pl.col("intime") - BEFORE_ADMISSION, left)
+
+
+# --- laboratory ------------------------------------------------------------------------------------------------------
 
 
 def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
     rows = [
         {"itemid": item, "concept": concept, "minutes": entry["minutes"], "source": entry["source"],
-         "method": entry.get("method"), "by_specimen": entry.get("specimen", False), "usual_unit": _MAP["lab_units"].get(concept)}
+         "method": entry.get("method"), "by_specimen": entry.get("specimen", False),
+         "usual_unit": _MAP["lab_units"].get(concept)}
         for entry in _MAP["lab"] for concept, items in entry["concepts"].items() for item in items
     ]  # fmt: skip
     spec = _MAP["specimen"]
@@ -290,6 +311,7 @@ def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         .select("subject_id", "charttime", pl.col("value").alias("specimen"))
         .unique(["subject_id", "charttime"], keep="last", maintain_order=True)
     )
+    told = pl.col("valuenum").is_null()  # "<0.4", "GREATER THAN 10": a bound is told, no number
     bound = pl.col("value").str.to_uppercase().str.extract(r"^(<|>|LESS|GREATER)")
     limit = pl.col("value").str.extract(r"(\d+(?:\.\d+)?)").cast(pl.Float64, strict=False)
     only_arterial = pl.col("concept").is_in(["paco2", "pao2", "sao2"])
@@ -297,15 +319,15 @@ def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         results.join(pl.LazyFrame(rows, infer_schema_length=None), on="itemid")
         .join(specimens, on=["subject_id", "charttime"], how="left")
         .join(stays.lazy().select("subject_id", "encounter", "intime", "outtime"), on="subject_id")
-        .filter(pl.col("charttime").is_between(pl.col("intime") - BEFORE_ADMISSION, pl.col("outtime").fill_null(pl.col("charttime"))))
+        .filter(_of_the_stay("charttime"))
         .with_columns(
             pl.coalesce("valuenum", pl.when(bound.is_not_null()).then(limit)).alias("number"),
             pl.when("by_specimen").then(
                 pl.when(arterial).then(pl.lit("arterial")).when(venous).then(pl.lit("venous")).otherwise(pl.lit("blood"))
             ).otherwise("method").alias("method"),
             pl.when(pl.col("by_specimen") & venous & only_arterial).then(pl.lit("venous sample"))
-            .when(pl.col("valuenum").is_null() & bound.is_in(["<", "LESS"])).then(pl.lit("reported as below this value"))
-            .when(pl.col("valuenum").is_null() & bound.is_not_null()).then(pl.lit("reported as above this value"))
+            .when(told & bound.is_in(["<", "LESS"])).then(pl.lit("reported as below this value"))
+            .when(told & bound.is_not_null()).then(pl.lit("reported as above this value"))
             .alias("reason"),
         )
         .drop_nulls("number")
@@ -320,7 +342,7 @@ def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-# --- outputs ---------------------------------------------------------------------------------------------------------------
+# --- outputs ---------------------------------------------------------------------------------------------------------
 
 
 def _outputs(tables: Tables, keys: pl.LazyFrame) -> pl.LazyFrame:
@@ -328,14 +350,20 @@ def _outputs(tables: Tables, keys: pl.LazyFrame) -> pl.LazyFrame:
     listed = _MAP["outputs"]
     rows = [
         {"itemid": item, "concept": concept, "sign": sign}
-        for name, concept, sign in (("urine", "urine", 1.0), ("irrigant", "urine", -1.0), ("drain_out", "drain_out", 1.0))
+        for name, concept, sign in (
+            ("urine", "urine", 1.0),
+            ("irrigant", "urine", -1.0),
+            ("drain_out", "drain_out", 1.0),
+        )
         for item in listed[name]
     ]
     return (
         tables.scan_if_there("outputevents", _OUTPUTS)
         .join(keys, on="icustay_id")
         .join(pl.LazyFrame(rows), on="itemid")
-        .filter(pl.col("value").is_not_null() & pl.col("charttime").is_not_null() & (pl.col("iserror").fill_null(0) == 0))
+        .filter(
+            pl.col("value").is_not_null() & pl.col("charttime").is_not_null() & (pl.col("iserror").fill_null(0) == 0)
+        )
         .group_by("encounter", "charttime", "concept")
         .agg((pl.col("value") * pl.col("sign")).sum().alias("value"), pl.col("storetime").max())
         .with_columns(
@@ -348,7 +376,7 @@ def _outputs(tables: Tables, keys: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-# --- treatments --------------------------------------------------------------------------------------------------------------
+# --- treatments ------------------------------------------------------------------------------------------------------
 
 
 def _metavision(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
@@ -359,32 +387,28 @@ def _metavision(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
         .filter((pl.col("statusdescription") != "Rewritten") & pl.col("itemid").is_in(list(_ITEMS)))
         .drop_nulls(["starttime", "endtime"])
         .with_columns(pl.col("itemid").replace_strict(_ITEMS, return_dtype=pl.String).alias("item"))
-        .filter(~(pl.col("item").is_in(list(_FLUIDS)) & pl.col("ordercategoryname").is_in(_CARRIES)) & (pl.col("item") != "carrier"))
+        .filter(
+            ~(pl.col("item").is_in(list(_FLUIDS)) & pl.col("ordercategoryname").is_in(_CARRIES))
+            & (pl.col("item") != "carrier")
+        )
         .sort("encounter", "item", "starttime", "endtime")
         .collect()
     )
     drip = pl.col("ordercategorydescription").is_in(["Continuous Med", "Continuous IV"]) & pl.col("rate").is_not_null()
     drip = drip & (pl.col("endtime") > pl.col("starttime"))
     for _, runs in rows.filter(drip).group_by("encounter", "item", maintain_order=True):
-        yield from _drip(list(runs.iter_rows(named=True)))
+        yield from turns([_run(row) for row in runs.iter_rows(named=True)], INFUSION_CHARTED)
     yield from _given(rows.filter(~drip).with_columns(pl.col("endtime").alias("charttime")).iter_rows(named=True))
 
 
-def _drip(runs: list[Row]) -> Iterator[Row]:
-    """One drug's runs, each at one rate, as what a pump would tell. Runs of two bags at once add up."""
-    turns = sorted({run["starttime"] for run in runs} | {run["endtime"] for run in runs})
-    before, unit = 0.0, runs[0]["rateuom"]
-    for i, now in enumerate(turns):
-        going = [run for run in runs if run["starttime"] <= now < run["endtime"] and run["rateuom"] == unit]
-        rate = sum(run["rate"] for run in going)
-        if not rate and before and i + 1 < len(turns) and turns[i + 1] - now <= SAME_MINUTE:
-            continue  # the next rate follows at once
-        if rate != before:
-            action = "stop" if not rate else "change" if before else "start"
-            yield {"encounter": runs[0]["encounter"], "kind": "treatment", "item": runs[0]["item"], "action": action,
-                   **_at(now, now + INFUSION_CHARTED), "rate": rate or None, "rate_unit": unit,
-                   "weight_kg": going[0]["patientweight"] if going else None}  # fmt: skip
-        before = rate
+def _treated(row: Row, action: str, observed: datetime, stored: datetime | None) -> Row:
+    about = {"encounter": row["encounter"], "kind": "treatment", "item": row["item"], "action": action}
+    return {**about, **_at(observed, stored)}
+
+
+def _run(row: Row) -> Run:
+    return Run(row["encounter"], row["item"], row["starttime"], row["endtime"], row["rate"], row["rateuom"],
+               row["patientweight"])  # fmt: skip
 
 
 def _given(rows: Iterable[Row]) -> Iterator[Row]:
@@ -393,8 +417,12 @@ def _given(rows: Iterable[Row]) -> Iterator[Row]:
     for row in rows:
         route = "bolus" if row.get("ordercategoryname") == "03-IV Fluid Bolus" else None
         key = (row["encounter"], row["item"], row["charttime"], route)
-        dose = {"encounter": row["encounter"], "kind": "treatment", "item": row["item"], "action": "given", "route": route,
-                **_at(row["charttime"], row["storetime"]), "amount": row["amount"], "amount_unit": row["amountuom"]}  # fmt: skip
+        dose = {
+            **_treated(row, "given", row["charttime"], row["storetime"]),
+            "route": route,
+            "amount": row["amount"],
+            "amount_unit": row["amountuom"],
+        }
         same = sums.get(key)
         if same is not None and same["amount_unit"] == dose["amount_unit"] and same["amount"] is not None:
             dose["amount"] = same["amount"] + (dose["amount"] or 0.0)
@@ -432,8 +460,8 @@ def _rates(rows: list[Row]) -> Iterator[Row]:
         rate = 0.0 if row["stopped"] in _ENDS else row["rate"] or 0.0
         if rate != before:
             action = "stop" if not rate else "change" if before else "start"
-            yield {"encounter": row["encounter"], "kind": "treatment", "item": row["item"], "action": action,
-                   **_at(row["charttime"], row["storetime"]), "rate": rate or None, "rate_unit": row["rateuom"]}  # fmt: skip
+            charted = _treated(row, action, row["charttime"], row["storetime"])
+            yield {**charted, "rate": rate or None, "rate_unit": row["rateuom"]}
         before = rate
 
 
@@ -446,12 +474,12 @@ def _procedures(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
         .collect()
     )
     for row in rows.sort("encounter", "starttime", "itemid").iter_rows(named=True):
-        item = _ITEMS[row["itemid"]]
-        lasts = bool(DRUGS[item].classes & {"organ_support", "ventilation"})
-        base = {"encounter": row["encounter"], "kind": "treatment", "item": item}
-        yield {**base, **_at(row["starttime"], row["starttime"] + INFUSION_CHARTED), "action": "start" if lasts else "given"}
-        if lasts and row["endtime"] is not None:
-            yield {**base, **_at(row["endtime"], row["endtime"] + INFUSION_CHARTED), "action": "stop"}
+        done = row | {"item": _ITEMS[row["itemid"]]}
+        lasts = bool(DRUGS[done["item"]].classes & {"organ_support", "ventilation"})
+        begun, over = row["starttime"], row["endtime"]
+        yield _treated(done, "start" if lasts else "given", begun, begun + INFUSION_CHARTED)
+        if lasts and over is not None:
+            yield _treated(done, "stop", over, over + INFUSION_CHARTED)
 
 
 def _cultures(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
@@ -462,7 +490,11 @@ def _cultures(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         .filter(pl.col("spec_itemid").is_in(list(kinds)))
         .drop_nulls("charttime")
         .join(stays.lazy().select("subject_id", "encounter", "intime", "outtime"), on="subject_id")
-        .filter(pl.col("charttime").is_between(pl.col("intime") - BEFORE_ADMISSION, pl.col("outtime").fill_null(pl.col("charttime"))))
+        .filter(
+            pl.col("charttime").is_between(
+                pl.col("intime") - BEFORE_ADMISSION, pl.col("outtime").fill_null(pl.col("charttime"))
+            )
+        )
         .select(
             "encounter",
             pl.lit("treatment").alias("kind"),
@@ -488,9 +520,12 @@ def _orders(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         .with_columns(named.alias("item"))
         .drop_nulls(["item", "startdate", "hadm_id"])
         .join(
-            stays.lazy().filter(pl.col("dbsource") == "carevue").select("hadm_id", "encounter", "intime", "outtime"), on="hadm_id"
+            stays.lazy().filter(pl.col("dbsource") == "carevue").select("hadm_id", "encounter", "intime", "outtime"),
+            on="hadm_id",
         )
-        .filter(pl.col("startdate").is_between(pl.col("intime") - day, pl.col("outtime").fill_null(pl.col("startdate"))))
+        .filter(
+            pl.col("startdate").is_between(pl.col("intime") - day, pl.col("outtime").fill_null(pl.col("startdate")))
+        )
         .select(
             "encounter",
             "item",
