@@ -21,12 +21,11 @@ def free_port() -> int:
 @contextmanager
 def started(state: Path) -> Iterator[Broker]:
     """A broker of one's own, for tests that harm it; stopped at the end, also when the tests are killed."""
-    there = broker.up(state, free_port())
     # Its input ends when this process does, in whatever way; then it stops the broker.
     guard = ["/bin/sh", "-c", 'read _; kill "$(cat "$1/broker.pid")"', "sh", str(state)]
     with subprocess.Popen(guard, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         try:
-            yield there
+            yield broker.up(state, free_port())
         finally:
             broker.down(state)
             process.kill()
