@@ -1,0 +1,111 @@
+"""The fixed words of the boards: levels, step states, faults, ages and clocks. Times are UTC, as in the sentences."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from schemas.concepts import CONCEPTS
+from schemas.findings import StepState
+from schemas.quarantine import Fault
+from schemas.scores import Score
+
+UNKNOWN_NAMED_MAX = 2  # parts of a score that are named as unknown on a card; the summary names all
+
+
+class LevelWords(NamedTuple):
+    """How a level is told besides its colour: a word, a mark inside a shape of its own, and a sentence for the title."""
+
+    word: str
+    mark: str
+    meaning: str
+
+
+# Colours and their order follow IEC 60601-1-8 (red high, yellow medium, cyan low); they are in board.css.
+LEVELS: Mapping[str, LevelWords] = {
+    "critical": LevelWords("CRITICAL", "!!!", "Critical: act now"),
+    "warning": LevelWords("WARNING", "!!", "Warning: act soon"),
+    "watch": LevelWords("WATCH", "!", "Watch: expected, not present yet"),
+    "ask": LevelWords("CANNOT TELL", "?", "The rules cannot tell: a measurement is missing"),
+    "silent": LevelWords("NO DATA", "∅", "Nothing is heard from this bed"),
+    "calm": LevelWords("no warning", "", "No rule speaks; this does not say that the patient is well"),
+}
+
+STEP_STATES: Mapping[StepState, str] = {
+    StepState.OFFERED: "offered",
+    StepState.MODIFIED: "changed",
+    StepState.WITHHELD: "withheld",
+    StepState.NEEDS_CHECK: "needs a check first",
+    StepState.DISCUSS: "discuss first",
+    StepState.DONE: "done",
+}
+
+FAULTS: Mapping[Fault, str] = {
+    Fault.UNDECODABLE: "The bytes could not be read as a message: the sender's encoding or format is broken.",
+    Fault.UNKNOWN_FIELD: "The message has a field that this version does not know, so nothing of it was used.",
+    Fault.UNKNOWN_CONCEPT: "The measurement is not in the list of known ones: add its code to the sender's mapping.",
+    Fault.UNKNOWN_UNIT: "The unit is unknown or does not fit the measurement, so the value was not guessed at.",
+    Fault.IMPOSSIBLE_VALUE: "The value cannot be true of a living patient: probably a unit or typing error.",
+    Fault.NAIVE_TIME: "The time has no zone, so it is not known when this was true.",
+    Fault.FUTURE_TIME: "The time lies in the future: the sender's clock is ahead.",
+    Fault.CLOCK_JUMP: "The sender's clock jumped, so the order of its messages is not known.",
+    Fault.TOO_LARGE: "The message is larger than allowed.",
+    Fault.FLOOD: "More messages came for one bed than it can hold; the rest were put aside.",
+    Fault.WRONG_VERSION: "The message has a version of the format that is not supported.",
+    Fault.INVALID: "The message does not have the form that was agreed.",
+}
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """14:05 today; 2 Mar 14:05 on another day; with the year when that differs too."""
+    if moment.date() == now.date():
+        return f"{moment:%H:%M}"
+    year = "" if moment.year == now.year else f" {moment.year}"
+    return f"{moment.day} {moment:%b}{year} {moment:%H:%M}"
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """How long ago: now, 4 min, 2 h 05, 3 d. board.js says the same between two updates: keep them alike."""
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 1:
+        return "now"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d}"
+    return f"{minutes // (24 * 60)} d"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """How long until a time, or for how long it has been over: in 33 min, overdue by 4 min."""
+    if moment >= now:
+        return f"in {age(now, moment)}" if moment - now >= timedelta(minutes=1) else "now"
+    return f"overdue by {age(moment, now)}" if now - moment >= timedelta(minutes=1) else "now"
+
+
+def part(name: str) -> str:
+    """What a person calls a component of a score: its concept's name where it is one."""
+    known = CONCEPTS.get(name)
+    return known.name if known is not None else name.replace("_", " ")
+
+
+def score(score: Score | None) -> str:
+    """The total; with missing parts the least it can be and what is unknown: ≥5 of 20, body temperature unknown."""
+    if score is None:
+        return "unknown"
+    if score.total is not None:
+        return str(score.total)
+    unknown = [part(p.name) for p in score.parts if p.points is None]
+    named = ", ".join(unknown[:UNKNOWN_NAMED_MAX])
+    more = len(unknown) - UNKNOWN_NAMED_MAX
+    if len(unknown) == len(score.parts):
+        return "unknown: no part measured"
+    return f"≥{score.lower} of {sum(p.most for p in score.parts)}, {named}{f' and {more} more' if more > 0 else ''} unknown"
+
+
+def source(ref: str) -> str:
+    """Where a reading came from, read from its identity (schemas.events.identity); empty for anything else."""
+    kind, *rest = ref.split("|")
+    if kind != "r" or len(rest) < 3:
+        return ""
+    method, source = rest[1:3]
+    return f"{source}, {method}" if method else source
