@@ -87,6 +87,7 @@ class Trigger(_Entry):
     title: str
     level: Level
     when: When
+    asks: bool = True  # whether, half satisfied and open, it may ask for what is missing
     source: tuple[str, ...] = Field(min_length=1)
     lead: str
     question: str

@@ -414,7 +414,7 @@ def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...]) -> Ask:
 
     def ask(case: Case) -> Answer:
         cites: list[Cite] = []
-        wants: list[Want] = []
+        wants: tuple[Want, ...] | None = None
         met = 0.0
         for part, weight in zip(parts, weights, strict=True):
             answer = part(case)
@@ -422,11 +422,10 @@ def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...]) -> Ask:
                 return answer
             met += weight * answer.met
             cites.extend(answer.cites)
-            wants.extend(answer.wants)
-            if answer.truth is Truth.UNKNOWN and not answer.wants:
-                wants.append(Want("unknown"))
-        if wants:
-            return Answer(Truth.UNKNOWN, tuple(cites), tuple(wants), met)
+            if answer.truth is Truth.UNKNOWN and wants is None:
+                wants = answer.wants  # of the first open part only: settling it may settle all
+        if wants is not None:
+            return Answer(Truth.UNKNOWN, tuple(cites), wants, met)
         return Answer(Truth.YES, tuple(cites), (), 1.0)
 
     return ask

@@ -15,9 +15,12 @@ from schemas.forecasts import Fan, Odds, Unavailable
 REF_CHARS_MAX = 400
 SHOWN_CHARS_MAX = 200
 
-LEVELS_OF_CONSCIOUSNESS = {
+CODES = {
     "A": "A (alert)", "C": "C (new confusion)", "V": "V (voice)", "P": "P (pain)", "U": "U (unresponsive)",
+    "nc": "nasal cannula", "simple": "simple mask", "venturi": "Venturi mask", "nrb": "reservoir mask",
+    "hfnc": "high flow", "niv": "non-invasive ventilation", "imv": "ventilator", "trach": "tracheostomy",
 }  # fmt: skip
+"""Codes as a person reads them; the others read as they are."""
 
 
 class NoOutlook:
@@ -96,7 +99,7 @@ def evidence(case: Case, cite: Cite) -> Evidence:
 
 def _of_reading(reading: Reading) -> Evidence:
     code = reading.code or ""
-    shown = LEVELS_OF_CONSCIOUSNESS.get(code, code.replace("_", " ")) if reading.value is None else ""
+    shown = CODES.get(code, code.replace("_", " ")) if reading.value is None else ""
     return Evidence(
         kind="reading",
         subject=reading.concept,

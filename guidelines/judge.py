@@ -139,7 +139,7 @@ def _open_question(answers: list[tuple[Trigger, Answer]], loudest: int) -> tuple
         for rule, answer in answers
         if answer.truth is Truth.UNKNOWN
         and answer.met >= HALF
-        and rule.level is not Level.WATCH
+        and rule.asks
         and rule.level.rank > loudest
     ]
     return max(candidates, key=lambda pair: (pair[0].level.rank, pair[1].met), default=None)
@@ -193,6 +193,10 @@ def _asking(case: Case, rules: _Rules, onsets: Mapping[str, Onset], trigger: Tri
     )
 
 
+def _opening(level: Level, foretold: bool) -> str:
+    return "Expected" if foretold else "Watch" if level is Level.WATCH else "Warning"
+
+
 class _Speaker:
     """Turns what fired in one guideline into findings; each step is worked out once."""
 
@@ -224,7 +228,7 @@ class _Speaker:
             level=trigger.level,
             at=self.case.now,
             onset=self.begun[trigger.id],
-            sentence=warning(self.case, trigger.words, answer, foretold),
+            sentence=warning(self.case, trigger.words, answer, _opening(trigger.level, foretold)),
             evidence=evidences(self.case, answer.cites),
             needs=needs(self.case, _missing_parts(answer.cites)),
             steps=(*orders, *self._checklist(trigger, foretold)),
@@ -382,7 +386,7 @@ class _Speaker:
             level=rule.level,
             at=self.case.now,
             onset=_onset(self.case, self.known_onsets, rule.id, (order,)),
-            sentence=warning(self.case, rule.words, Answer(Truth.YES, cites), False),
+            sentence=warning(self.case, rule.words, Answer(Truth.YES, cites), _opening(rule.level, False)),
             evidence=evidences(self.case, cites),
             steps=(step,) if step is not None else (),
         )

@@ -62,12 +62,7 @@ class Entry:
     change: Literal["up", "down", "same"] | None = None
     needs: str | None = None
     group: str | None = None
-
-    @property
-    def names(self) -> str | None:
-        """Which table of names the phrases use, if any."""
-        used = re.search(r"@(\w+)", self.phrases[0])
-        return used[1] if used else None
+    names: str | None = None  # filled in on loading: the table of names that the phrases use
 
 
 @checked(frozen=True, slots=True, config=_STRICT)
@@ -125,7 +120,15 @@ def _cues(table: Mapping[str, Any]) -> tuple[Item, ...]:
 _LEXICON = _table("lexicon.toml")
 _CUE_TABLE = _table("cues.toml")
 _LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}
-LEXICON: tuple[Entry, ...] = tuple(TypeAdapter(list[Entry]).validate_python(_LEXICON["entry"]))
+
+
+def _entries(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+    used = [re.search(r"@(\w+)", " ".join(row["phrases"])) for row in rows]
+    named = [{**row, "names": name[1] if name else None} for row, name in zip(rows, used, strict=True)]
+    return tuple(TypeAdapter(list[Entry]).validate_python(named))
+
+
+LEXICON: tuple[Entry, ...] = _entries(_LEXICON["entry"])
 CUES: tuple[Item, ...] = _cues(_CUE_TABLE)
 
 # ---------------------------------------------------------------------------------------------------------- words
@@ -133,7 +136,7 @@ CUES: tuple[Item, ...] = _cues(_CUE_TABLE)
 _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
 _WORD = re.compile(
     r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # one word with its digit
-    r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?|\([-+–]\)|->|<-|\n|[^\w\s]"
+    r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?|\([-+–]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
 )
 _SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕"}
 _DIGITS_MAX = 12  # longer numbers are no measurements
@@ -198,39 +201,49 @@ def _cut(original: str) -> _Text:
     sentence = clause = line = 0
     last = ""
     for match in _WORD.finditer(low):
-        word, (start, end) = match[0], match.span()
-        new_sentence = new_clause = False
-        if word == "\n":
-            if _is_wrap(low, start):
+        word, span = match[0], match.span()
+        ends = ""  # what the word ends: a clause or its sentence
+        if not word[0].isalnum():
+            if word == "\n":
+                if not _is_wrap(low, span[0]):
+                    line, sentence, clause = line + 1, sentence + 1, clause + 1
+                    if last == word:
+                        text.blank_before.add(line)
+                    last = word
                 continue
-            line += 1
-            if last == "\n":
-                text.blank_before.add(line)
-            sentence, clause, last = sentence + 1, clause + 1, word
-            continue
-        before, after = low[start - 1 : start], low[end : end + 1]
-        if word == "-" and before.isalpha() and after.isalpha():
-            continue  # "non-blanching" is read as two words
-        if word == "?":
-            word = "¿" if after.isalnum() or (not before.strip() and after == " ") else "⁇"
-            new_sentence = word == "⁇"
-        elif word == ".":
-            new_sentence = _ends_sentence(low, original, text.words, start)
-        elif word in {";", "!", "•", "●", "▪"}:
-            new_sentence = True
-        elif word == "," or word in "()" or (word == "–" and not before.strip()):
-            new_clause = True
-        text.words.append(_SIGNS.get(word, word))
-        text.spans.append((start, end))
+            word, ends = _sign(low, original, text.words, span, word)
+            if not word:
+                continue
+        text.words.append(word)
+        text.spans.append(span)
         text.sentence.append(sentence)
         text.clause.append(clause)
         text.line.append(line)
         last = word
-        if new_sentence:
-            sentence, clause = sentence + 1, clause + 1
-        elif new_clause:
+        if ends:
             clause += 1
+            sentence += ends == "sentence"
     return text
+
+
+def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], sign: str) -> tuple[str, str]:
+    """The sign as the phrases spell it (empty: skip it), and what it ends."""
+    start, end = span
+    if sign in _SIGNS:
+        return _SIGNS[sign], ""
+    if sign[:1] == "." and sign[1:2].isdecimal() or sign in {"->", "<-"}:
+        return sign, ""
+    before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
+    if sign == "-" and before.isalpha() and after.isalpha():
+        return "", ""  # "non-blanching" is read as two words
+    if sign == "?":
+        asks = after.isalnum() or (not before.strip() and after == " ")
+        return ("¿", "") if asks else ("⁇", "sentence")
+    if sign == ".":
+        return sign, "sentence" if _ends_sentence(low, original, words, end - 1) else ""
+    if sign in ";!•●▪":
+        return sign, "sentence"
+    return sign, "clause" if sign in ",()" or (sign == "–" and not before.strip()) else ""
 
 
 # --------------------------------------------------------------------------------------------------- finding phrases
@@ -416,7 +429,8 @@ def _sections(text: _Text, found: Sequence[_Found]) -> dict[int, str]:
         new_line = at == 0 or text.line[at - 1] != text.line[at]
         if not first:
             continue
-        colon = next((k for k in range(at, min(at + 5, len(text.words))) if text.words[k] == ":"), None)
+        ahead = range(at, min(at + 5, len(text.words)))
+        colon = next((k for k in ahead if text.words[k] == ":" and text.sentence[k] == sentence), None)
         head = heads.get(at)
         if head is not None and colon == head.end and isinstance(head.item, Section):
             current = head.item.cls
@@ -522,7 +536,9 @@ def _value(entry: Entry, words: Sequence[str]) -> tuple[bool, float | None]:
 
 def _named(entry: Entry, words: Sequence[str]) -> str | None:
     """The id of the drug or device that the phrase names: the longest name in it."""
-    names = _NAMES.get(entry.names or "", {})
+    if entry.names is None:
+        return None
+    names = _NAMES[entry.names]
     spans = ((k, n) for n in range(min(4, len(words)), 0, -1) for k in range(len(words) - n + 1))
     return next((names[name] for k, n in spans if (name := " ".join(words[k : k + n])) in names), None)
 
@@ -546,11 +562,11 @@ def _fact(text: _Text, one: _Found, section: str, at: datetime) -> _Fact | None:
             polarity = Polarity.NEGATED
     temporality = entry.temporality
     for cls in (Temporality.HISTORICAL, Temporality.PLANNED, Temporality.HYPOTHETICAL):
-        if cls.value in classes:
+        if cls in classes:
             temporality = cls
     experiencer = Experiencer.PATIENT
     for other in (Experiencer.OTHER, Experiencer.FAMILY):
-        if other.value in classes:
+        if other in classes:
             experiencer = other
     return _Fact(
         entry, one.start, one.end, entry.concept, polarity, experiencer, temporality, value,
@@ -702,12 +718,11 @@ _REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor", 
 def _settle_sides(text: _Text, facts: list[_Fact]) -> None:
     """Crackles are of one side when the sentence names one; both sides in one note make them bilateral."""
     sides: dict[str, _Fact] = {}
-    opened = {text.sentence[k]: k for k in range(len(text.words) - 1, -1, -1)}
     for fact in list(facts):
         if fact.concept != "resp.crackles":
             continue
-        begin = max(opened[text.sentence[fact.start]], fact.start - 8)
-        near = text.words[begin : min(fact.end + 4, len(text.words))]
+        around = range(max(fact.start - 8, 0), min(fact.end + 4, len(text.words)))
+        near = [text.words[k] for k in around if text.sentence[k] == text.sentence[fact.start]]
         left, right = not _LEFT.isdisjoint(near), not _RIGHT.isdisjoint(near)
         if left == right:
             fact.concept = "resp.crackles_bilat"

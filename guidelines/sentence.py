@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Sample
 from guidelines.engine import quantity
-from guidelines.evidence import amount, clock, evidence, label, number
+from guidelines.evidence import amount, clock, evidence, label, number, unfolded
 from schemas.concepts import CONCEPTS
 from schemas.events import Reading, Treatment
-from schemas.facts import NoteFact
+from schemas.facts import NoteFact, Polarity
 from schemas.findings import Evidence, Sentence
 
 WINDOWS = tuple(timedelta(minutes=m) for m in (15, 60, 240))
@@ -63,13 +63,11 @@ class _Draft:
         return Sentence(template=" ".join(p for p in parts if p)[:600], evidence=tuple(self.evidence))
 
 
-def warning(case: Case, words: Words, answer: Answer, foretold: bool) -> Sentence:
-    """The sentence of a finding that holds (or, `foretold`, is expected)."""
+def warning(case: Case, words: Words, answer: Answer, opening: str) -> Sentence:
+    """The sentence of a finding that holds, or of one that a forecast expects."""
     draft = _Draft()
-    notes = _notes(draft, case, answer.cites)
-    body = _forecasts(draft, case, answer.cites) if foretold else _body(draft, case, words, answer.cites)
-    start = "Expected" if foretold else "Warning"
-    return draft.sentence(f"{start}: {words.lead}.", body, notes)
+    body = _forecasts(draft, case, answer.cites) or _body(draft, case, words, answer.cites)
+    return draft.sentence(f"{opening}: {words.lead}.", body, _notes(draft, case, answer.cites))
 
 
 def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:
@@ -94,16 +92,17 @@ def _request(asked: Sequence[str]) -> str:
 
 def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str:
     who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
+    names = list(dict.fromkeys((*words.values, *_subjects(cites))))
     for window in WINDOWS:
-        changes = _changes(case, words.values, window)
+        changes = _changes(case, names, window)
         if changes:
             since = min(old.at for _, _, old in changes)
             span = _span(draft, case, since, next(o for _, _, o in changes if o.at == since))
             shown = [_shown_change(draft, case, name, new, old) for name, new, old in changes]
-            rest = [v for v in words.values if v not in {name for name, _, _ in changes}]
+            rest = [v for v in names if v not in {name for name, _, _ in changes}]
             shown += _shown_values(draft, case, rest)
             return f"{who} {words.worse} in the last {span} ({', '.join(shown[:VALUES_MAX])})."
-    shown = _shown_values(draft, case, [*words.values, *(s for s in _subjects(cites) if s not in words.values)])
+    shown = _shown_values(draft, case, names)
     return f"{who} {words.steady} ({', '.join(shown[:VALUES_MAX])})." if shown else ""
 
 
@@ -121,8 +120,9 @@ def _changes(case: Case, names: Iterable[str], window: timedelta) -> list[tuple[
 
 
 def _subjects(cites: Iterable[Cite]) -> list[str]:
-    """The quantities that an answer rests on."""
-    found = (c.concept if isinstance(c, Reading) else c.subject if isinstance(c, Computed) else "" for c in cites)
+    """The quantities that an answer rests on, each before what it was worked out from."""
+    known = unfolded(cites)
+    found = (c.concept if isinstance(c, Reading) else c.subject if isinstance(c, Computed) else "" for c in known)
     return [s for s in dict.fromkeys(found) if s in CONCEPTS]
 
 
@@ -148,14 +148,23 @@ def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
             continue
         text = f"{label(name)} {draft.slot(item)}"
         if item.at is not None and case.now - item.at > WINDOWS[0]:
-            text += f" at {draft.slot(item.model_copy(update={'label': 'time', 'shown': clock(item.at)}))}"
+            text += f" at {draft.slot(_time_of(item, item.at))}"
         found.append(text)
     return found
 
 
 def _newest(case: Case, name: str) -> Evidence | None:
+    if CONCEPTS[name].kind == "coded":
+        reading = case.latest(name)
+        return None if reading is None else evidence(case, reading)
     known = quantity(case, name)
-    return evidence(case, known.cites[0]) if known.cites and (known.low == known.high or name in ("news2", "sofa")) else None
+    bounded = known.low == known.high or CONCEPTS[name].group == "score"  # a score may be shown by its lower bound
+    return evidence(case, known.cites[0]) if known.cites and bounded else None
+
+
+def _time_of(item: Evidence, at: datetime) -> Evidence:
+    """The time of an evidence, as something to show."""
+    return item.model_copy(update={"label": "time", "shown": clock(at), "at": at, "value": None})
 
 
 def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
@@ -164,12 +173,12 @@ def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
     shown = []
     for fact in facts:
         item = evidence(case, fact)
-        shown.append(f"{draft.slot(item)} noted at {draft.slot(item.model_copy(update={'label': 'time', 'shown': clock(fact.effective_at)}))}")
+        said = "noted as possible" if fact.polarity is Polarity.UNCERTAIN else "noted"
+        shown.append(f"{draft.slot(item)} {said} at {draft.slot(_time_of(item, fact.effective_at))}")
     done = [c for c in cites if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
     for treatment in done:
         item = evidence(case, treatment)
-        at = item.model_copy(update={"label": "time", "shown": clock(treatment.observed_at), "value": None})
-        shown.append(f"{item.label} at {draft.slot(at)}")
+        shown.append(f"{item.label} at {draft.slot(_time_of(item, treatment.observed_at))}")
     return f"It rests on: {', '.join(shown)}." if shown else ""
 
 
@@ -203,13 +212,12 @@ def unbound(sentence: Sentence) -> list[str]:
 
 def _false_numbers(item: Evidence) -> list[str]:
     """The numbers that an evidence shows and does not hold: neither its value, nor its time, nor the words of its note."""
-    if item.kind == "note":
-        return [] if item.note_start is not None and item.ref else _NUMBER.findall(item.shown)
+    shown = item.shown if item.at is None else item.shown.replace(clock(item.at), "")
+    quoted = item.kind == "note" and item.note_start is not None and shown.startswith("“")
+    if quoted and item.ref:
+        return []
     if not item.ref:
-        return _NUMBER.findall(item.shown)
-    shown = item.shown
-    if item.at is not None:
-        shown = shown.replace(clock(item.at), "")
+        return _NUMBER.findall(shown)
     unit = amount(item.subject, 0.0).lstrip("-0. ") if item.subject in CONCEPTS else ""
     shown = shown.replace(unit, "") if unit else shown
     return [n for n in _NUMBER.findall(shown) if not _agrees(n, item.value)]
