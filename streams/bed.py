@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from schemas.alerts import Alert
-from schemas.concepts import CONCEPTS
-from schemas.events import Event, Note, Patient, Quality, Reading, Status, Treatment, identity
+from schemas.concepts import CONCEPTS, Situation
+from schemas.drugs import DRUGS
+from schemas.events import Action, Event, Note, Patient, Quality, Reading, Status, Treatment, identity
 from schemas.facts import NoteFact
 from schemas.findings import Level, Onset
 from schemas.snapshot import Setting, Snapshot
@@ -35,6 +36,14 @@ WITHDRAWN_MAX = 256
 NOTES_MAX = 200
 
 
+INFUSION_VALID = timedelta(hours=24)  # an infusion of which nothing was heard for longer is not known to run
+BLEEDING_NOTED = timedelta(hours=6)  # reference §3.0, bleeding
+
+_WHILE_RUNNING: Mapping[str, Situation] = {  # class of drug -> situation
+    "insulin": "insulin_infusion",
+    "potassium_source": "potassium_infusion",
+    "heparin_class": "heparin_infusion",
+}
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _STATUS_RANK = {Status.PRELIMINARY: 0, Status.FINAL: 1, Status.CORRECTED: 2, Status.ENTERED_IN_ERROR: 3}
 _observed_at = attrgetter("observed_at")
@@ -115,7 +124,24 @@ def snapshot(bed: Bed, now: datetime | None = None) -> Snapshot:
         facts=chart.facts,
         admitted_at=chart.admitted_at,
         steps_done=bed.steps_done,
+        situations=_situations(chart, at),
     )
+
+
+def _situations(chart: Chart, now: datetime) -> frozenset[Situation]:
+    """What makes some readings age faster (reference §2): what runs now, and a bleeding that somebody noted."""
+    found: set[Situation] = set()
+    running: dict[str, bool] = {}
+    for treatment in chart.treatments:
+        if treatment.action in (Action.START, Action.CHANGE, Action.STOP):
+            known = now - treatment.observed_at <= INFUSION_VALID
+            running[treatment.item] = known and treatment.action is not Action.STOP and treatment.rate != 0
+    for item, runs in running.items():
+        if runs:
+            found.update(situation for cls, situation in _WHILE_RUNNING.items() if cls in DRUGS[item].classes)
+    if any(f.usable and f.concept.startswith("bleed.") and now - f.effective_at <= BLEEDING_NOTED for f in chart.facts):
+        found.add("bleeding")
+    return frozenset(found)
 
 
 def counted(counts: Mapping[str, int], *names: str) -> Mapping[str, int]:

@@ -17,12 +17,13 @@ from schemas.concepts import CONCEPTS
 from schemas.conditions import Condition
 from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment, identity
 from schemas.findings import Judgement, Level
+from schemas.frozen import EARLIEST
 from schemas.forecasts import Fan, Odds, Outlook, Unavailable
 from schemas.quarantine import Rejected
 from schemas.snapshot import Snapshot
 from streams.alerting import Look, Policy, answered, ended, spoken
 from streams.bed import Bed, Chart, counted, is_known, snapshot, with_note, with_readings, with_treatment
-from streams.ordering import Late, clock_moved, queued, released
+from streams.ordering import JUMP_MAX, Late, clock_moved, queued, released
 from streams.quality import marked
 
 Answer = TypeVar("Answer")
@@ -63,13 +64,16 @@ def step(bed: Bed, event: Event | Tick, now: datetime, mind: Mind) -> tuple[Bed,
 
 
 def wakes_at(bed: Bed, policy: Policy) -> datetime | None:
-    """The clock must be past this for a tick to matter to this bed; None: it waits for nothing."""
+    """A tick changes nothing of this bed unless it is later than this; None: it has never heard of a time."""
     if bed.line.ahead is not None:
-        return bed.line.clock or bed.line.ahead
+        return EARLIEST
+    if bed.line.clock is None:
+        return None
     times = [event.available_at for event in bed.line.waiting]
     if bed.due is not None:
         times.append(bed.due)
-    return min(times) + policy.allowed_lateness if times else None
+    in_reach = bed.line.clock + JUMP_MAX / 2  # so that a quiet bed's clock stays near, and the next event is no leap
+    return min(min(times) + policy.allowed_lateness, in_reach) if times else in_reach
 
 
 def _heard(bed: Bed, event: Event, now: datetime) -> tuple[Bed, tuple[Output, ...]]:
