@@ -221,7 +221,7 @@ def states(curve: Curve, ages: Array, values: Array) -> States:
 
 
 def quantiles(curve: Curve, s: States, lead: Lead) -> Array:
-    """`Curve.quantiles` at a fitted lead, vectorised: (N, levels), in the model's scale."""
+    """`Bands.quantiles` at a fitted lead, for N anchors: (N, levels), in the model's scale."""
     centre = s.level + lead.carry * s.slope + lead.pull * (s.mean - s.level)
     rows = np.array(lead.offsets)
     offset = np.stack([np.interp(s.level, curve.knots, rows[:, j]) for j in range(len(LEVELS))], axis=1)
@@ -287,7 +287,7 @@ def _damping(s: States, ahead: Array) -> tuple[float, float, float]:
     x = np.stack([s.slope[there], (s.mean - s.level)[there]], axis=1)
     y = (ahead - s.level)[there]
     small = 0.05 * np.mean(np.abs(y)) + 1e-9
-    beta: Array = np.zeros(2)
+    beta: NDArray[Any] = np.zeros(2)
     for _ in range(8):
         w = 1 / np.maximum(np.abs(y - x @ beta), small)
         beta = np.linalg.solve((x * w[:, None]).T @ x + 1e-9 * np.eye(2), (x * w[:, None]).T @ y)

@@ -19,7 +19,7 @@ values are handled as logarithms. Treatment is not looked at: bands are those of
 
 import json
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,12 +28,17 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from forecasting import crossing, ladder
 from schemas.concepts import CONCEPTS
 from schemas.conditions import Condition
 from schemas.events import identity
 from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Outlook, Unavailable
 from schemas.snapshot import Snapshot
+
+Array = NDArray[np.float64]
 
 NAME = "damped-trend"
 VERSION = "1"
@@ -44,6 +49,7 @@ ROUGH_MAX = 5.0  # one jump counts at most as this many usual ones
 GAP_MIN_H, GAP_MAX_H = 0.25, 24.0  # gaps that the usual roughness was fitted on
 ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old even if the present may not rest on it
 ADULT_YEARS = 18
+HOUR = timedelta(hours=1)
 
 
 class State(NamedTuple):
@@ -112,30 +118,50 @@ class Curve:
             wobble=jumps / jumps_w,
         )
 
-    def quantiles(self, state: State, lead_h: float) -> list[float] | None:
-        """Quantiles at `LEVELS`, `lead_h` after the newest reading, in the model's scale; None beyond the fit."""
-        leads = self.leads
-        if lead_h < leads[0].hours or lead_h > leads[-1].hours:
-            return None
-        right = next(i for i, lead in enumerate(leads) if lead.hours >= lead_h)
-        upper = self._at(state, leads[right])
-        if leads[right].hours == lead_h:
-            return upper
-        lower = self._at(state, leads[right - 1])
-        part = (lead_h - leads[right - 1].hours) / (leads[right].hours - leads[right - 1].hours)
-        return [a + part * (b - a) for a, b in zip(lower, upper, strict=True)]
 
-    def _at(self, state: State, lead: Lead) -> list[float]:
+class Bands:
+    """The leads of one curve as arrays, so that all horizons of a fan are made at once. L leads, K knots, Q levels."""
+
+    def __init__(self, concept: str, curve: Curve) -> None:
+        self.curve = curve
+        self.hours = tuple(lead.hours for lead in curve.leads)
+        self.carry = np.array([lead.carry for lead in curve.leads])  # (L,)
+        self.pull = np.array([lead.pull for lead in curve.leads])  # (L,)
+        self.gamma = tuple(lead.gamma for lead in curve.leads)
+        self.offsets = np.array([lead.offsets for lead in curve.leads]).transpose(1, 0, 2)  # (K, L, Q)
+        about = CONCEPTS[concept]
+        self.limits = (
+            -math.inf if about.hard_low is None else about.hard_low,
+            math.inf if about.hard_high is None else about.hard_high,
+        )
+        self.horizons = tuple(h for h in HORIZONS_H if h >= self.hours[0])
+
+    def quantiles(self, state: State, age_h: float) -> tuple[tuple[float, ...], Array]:
+        """Horizons that the fit reaches from a reading `age_h` old, and a row of quantiles for each, in its scale."""
+        horizons = tuple(h for h in self.horizons if h + age_h <= self.hours[-1])
+        rows = self._at_leads(state)  # (L, Q)
+        right = [bisect_left(self.hours, h + age_h) for h in horizons]
+        if all(self.hours[r] == h + age_h for r, h in zip(right, horizons, strict=True)):
+            return horizons, rows[right]
+        part = [
+            (h + age_h - self.hours[r - 1]) / (self.hours[r] - self.hours[r - 1]) if r else 1.0
+            for r, h in zip(right, horizons, strict=True)
+        ]
+        lower, upper = rows[[max(r - 1, 0) for r in right]], rows[right]
+        return horizons, lower + np.array(part)[:, None] * (upper - lower)
+
+    def _at_leads(self, state: State) -> Array:
         level, slope, mean, wobble = state
-        centre = level + lead.carry * slope + lead.pull * (mean - level)
-        stretch = wobble**lead.gamma
-        knots = self.knots
+        knots = self.curve.knots
         right = bisect_right(knots, level)
-        if right == 0 or right == len(knots):
-            return [centre + stretch * q for q in lead.offsets[min(right, len(knots) - 1)]]
-        part = (level - knots[right - 1]) / (knots[right] - knots[right - 1])
-        pairs = zip(lead.offsets[right - 1], lead.offsets[right], strict=True)
-        return [centre + stretch * (a + part * (b - a)) for a, b in pairs]
+        if 0 < right < len(knots):
+            part = (level - knots[right - 1]) / (knots[right] - knots[right - 1])
+            offsets = self.offsets[right - 1] + part * (self.offsets[right] - self.offsets[right - 1])
+        else:
+            offsets = self.offsets[min(right, len(knots) - 1)]
+        centre = level + slope * self.carry + (mean - level) * self.pull  # (L,)
+        stretch = np.array([wobble**gamma for gamma in self.gamma])  # (L,)
+        return np.asarray(centre[:, None] + stretch[:, None] * offsets)  # (L, Q)
 
 
 class Trend:
@@ -149,6 +175,7 @@ class Trend:
         self, curves: Mapping[str, Curve], odds: Mapping[str, crossing.Table], parameters_hash: str, digest: str
     ) -> None:
         self.curves = curves
+        self.bands = {concept: Bands(concept, curve) for concept, curve in curves.items()}
         self.odds = odds
         self.parameters_hash = parameters_hash
         self.digest = digest
@@ -200,42 +227,36 @@ class TrendOutlook:
 
 
 def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
-    curve = trend.curves.get(concept)
-    if curve is None:
+    bands = trend.bands.get(concept)
+    if bands is None:
         return Unavailable(reason=f"the damped trend was not fitted for {concept[:64]}")
     if (outside := _outside(snapshot)) is not None:
         return Unavailable(reason=outside)
-    about = CONCEPTS[concept]
+    about, curve = CONCEPTS[concept], bands.curve
     rungs = ladder.ladder(snapshot.readings.get(concept, ()), snapshot.now, curve.span)
     if not rungs:
         return Unavailable(reason=f"no usable {about.name} is known", settles=(concept,))
     origin = rungs[0]
-    age = snapshot.now - origin.observed_at
-    if age > max(ORIGIN_AGE_MIN, snapshot.validity(origin)):
+    at = origin.observed_at
+    age = snapshot.now - at
+    if age > ORIGIN_AGE_MIN and age > snapshot.validity(origin):
         return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
 
-    low = -math.inf if about.hard_low is None else about.hard_low
-    high = math.inf if about.hard_high is None else about.hard_high
+    low, high = bands.limits
     values = [min(max(r.value or 0.0, low), high) for r in rungs]
-    at = origin.observed_at
     state = curve.state(
-        [(at - r.observed_at).total_seconds() / 3600 for r in rungs],
+        [(at - r.observed_at) / HOUR for r in rungs],
         [math.log(v) for v in values] if curve.log else values,
     )
-    age_h = age.total_seconds() / 3600
-    horizons: list[float] = []
-    rows: list[tuple[float, ...]] = []
-    digits = about.decimals + 1
-    for horizon in HORIZONS_H:
-        row = curve.quantiles(state, age_h + horizon)
-        if row is not None and horizon >= curve.leads[0].hours:
-            horizons.append(horizon)
-            shown = map(math.exp, row) if curve.log else row
-            rows.append(tuple([round(min(max(q, low), high), digits) for q in shown]))
-    if not rows:
-        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+    horizons, rows = bands.quantiles(state, age / HOUR)
+    shown = np.exp(rows) if curve.log else rows
+    rounded = np.round(np.minimum(np.maximum(shown, low), high), about.decimals + 1)
     return Fan(
-        concept=concept, horizons_h=tuple(horizons), quantiles=tuple(rows), origin=identity(origin), origin_at=at
+        concept=concept,
+        horizons_h=horizons,
+        quantiles=tuple(map(tuple, rounded.tolist())),
+        origin=identity(origin),
+        origin_at=at,
     )
 
 
