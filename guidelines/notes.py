@@ -135,8 +135,9 @@ CUES: tuple[Item, ...] = _cues(_CUE_TABLE)
 # Every replacement is one character for one, so that offsets stay those of the note.
 _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
 _WORD = re.compile(
-    r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # one word with its digit
-    r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?|\([-+–]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+    r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # a word with its digit
+    r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
+    r"|\([-+–]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
 )
 _SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕"}
 _DIGITS_MAX = 12  # longer numbers are no measurements
@@ -231,7 +232,7 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
     start, end = span
     if sign in _SIGNS:
         return _SIGNS[sign], ""
-    if sign[:1] == "." and sign[1:2].isdecimal() or sign in {"->", "<-"}:
+    if sign[1:2].isdecimal() or sign in {"->", "<-"}:
         return sign, ""
     before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
     if sign == "-" and before.isalpha() and after.isalpha():
@@ -325,15 +326,17 @@ class _Automaton:
         known = [w if w in self._alphabet else ("0" if _is_number(w) else "") for w in text.words]
         at, count = 0, len(known)
         while at < count:
-            node: _Node | None = root
-            end, items, sentence = at + 1, (), text.sentence[at]
+            node = root
+            items: tuple[Item, ...] = ()
+            end, sentence = at + 1, text.sentence[at]
             for here in range(at, count):
                 word = known[here]
                 if not word or text.sentence[here] != sentence:
                     break
-                node = node.steps[word] if word in node.steps else self._step(node, word)  # type: ignore[union-attr]
-                if node is None:
+                after = node.steps[word] if word in node.steps else self._step(node, word)
+                if after is None:
                     break
+                node = after
                 if node.items:
                     end, items = here + 1, node.items
             if items:
@@ -405,18 +408,14 @@ class _Fact:
 
 def _goes_on(text: _Text) -> dict[int, bool]:
     """Per clause: whether it goes on with the list of the clause before ("denies CP, SOB, or cough")."""
-    bare: dict[int, bool] = {}
+    broken: set[int] = set()
+    joined: set[int] = set()
     for word, clause in zip(text.words, text.clause, strict=True):
-        if clause not in bare:
-            bare[clause] = True
-            if word in _LISTS["joiners"]:
-                bare[clause] = True
-                joined = clause
-            else:
-                joined = -1
-        if clause != joined and (word in _LISTS["breakers"] or _is_number(word)):
-            bare[clause] = False
-    return bare
+        if word in _LISTS["joiners"]:
+            joined.add(clause)
+        elif word in _LISTS["breakers"] or _is_number(word):
+            broken.add(clause)
+    return {clause: clause in joined or clause not in broken for clause in text.clause}
 
 
 def _sections(text: _Text, found: Sequence[_Found]) -> dict[int, str]:
@@ -437,9 +436,9 @@ def _sections(text: _Text, found: Sequence[_Found]) -> dict[int, str]:
             alone = colon + 1 == len(text.words) or text.line[colon + 1] != text.line[at]
             under, whole_line = alone, text.line[at] if current == "planned" else -1
             classes[sentence] = current
-        elif under and not (text.line[at] in text.blank_before or (new_line and colon is not None)):
-            classes[sentence] = current
-        elif text.line[at] == whole_line and colon is None:
+            continue
+        new_head = text.line[at] in text.blank_before or (new_line and colon is not None)
+        if (under and not new_head) or (text.line[at] == whole_line and colon is None):
             classes[sentence] = current
         else:
             under, whole_line = False, -1
@@ -658,9 +657,7 @@ def _prints(text: _Text) -> tuple[list[tuple[int, int, str]], list[tuple[int, in
         running += kept
         sentences.append((start, end, " ".join(text.words[k] for k in kept)))
     flow = [text.words[k] for k in running]
-    windows = [
-        (running[k], hash(tuple(flow[k : k + COPIED_RUN]))) for k in range(len(flow) - COPIED_RUN + 1)
-    ]
+    windows = [(running[k], hash(tuple(flow[k : k + COPIED_RUN]))) for k in range(len(flow) - COPIED_RUN + 1)]
     return sentences, windows
 
 
@@ -712,7 +709,8 @@ def _covered(places: Sequence[int], text: _Text) -> set[int]:
 _LEFT = frozenset({"l", "left", "lul", "lll", "lt"})
 _RIGHT = frozenset({"r", "right", "rul", "rll", "rml", "rt"})
 _VITALS = ("spo2", "resp.desat", "hr", "bp.low", "resp.rr", "rr")
-_REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor", "bp.low")
+_REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor")
+_INFECTIONS = ("infection.source", "infection.sepsis", "infection.other", "infection.nec")
 
 
 def _settle_sides(text: _Text, facts: list[_Fact]) -> None:
@@ -771,11 +769,11 @@ def _settle_artefacts(text: _Text, facts: Sequence[_Fact]) -> None:
 
 def _settle_baseline(text: _Text, facts: Sequence[_Fact]) -> None:
     """Where a sentence calls its mental state the baseline and unchanged, every neurological finding in it is."""
-    old = {text.sentence[f.start] for f in facts if f.concept.startswith("neuro.") and f.temporality is Temporality.HISTORICAL}
+    neuro = [f for f in facts if f.concept.startswith("neuro.")]
+    old = {text.sentence[f.start] for f in neuro if f.temporality is Temporality.HISTORICAL}
     same = {text.sentence[f.start] for f in facts if f.concept == "meta.unchanged" and f.usable}
-    both = old & same
-    for fact in facts:
-        if fact.concept.startswith("neuro.") and text.sentence[fact.start] in both:
+    for fact in neuro:
+        if text.sentence[fact.start] in old and text.sentence[fact.start] in same:
             fact.temporality = Temporality.HISTORICAL
 
 
@@ -786,35 +784,35 @@ def _settle_allergy(text: _Text, facts: list[_Fact]) -> None:
         sentence = text.sentence[fact.start]
         if fact.usable and fact.concept == "abx.started" and fact.detail:
             started[sentence] = fact
-        elif fact.usable and fact.concept in _REACTIONS[:2] and sentence in started:
+        elif fact.usable and fact.concept in _REACTIONS and sentence in started:
             drug = started.pop(sentence)
             facts.append(replace(drug, concept="allergy", polarity=Polarity.UNCERTAIN, value=None, unit=None))
 
 
 def _settle_infection(facts: list[_Fact]) -> None:
-    """One `infection.level` per note (reference §1.14), resting on the words that decide it.
+    """One `infection.level` per note that speaks of infection (reference §1.14), resting on the words that decide.
 
-    definite: a positive culture or a confirmed infection; probable: infection said without a hedge, or antimicrobial
-    started with a source named; possible: hedged, or antimicrobial or cultures alone; unlikely: denied.
+    definite: a positive culture or a confirmed infection; probable: infection said without a hedge, or hedged while an
+    antimicrobial was started; possible: hedged; unlikely: sepsis or infection as such denied. An antimicrobial or a
+    culture alone gives none: the rules pair these with what is charted.
     """
     own = [f for f in facts if f.experiencer is Experiencer.PATIENT and f.temporality is Temporality.CURRENT]
     own = [f for f in own if not f.copied]
-    said = [f for f in own if f.concept.startswith(("infection.source", "infection.sepsis", "infection.other", "infection.nec"))]
+    said = [f for f in own if f.concept.startswith(_INFECTIONS)]
     sure = [f for f in said if f.polarity is Polarity.AFFIRMED]
     hedged = [f for f in said if f.polarity is Polarity.UNCERTAIN]
     treated = [f for f in own if f.usable and f.concept == "abx.started"]
-    sampled = [f for f in own if f.usable and f.concept == "culture.sent"]
     proved = [f for f in own if f.usable and (f.concept == "culture.positive" or f.detail == "definite")]
     ranked = (
         ("definite", Polarity.AFFIRMED, proved),
         ("probable", Polarity.AFFIRMED, sure or (treated if hedged else [])),
-        ("possible", Polarity.UNCERTAIN, hedged or treated or sampled),
-        ("unlikely", Polarity.NEGATED, said),
+        ("possible", Polarity.UNCERTAIN, hedged),
+        ("unlikely", Polarity.NEGATED, [f for f in said if f.concept == "infection.sepsis"]),
     )
     for level, polarity, grounds in ranked:
         if grounds:
-            ground = grounds[0]
-            facts.append(replace(ground, concept="infection.level", polarity=polarity, detail=level, value=None, unit=None))
+            ground = replace(grounds[0], concept="infection.level", polarity=polarity, detail=level)
+            facts.append(replace(ground, value=None, unit=None))
             return
 
 
@@ -850,7 +848,8 @@ def read(note: Note, earlier: Sequence[Note] = ()) -> tuple[NoteFact, ...]:
     _settle_sides(text, facts)
     _settle_allergy(text, facts)
     _settle_infection(facts)
-    return tuple(_spoken(text, note, own, fact) for fact in sorted(facts, key=lambda f: (f.start, f.concept))[:FACTS_MAX])
+    facts.sort(key=lambda fact: (fact.start, fact.concept))
+    return tuple(_spoken(text, note, own, fact) for fact in facts[:FACTS_MAX])
 
 
 def _spoken(text: _Text, note: Note, own: str, fact: _Fact) -> NoteFact:
