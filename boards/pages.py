@@ -1,0 +1,132 @@
+"""The pages, as text: what `boards.cards` and `boards.summary` say, put into the templates."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from boards import cards, summary, words
+from boards.cards import Card
+from boards.source import BoardSource, BoardStatus
+from schemas.alerts import Alert
+from schemas.findings import StepState
+from schemas.views import BedView
+
+HERE = Path(__file__).parent
+
+log = structlog.get_logger()
+
+
+def _environment() -> Environment:
+    env = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {"clock": words.clock, "age": words.age, "until": words.until, "segment": lambda s: quote(s, safe="")}
+    env.globals |= {
+        "LEVELS": words.LEVELS,
+        "STEP_STATES": words.STEP_STATES,
+        "FAULTS": words.FAULTS,
+        "KINDS": summary.KINDS,
+        "NEEDS_MAX": cards.NEEDS_MAX,
+        "StepState": StepState,
+        "score": words.score,
+        "part": words.part,
+        "source_of": words.source,
+        "pieces": cards.pieces,
+        "remarks": cards.remarks,
+        "findings": cards.findings,
+        "needs": cards.needs,
+        "steps": cards.steps,
+        "checklist_words": cards.checklist_words,
+        "kind": summary.kind,
+    }
+    return env
+
+
+class Pages:
+    """Every page and fragment of one source. Texts only: no request, no answer."""
+
+    def __init__(self, source: BoardSource, silent_after: timedelta) -> None:
+        self._source = source
+        self._silent_after = silent_after
+        self._env = _environment()
+
+    def _render(self, template: str, **given: Any) -> str:
+        return self._env.get_template(template).render(given)
+
+    def _card(self, view: BedView, status: BoardStatus, saved: str | None = None) -> Markup:
+        """One card. A bed that cannot be drawn says so in its place, and takes no other bed with it."""
+        try:
+            shown = cards.card(view, status.now, self._silent_after)
+            return Markup(self._render("_card.html", card=shown, saved=saved))
+        except Exception as problem:
+            log.error("card_failed", component="boards", exc_info=problem)
+            return Markup(self._render("_broken.html", view=view))
+
+    def cards(self) -> Sequence[Card]:
+        """Every bed, the most urgent first."""
+        now = self._source.status().now
+        made = (cards.card(view, now, self._silent_after) for view in self._source.beds())
+        return sorted(made, key=lambda card: card.order)
+
+    def all_cards(self) -> str:
+        """The inside of the list of beds."""
+        status = self._source.status()
+        made = [(self._order(view, status), self._card(view, status)) for view in self._source.beds()]
+        return Markup("\n").join(html for _, html in sorted(made, key=lambda pair: pair[0]))
+
+    def _order(self, view: BedView, status: BoardStatus) -> str:
+        try:
+            return cards.card(view, status.now, self._silent_after).order
+        except Exception:
+            return "0"  # as _broken.html has it: what cannot be drawn stands on top
+
+    def one_card(self, encounter: str, saved: str | None = None) -> str | None:
+        """The card of one bed; None when no such patient is here. `saved`: the alert whose answer is on its way."""
+        view = self._source.bed(encounter)
+        return None if view is None else self._card(view, self._source.status(), saved)
+
+    def status(self) -> str:
+        """The part of the header that changes: clock, counts, whether data still come."""
+        return self._render("_status.html", **self._standing())
+
+    def _standing(self) -> dict[str, Any]:
+        status = self._source.status()
+        refused = sum(status.refused.values())
+        return {"status": status, "refused": refused, "warnings": cards.warnings(self._source.beds())}
+
+    def board(self) -> str:
+        return self._render("board.html", all_cards=Markup(self.all_cards()), **self._standing())
+
+    def refused(self) -> str:
+        return self._render("refused.html", **self._standing())
+
+    def problem(self, sentence: str) -> str:
+        return self._render("problem.html", sentence=sentence, **self._standing())
+
+    def bed(self, view: BedView) -> str:
+        """The data summary."""
+        rests_on = summary.evidence_of(cards.standing(view))
+        return self._render(
+            "bed.html",
+            card=cards.card(view, self._source.status().now, self._silent_after),
+            view=view,
+            rows=summary.rows(view),
+            charts=summary.charts(view),
+            notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],
+            **self._standing(),
+        )
+
+    def checklist(self, view: BedView, alert: Alert, saved: str | None = None) -> str:
+        """The steps of one warning. `saved`: the step whose tick is on its way."""
+        card = cards.card(view, self._source.status().now, self._silent_after)
+        return self._render("checklist.html", card=card, view=view, alert=alert, saved=saved, **self._standing())
