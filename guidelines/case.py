@@ -4,7 +4,7 @@ Everything here is light (tuples that hold the events themselves); `guidelines.e
 the words of `schemas.findings`. Rules of reading: reference §0.3 (newest `ok` value within its validity, else unknown).
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from math import inf
@@ -145,7 +145,7 @@ def members(item: str) -> frozenset[str]:
 class Case:
     """One snapshot with its outlook and a memory that lives for one judgement."""
 
-    __slots__ = ("_memory", "definitions", "now", "outlook", "snapshot")
+    __slots__ = ("_kept", "_memory", "definitions", "now", "outlook", "snapshot")
 
     def __init__(
         self, snapshot: Snapshot, outlook: Outlook, definitions: "Mapping[str, Callable[[Case], Answer]]"
@@ -155,6 +155,7 @@ class Case:
         self.outlook = outlook
         self.definitions = definitions
         self._memory: dict[Hashable, Any] = {}
+        self._kept: list[Cite] = []
 
     def once(self, key: Hashable, work: "Callable[[Case], T]") -> T:
         """The result of `work` on this case, worked out the first time it is asked for."""
@@ -163,6 +164,10 @@ class Case:
         except KeyError:
             found = self._memory[key] = work(self)
             return found
+
+    def keep(self, cite: Cite) -> None:
+        """Keep a cite alive as long as this judgement, so that its id stays its own."""
+        self._kept.append(cite)
 
     # -- readings
 
@@ -197,6 +202,23 @@ class Case:
             samples += [s for s in self._computed_maps(span) if s.at not in known]
             samples.sort(key=lambda s: s.at, reverse=True)
         return samples
+
+    def newest_value(self, concept: str) -> Sample | None:
+        """The newest valid value, as a sample."""
+        reading = self.latest(concept)
+        return None if reading is None or reading.value is None else Sample(reading.observed_at, reading.value, reading)
+
+    def newest_map(self) -> Sample | None:
+        """The newest valid MAP: charted, or worked out where only SBP and DBP came later."""
+        return self.once("newest_map", Case._newest_map)
+
+    def _newest_map(self) -> Sample | None:
+        charted, systolic = self.newest_value("map"), self.latest("sbp")
+        if systolic is not None and (charted is None or systolic.observed_at > charted.at):
+            samples = self.series("map", self.now - systolic.observed_at)
+            if samples:
+                return samples[0]
+        return charted
 
     def _computed_maps(self, span: timedelta) -> list[Sample]:
         diastolic = {(r.observed_at, r.method): r for r in self.recent("dbp", span)}
@@ -236,8 +258,10 @@ class Case:
         """Whether any note was read in the last 24 h: only then has "nobody noted it" a meaning."""
         return self.once("notes_heard", _notes_heard)
 
-    def said(self, fact: str, within: timedelta) -> Iterable[NoteFact]:
+    def said(self, fact: str, within: timedelta) -> list[NoteFact]:
         """The newest word on each fact of that name (or family `x.*`) in the window."""
+        if not self.snapshot.facts:
+            return []
         start = self.now - within
         if fact.endswith("*"):
             lists = [facts for concept, facts in self.mentions().items() if concept.startswith(fact[:-1])]
@@ -257,8 +281,10 @@ class Case:
 
     def of(self, item: str) -> list[Treatment]:
         """The treatments of a drug id or class, oldest first."""
+        if not self.snapshot.treatments:
+            return []
         lists = self.by_item()
-        return [t for name in members(item) & lists.keys() for t in lists[name]] if lists else []
+        return [t for name in sorted(members(item) & lists.keys()) for t in lists[name]]
 
     def given(self, item: str, within: timedelta) -> Treatment | None:
         """The newest administration in the window: a dose, or the start of an infusion."""
@@ -272,8 +298,10 @@ class Case:
 
     def running(self, item: str) -> list[Treatment]:
         """The last word on each infusion that runs now."""
+        if not self.snapshot.treatments:
+            return []
         found = []
-        for name in members(item) & self.by_item().keys():
+        for name in sorted(members(item) & self.by_item().keys()):
             last = _last_infusion_event(self.by_item()[name])
             if last is not None and last.action is not Action.STOP and last.rate != 0:
                 found.append(last)
@@ -315,7 +343,7 @@ class Case:
             if bolus and t.amount and t.amount_unit in (None, "mL") and start < t.observed_at <= self.now:
                 total += t.amount
                 cites.append(t)
-        for name in members(item) & self.by_item().keys():
+        for name in sorted(members(item) & self.by_item().keys()):
             for run in self.stretches(name):
                 hours = (min(run.end, self.now) - max(run.start, start)) / timedelta(hours=1)
                 if run.rate > MAINTENANCE_ML_H and hours > 0:

@@ -4,6 +4,7 @@ Sources: reference §1.7 (pressures), §1.9 (P/F, S/F), §1.11 (creatinine stagi
 (norepinephrine equivalents), §3.0 (shared predicates). The rest of the definitions is text in `knowledge/definitions.toml`.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from math import inf
@@ -27,7 +28,7 @@ from guidelines.case import (
     yes,
 )
 from guidelines.scores import acvpu, oxygenation, tally, ventilated
-from schemas.events import Action, Reading, Treatment
+from schemas.events import Action, Quality, Reading, Treatment
 from schemas.facts import NoteFact, Polarity
 from schemas.findings import Truth
 
@@ -371,12 +372,12 @@ def _repeated(concept: str, bound: float) -> Callable[[Case], Answer]:
     """Low at the newest reading and at every one back to another at least 3 min earlier."""
 
     def ask(case: Case) -> Answer:
-        newest = case.latest(concept)
-        samples = case.series(concept, (case.now - newest.observed_at if newest else timedelta()) + REPEAT_WITHIN)
-        if newest is None and not samples:
+        newest = case.newest_map() if concept == "map" else case.newest_value(concept)
+        if newest is None:
             return unknown(Want(concept))
-        if not samples or samples[0].value >= bound:
-            return no(*(s.cite for s in samples[:1]))
+        if newest.value >= bound:
+            return no(newest.cite)
+        samples = case.series(concept, case.now - newest.at + REPEAT_WITHIN)
         for earlier in samples[1:]:
             if earlier.value >= bound:
                 break
@@ -389,13 +390,23 @@ def _repeated(concept: str, bound: float) -> Callable[[Case], Answer]:
 
 def _sbp_below_usual(case: Case) -> Answer:
     """Systolic pressure at least 40 mmHg below the usual one for 10 min; NO where the usual one is not known."""
-    usual = case.snapshot.patient.usual_sbp_mmhg
+    usual = case.snapshot.patient.usual_sbp_mmhg or _usual_sbp(case)
     if usual is None:
-        before = [r.value for r in case.recent("sbp", timedelta(hours=72)) if r.value is not None and case.now - r.observed_at >= timedelta(hours=12)]
-        if not before:
-            return no()
-        usual = median(before)
+        return no()
     return _repeated("sbp", usual - 40 + TOLERANCE)(case)
+
+
+USUAL_SAMPLES_MAX = 64
+
+
+def _usual_sbp(case: Case) -> float | None:
+    """The median systolic pressure from 72 h to 12 h before now, of at most about 64 readings taken evenly."""
+    readings = case.snapshot.readings.get("sbp", ())
+    start = bisect_right(readings, case.now - timedelta(hours=72), key=lambda r: r.observed_at)
+    end = bisect_right(readings, case.now - timedelta(hours=12), key=lambda r: r.observed_at)
+    step = max(1, (end - start) // USUAL_SAMPLES_MAX)
+    taken = [r.value for r in readings[start:end:step] if r.value is not None and r.quality is Quality.OK]
+    return median(taken) if taken else None
 
 
 # -- oxygen, lungs, mind, fluid

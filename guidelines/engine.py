@@ -101,21 +101,15 @@ def quantity(case: Case, name: str) -> Known:
     if reading is not None and reading.value is not None:
         return Known(reading.value, reading.value, (reading,))
     if name in TALLIES:
-        return tally(case, name).known(case)
+        return case.once(("known", name), lambda case: tally(case, name).known(case))
     if name in derived.NUMBERS:
         return case.once(("number", name), derived.NUMBERS[name])
     return open_range(Want(name))
 
 
 def _map(case: Case) -> Known:
-    reading, systolic = case.latest("map"), case.latest("sbp")
-    if systolic is not None and (reading is None or systolic.observed_at > reading.observed_at):
-        samples = case.series("map", case.now - systolic.observed_at)
-        if samples:
-            return Known(samples[0].value, samples[0].value, (samples[0].cite,))
-    if reading is None or reading.value is None:
-        return open_range(Want("map"))
-    return Known(reading.value, reading.value, (reading,))
+    newest = case.newest_map()
+    return open_range(Want("map")) if newest is None else Known(newest.value, newest.value, (newest.cite,))
 
 
 def settled(op: Op, known: Known, value: float) -> Answer:
@@ -152,16 +146,17 @@ def _held(
     case: Case, name: str, holds: Callable[[float, float], bool], value: float, hold: timedelta, newest: Callable[[], Answer]
 ) -> Answer:
     """`sustained`: true of every sample of the window, of at least two that span 0.8 of it."""
+    last = newest()
+    if last.truth is Truth.NO:
+        return last  # settled by the newest value, without a look at the window
     samples = series(case, name, hold)
     for sample in samples:
         if not holds(sample.value, value):
             return no(sample.cite)
     if len(samples) >= 2 and samples[0].at - samples[-1].at >= SPANNED * hold:
         return yes(samples[0].cite, samples[-1].cite)
-    if not samples:
-        last = newest()
-        if last.truth is Truth.NO or last.wants:
-            return last
+    if not samples and last.wants:
+        return last
     return unknown(Want(name, f"needs two values {int(hold.total_seconds() // 60)} min apart"))
 
 
@@ -410,23 +405,22 @@ def _chance(c: Chance) -> Ask:
 
 def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...]) -> Ask:
     """`counted` says which parts are claims; the others (none_of) are guards, and do not make it half satisfied."""
-    weights = [1.0 / (sum(counted) or 1) if c else 0.0 for c in counted]
+    weight = 1.0 / (sum(counted) or 1)
+    weighed = tuple(zip(parts, (weight if c else 0.0 for c in counted), strict=True))
 
     def ask(case: Case) -> Answer:
-        cites: list[Cite] = []
+        cites: tuple[Cite, ...] = ()
         wants: tuple[Want, ...] | None = None
         met = 0.0
-        for part, weight in zip(parts, weights, strict=True):
+        for part, share in weighed:
             answer = part(case)
             if answer.truth is Truth.NO:
                 return answer
-            met += weight * answer.met
-            cites.extend(answer.cites)
-            if answer.truth is Truth.UNKNOWN and wants is None:
+            met += share * answer.met
+            cites += answer.cites
+            if wants is None and answer.truth is Truth.UNKNOWN:
                 wants = answer.wants  # of the first open part only: settling it may settle all
-        if wants is not None:
-            return Answer(Truth.UNKNOWN, tuple(cites), wants, met)
-        return Answer(Truth.YES, tuple(cites), (), 1.0)
+        return Answer(Truth.YES, cites, (), 1.0) if wants is None else Answer(Truth.UNKNOWN, cites, wants, met)
 
     return ask
 
@@ -435,16 +429,31 @@ def _at_least(count: int, parts: tuple[Ask, ...]) -> Ask:
     """YES when `count` parts hold, NO when so few can still hold that it cannot be reached; `count` 1 is any_of."""
 
     def ask(case: Case) -> Answer:
-        answers = [part(case) for part in parts]
-        held = [a for a in answers if a.truth is Truth.YES]
-        if len(held) >= count:
-            return Answer(Truth.YES, tuple(c for a in held for c in a.cites), (), 1.0)
-        open_ = [a for a in answers if a.truth is Truth.UNKNOWN]
-        if len(held) + len(open_) < count:
-            return Answer(Truth.NO, tuple(c for a in answers if a.truth is Truth.NO for c in a.cites))
-        met = sum(sorted((a.met for a in answers), reverse=True)[:count]) / count
-        cites = tuple(c for a in (*held, *open_) for c in a.cites)
-        return Answer(Truth.UNKNOWN, cites, tuple(w for a in open_ for w in a.wants), met)
+        held = open_ = 0
+        for_: tuple[Cite, ...] = ()
+        against: tuple[Cite, ...] = ()
+        hoped: tuple[Cite, ...] = ()
+        wants: tuple[Want, ...] = ()
+        mets: list[float] = []
+        for part in parts:
+            answer = part(case)
+            if answer.truth is Truth.NO:
+                against += answer.cites
+                continue
+            mets.append(answer.met)
+            if answer.truth is Truth.YES:
+                held += 1
+                for_ += answer.cites
+            else:
+                open_ += 1
+                hoped += answer.cites
+                wants += answer.wants
+        if held >= count:
+            return Answer(Truth.YES, for_, (), 1.0)
+        if held + open_ < count:
+            return Answer(Truth.NO, against)
+        met = max(mets) if count == 1 else sum(sorted(mets, reverse=True)[:count]) / count
+        return Answer(Truth.UNKNOWN, for_ + hoped, wants, met)
 
     return ask
 

@@ -1,4 +1,8 @@
-"""From what a claim rests on to the words that are shown: `Evidence` and `Need` of `schemas.findings`."""
+"""From what a claim rests on to the words that are shown: `Evidence` and `Need` of `schemas.findings`.
+
+What is made here comes from records that were already checked, so it is not checked again (`model_construct`): this runs
+for every finding at every instant.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -65,7 +69,12 @@ def amount(subject: str, value: float) -> str:
 
 
 def evidence(case: Case, cite: Cite) -> Evidence:
-    """One claim's support, with the identity of the event it came from."""
+    """One claim's support, with the identity of the event it came from; made once per judgement."""
+    return case.once(id(cite), lambda case: _made(case, cite))  # the case keeps every cite alive: ids are its own
+
+
+def _made(case: Case, cite: Cite) -> Evidence:
+    case.keep(cite)
     match cite:
         case Reading():
             return _of_reading(cite)
@@ -76,7 +85,7 @@ def evidence(case: Case, cite: Cite) -> Evidence:
         case Computed():
             return _of_computed(case, cite)
         case Foreseen():
-            return Evidence(
+            return Evidence.model_construct(
                 kind="forecast",
                 subject=cite.subject,
                 label=f"expected {label(cite.subject)}",
@@ -86,7 +95,7 @@ def evidence(case: Case, cite: Cite) -> Evidence:
                 value=cite.value,
             )
         case Personal():
-            return Evidence(
+            return Evidence.model_construct(
                 kind="patient",
                 subject=cite.subject,
                 label=cite.label,
@@ -100,7 +109,7 @@ def evidence(case: Case, cite: Cite) -> Evidence:
 def _of_reading(reading: Reading) -> Evidence:
     code = reading.code or ""
     shown = CODES.get(code, code.replace("_", " ")) if reading.value is None else ""
-    return Evidence(
+    return Evidence.model_construct(
         kind="reading",
         subject=reading.concept,
         label=label(reading.concept),
@@ -112,7 +121,7 @@ def _of_reading(reading: Reading) -> Evidence:
 
 
 def _of_note(fact: NoteFact) -> Evidence:
-    return Evidence(
+    return Evidence.model_construct(
         kind="note",
         subject=fact.concept,
         label=f"noted: {fact.concept.partition('.')[2].replace('_', ' ')}",
@@ -135,7 +144,7 @@ def _of_treatment(treatment: Treatment) -> Evidence:
     shown = DONE.get(treatment.action, "running")
     if value is not None:
         shown = f"{value:g} {(unit or '').replace('ug', 'µg')}".rstrip()
-    return Evidence(
+    return Evidence.model_construct(
         kind="treatment",
         subject=treatment.item,
         label=item_name(treatment.item),
@@ -150,7 +159,7 @@ def _of_computed(case: Case, cite: Computed) -> Evidence:
     sources = [evidence(case, source).ref for source in cite.sources]
     reading = cite.subject in CONCEPTS and CONCEPTS[cite.subject].group != "score"
     least = "at least " if cite.missing else ""
-    return Evidence(
+    return Evidence.model_construct(
         kind="score",
         subject=cite.subject,
         label=label(cite.subject),

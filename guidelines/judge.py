@@ -42,6 +42,7 @@ class _Block(NamedTuple):
     rule: Block
     ask: Ask
     items: frozenset[str]
+    passage: Passage
 
 
 class _Step(NamedTuple):
@@ -49,6 +50,8 @@ class _Step(NamedTuple):
     when: Ask
     done: Ask
     blocks: tuple[_Block, ...]
+    triggers: frozenset[str]
+    passage: Passage
 
 
 class _Rules(NamedTuple):
@@ -75,7 +78,12 @@ def _compiled(book: Book) -> tuple[tuple[_Rules, ...], Mapping[str, Ask]]:
 
 def _rules(guideline: Guideline) -> _Rules:
     blocks = tuple(
-        _Block(b, _always if b.when is None else compiled_of(b.when), frozenset(i for o in b.orders for i in members(o)))
+        _Block(
+            b,
+            _always if b.when is None else compiled_of(b.when),
+            frozenset(i for o in b.orders for i in members(o)),
+            _passage(guideline, b),
+        )
         for b in guideline.blocks
     )
     steps = tuple(
@@ -84,11 +92,18 @@ def _rules(guideline: Guideline) -> _Rules:
             _always if s.when is None else compiled_of(s.when),
             _never if s.done is None else compiled_of(s.done),
             tuple(b for b in blocks if s.id in b.rule.steps),
+            frozenset(s.triggers),
+            _passage(guideline, s),
         )
         for s in guideline.steps
     )
     triggers = tuple(_Trigger(t, compiled_of(t.when)) for t in guideline.triggers)
     return _Rules(guideline, triggers, steps, tuple(b for b in blocks if b.items))
+
+
+def _passage(guideline: Guideline, rule: StepRule | Block) -> Passage:
+    citation = "; ".join(guideline.sources[key].cite for key in rule.source)
+    return Passage(citation=citation[:200], text=rule.passage, strength=rule.strength)
 
 
 def judge(
@@ -211,7 +226,7 @@ class _Speaker:
         self._made: dict[str, Step | None] = {}
 
     def findings(self) -> list[Finding]:
-        orders = self._orders()
+        orders = self._orders() if self.fired else ()
         found = [self._finding(trigger, answer, orders) for trigger, answer in self.fired]
         if not found:
             found = [self._alone(block, order) for block, order in self._alone_blocks()]
@@ -239,11 +254,7 @@ class _Speaker:
     def _checklist(self, trigger: Trigger, foretold: bool) -> tuple[Step, ...]:
         """The steps of this trigger and of those that began earlier in the episode; on a forecast only what prepares."""
         of = {trigger.id} if foretold else {trigger.id, *(self.begun.keys() & self.known_onsets.keys())}
-        made = (
-            self.step(s)
-            for s in self.rules.steps
-            if of & set(s.rule.triggers) and (s.rule.prepare or not foretold)
-        )
+        made = (self.step(s) for s in self.rules.steps if of & s.triggers and (s.rule.prepare or not foretold))
         return tuple(step for step in made if step is not None)
 
     def step(self, rule: _Step) -> Step | None:
@@ -277,7 +288,7 @@ class _Speaker:
             reasons=tuple(reasons),
             due_at=self._due_at(rule),
             done_at=done_at,
-            passage=Passage(citation=self._citation(rule.source), text=rule.passage, strength=rule.strength),
+            passage=compiled.passage,
         )
 
     def _state(self, rule: StepRule, reasons: list[Reason]) -> StepState:
@@ -303,9 +314,6 @@ class _Speaker:
         begun = [self.begun[t].at for t in (rule.clock or rule.triggers) if t in self.begun]
         return min(begun) + rule.within if begun and rule.within is not None else None
 
-    def _citation(self, keys: tuple[str, ...]) -> str:
-        return "; ".join(self.rules.guideline.sources[key].cite for key in keys)[:200]
-
     # -- reasons
 
     def _reason(self, block: _Block, answer: Answer, asks: bool) -> Reason | None:
@@ -326,8 +334,6 @@ class _Speaker:
 
     def _orders(self) -> tuple[Step, ...]:
         """Each open order that a block speaks about, as a line of the checklist."""
-        if not self.fired:
-            return ()
         made = (self._order(order, self.rules.orders) for order in self._open_orders())
         return tuple(step for step in made if step is not None)
 
@@ -356,9 +362,7 @@ class _Speaker:
             text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}"[:400],
             state=states.get(reason.severity, StepState.NEEDS_CHECK),
             reasons=tuple(r for _, r in pairs),
-            passage=Passage(
-                citation=self._citation(block.rule.source), text=block.rule.passage, strength=block.rule.strength
-            ),
+            passage=block.passage,
         )
 
     def _alone(self, block: _Block, order: Treatment) -> Finding:

@@ -77,7 +77,10 @@ MEWS_TEMP: Bands = ((34.9, 2), (38.4, 0), (REST, 2))
 
 def points(bands: Bands, value: float) -> int:
     """The points of a value in a table of rising upper bounds."""
-    return next(score for bound, score in bands if value <= bound)
+    for bound, score in bands:
+        if value <= bound:
+            return score
+    return bands[-1][1]
 
 
 def rounded(value: float, decimals: int = 0) -> float:
@@ -316,11 +319,17 @@ def _cardiovascular(case: Case) -> Part:
                 best = Part("cardiovascular", score, 4, (top.cite,))
     if best.points is not None:
         return best
-    low = next((s for s in case.series("map", DAY) if s.value < 70), None)
-    newest = case.latest("map")
+    low, newest = _low_map(case), case.newest_map()
     if low is not None:
-        return Part("cardiovascular", 1, 4, (low.cite,))
-    return best if newest is None else Part("cardiovascular", 0, 4, (newest,))
+        return Part("cardiovascular", 1, 4, (low,))
+    return best if newest is None else Part("cardiovascular", 0, 4, (newest.cite,))
+
+
+def _low_map(case: Case) -> Cite | None:
+    """A MAP below 70 of the last 24 h."""
+    if "map" not in case.snapshot.readings:
+        return next((s.cite for s in case.series("map", DAY) if s.value < 70), None)
+    return next((r for r in case.recent("map", DAY) if r.value is not None and r.value < 70), None)
 
 
 def _renal(case: Case) -> Part:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Sample
 from guidelines.engine import quantity
-from guidelines.evidence import amount, clock, evidence, label, number, unfolded
+from guidelines.evidence import amount, clock, evidence, label, number
+from guidelines.scores import TALLIES
 from schemas.concepts import CONCEPTS
 from schemas.events import Reading, Treatment
 from schemas.facts import NoteFact, Polarity
@@ -107,22 +108,27 @@ def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str
 
 
 def _changes(case: Case, names: Iterable[str], window: timedelta) -> list[tuple[str, Sample, Sample]]:
-    found = []
+    """Newest and oldest sample of each quantity that became worse in the window."""
+    start, found = case.now - window, []
     for name in names:
-        margin = WORSE.get(name)
-        samples = case.series(name, window) if margin is not None else []
-        if margin is None or len(samples) < 2:
-            continue
-        new, old = samples[0], samples[-1]
-        if (new.value - old.value) / margin >= 1.0:
-            found.append((name, new, old))
+        samples = _past(case, name) if name in WORSE else []
+        inside = [s for s in samples if s.at >= start]
+        if len(inside) >= 2 and (inside[0].value - inside[-1].value) / WORSE[name] >= 1.0:
+            found.append((name, inside[0], inside[-1]))
     return found
 
 
+def _past(case: Case, name: str) -> list[Sample]:
+    return case.once(("past", name), lambda case: case.series(name, WINDOWS[-1]))
+
+
 def _subjects(cites: Iterable[Cite]) -> list[str]:
-    """The quantities that an answer rests on, each before what it was worked out from."""
-    known = unfolded(cites)
-    found = (c.concept if isinstance(c, Reading) else c.subject if isinstance(c, Computed) else "" for c in known)
+    """The quantities that an answer rests on, each score before what it counts."""
+    found: list[str] = []
+    for cite in cites:
+        found.append(cite.concept if isinstance(cite, Reading) else cite.subject if isinstance(cite, Computed) else "")
+        if isinstance(cite, Computed) and cite.subject in TALLIES:
+            found += _subjects(cite.sources)
     return [s for s in dict.fromkeys(found) if s in CONCEPTS]
 
 
