@@ -137,10 +137,11 @@ _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u
 _WORD = re.compile(
     r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # a word with its digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
-    r"|\([-+–]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+    r"|\([-+–s]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
 )
 _SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕"}
 _DIGITS_MAX = 12  # longer numbers are no measurements
+_ANY_NUMBER = "0.000"  # stands for every number that no phrase spells out
 
 
 @dataclass(slots=True)
@@ -232,6 +233,8 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
     start, end = span
     if sign in _SIGNS:
         return _SIGNS[sign], ""
+    if sign == "(s)" or sign[0] in "[]":
+        return "", ""  # "device(s)", "Skin [Temperature]"
     if sign[1:2].isdecimal() or sign in {"->", "<-"}:
         return sign, ""
     before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
@@ -323,7 +326,7 @@ class _Automaton:
         root = self._node(frozenset({0}))
         assert root is not None
         # An unknown number is any number, an unknown word is none: so the steps to remember stay few.
-        known = [w if w in self._alphabet else ("0" if _is_number(w) else "") for w in text.words]
+        known = [w if w in self._alphabet else (_ANY_NUMBER if _is_number(w) else "") for w in text.words]
         at, count = 0, len(known)
         while at < count:
             node = root

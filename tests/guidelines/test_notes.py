@@ -202,6 +202,11 @@ CHARTED = (
     ("Seizure Activity: None.", {"no neuro.seizure"}),
     ("Code Status: Full Code.", {"no limit.dnr"}),
     ("Code Status: Do Not Resuscita.", {"limit.dnr"}),
+    ("Skin [Temperature]: Cold. O2 Delivery Device(s): Nasal cannula.", {"perf.cool", "o2.device"}),
+    ("Edema #1 [Amount]: 6 mm. ETT [Mark]: 23cm", {"vol.overload", "resp.imv"}),
+    ("Abdominal Assessment: Soft. Restraint Type: Soft Limb. Bed locked in low position", set()),
+    ("Ectopy Type: PAC's. Dialysate Fluid: Prismasate K4. Ventilator Mode: CPAP+PS", set()),
+    ("Oral Cavity: Bleeding Gum. Safety Measures: Oriented by RN. Cough Reflex: Intact", set()),
     ("Family Communication: Family Visited. Risk for Falls: Yes. Precautions: Universal.", set()),
 )
 
