@@ -7,7 +7,7 @@ when it comes is late: whether it is depends on its own `now` and `available_at`
 
 from datetime import datetime, timedelta
 from operator import itemgetter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -118,7 +118,7 @@ def _squeezed(line: Line, second: datetime, now: datetime) -> tuple[Line, tuple[
     if second not in line.crowded and len(fast) <= READINGS_PER_SECOND_MAX:
         return line, ()
     kept: dict[tuple[str, str], Reading] = {}
-    for reading in sorted(fast, key=_place):
+    for reading in sorted(fast, key=_by_content):
         kept[reading.concept, "newest"] = reading
         if reading.value is None:
             continue
@@ -136,9 +136,16 @@ def _squeezed(line: Line, second: datetime, now: datetime) -> tuple[Line, tuple[
     return line._replace(waiting=left, crowded=crowded), flood
 
 
-def _place(event: Event) -> tuple[datetime, str, int, bytes]:
-    """Where an event stands among those of one line: by time, then by content, never by arrival."""
-    return event.observed_at, identity(event), _rank(event), encode(event)
+def _by_content(reading: Reading) -> tuple[Any, ...]:
+    """Where a reading stands among others: by time, then by all that it says, never by arrival."""
+    said = (
+        reading.value or 0.0,
+        reading.code or "",
+        reading.quality,
+        reading.reason or "",
+        reading.original_value or 0.0,
+    )
+    return reading.observed_at, reading.concept, reading.source, reading.method or "", _rank(reading), *said
 
 
 def released(line: Line, until: datetime | None) -> tuple[Line, datetime | None, tuple[Event, ...]]:
@@ -161,7 +168,7 @@ def _in_turn(events: list[Event]) -> list[Event]:
     """The order inside one instant: by identity; of two versions of the same event, the one that counts comes last."""
     keyed = [((identity(event), _rank(event)), event) for event in events]
     if len({key for key, _ in keyed}) < len(keyed):  # rare: versions of one status; then their content decides
-        return sorted(events, key=_place)
+        return sorted(events, key=lambda event: (identity(event), _rank(event), encode(event)))
     return [event for _, event in sorted(keyed, key=itemgetter(0))]
 
 

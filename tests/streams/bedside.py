@@ -1,0 +1,114 @@
+"""What the tests of the flow share: a clock, short ways to write events, and the mind they are judged with."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from forecasting import trend
+from guidelines import book
+from schemas.events import Allergy, Event, Movement, Note, Patient, Reading, Source, Tick, Treatment
+from streams.alerting import Policy
+from streams.bed import Bed
+from streams.ordering import Late
+from streams.step import Mind, Output, step
+
+EIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
+PNEUMONIA = "Productive cough, RLL consolidation on CXR, plan to start abx."
+
+
+def at(clock: str | float) -> datetime:
+    """The moment of a clock time of the first day ("09:05", "09:05:30"), or so many minutes after eight."""
+    if isinstance(clock, str):
+        hours, minutes, *seconds = (int(part) for part in clock.split(":"))
+        return EIGHT.replace(hour=hours, minute=minutes, second=seconds[0] if seconds else 0)
+    return EIGHT + timedelta(minutes=clock)
+
+
+@cache
+def mind(lateness_s: float = 0.5) -> Mind:
+    """The real rules and the real forecaster."""
+    return Mind(book.load(), trend.load(), Policy(allowed_lateness=timedelta(seconds=lateness_s)))
+
+
+def reading(
+    concept: str, said: float | str, clock: str | float, known: str | float | None = None, **more: object
+) -> Reading:
+    value, code = (None, said) if isinstance(said, str) else (float(said), None)
+    times = {"observed_at": at(clock), "available_at": at(clock if known is None else known)}
+    return Reading.model_validate(
+        {"encounter": "e1", "concept": concept, "value": value, "code": code, **times, **more}
+    )
+
+
+def vitals(clock: str | float, *, hr: float, rr: float, spo2: float, bp: str, temp: float) -> list[Event]:
+    """One set of vital signs by cuff, awake, on 2 L of oxygen."""
+    sbp, dbp = (float(part) for part in bp.split("/"))
+    cuff = {"method": "nibp"}
+    return [
+        reading("hr", hr, clock),
+        reading("rr", rr, clock),
+        reading("spo2", spo2, clock),
+        reading("sbp", sbp, clock, **cuff),
+        reading("dbp", dbp, clock, **cuff),
+        reading("map", round((sbp + 2 * dbp) / 3, 1), clock, **cuff),
+        reading("temp", temp, clock),
+        reading("acvpu", "A", clock),
+        reading("o2_flow", 2, clock),
+    ]
+
+
+def note(text: str, clock: str | float, known: str | float | None = None, **more: object) -> Note:
+    times = {"observed_at": at(clock), "available_at": at(clock if known is None else known)}
+    return Note.model_validate({"encounter": "e1", "text": text, **times, **more})
+
+
+def treatment(item: str, action: str, clock: str | float, **more: object) -> Treatment:
+    times = {"observed_at": at(clock), "available_at": at(clock)}
+    return Treatment.model_validate({"encounter": "e1", "item": item, "action": action, **times, **more})
+
+
+def admitted(clock: str | float = "07:55") -> Movement:
+    allergy = Allergy.model_validate({"substance": "penicillin", "severity": "anaphylaxis"})
+    patient = Patient(age_years=62, sex="male", allergies=(allergy,), diagnoses=())
+    times = {"observed_at": at(clock), "available_at": at(clock)}
+    return Movement(encounter="e1", action="admit", setting="icu", bed="4", patient=patient, **times)
+
+
+SHOCK: Sequence[Event] = (
+    admitted(),
+    reading("weight", 80, "07:55"),
+    *vitals("08:00", hr=104, rr=22, spo2=94, bp="108/62", temp=38.6),
+    note(PNEUMONIA, "08:05"),
+    reading("lactate", 3.1, "08:30", source=Source.LAB),
+    reading("creatinine", 1.5, "08:30", source=Source.LAB),
+    *vitals("09:00", hr=122, rr=26, spo2=91, bp="88/50", temp=39.0),
+    reading("sbp", 86, "09:05", method="nibp"),
+    reading("dbp", 48, "09:05", method="nibp"),
+    reading("map", 60.7, "09:05", method="nibp"),
+    treatment("piperacillin_tazobactam", "ordered", "09:06"),
+    treatment("lactated_ringer", "given", "09:10", amount=500, amount_unit="mL"),
+    treatment("meropenem", "given", "09:20"),
+)
+"""The first hours of the reference's first vignette: pneumonia, then septic shock."""
+
+
+def play(
+    events: Iterable[Event | Tick], until: datetime | None = None, of: Mind | None = None, bed: Bed | None = None
+) -> tuple[Bed, list[Output]]:
+    """Every event at its own time, then the clock at `until`; the bed, and all that was said."""
+    bed, said = bed or Bed("e1"), []
+    for event in [*events, *([Tick(available_at=until)] if until is not None else [])]:
+        bed, new = step(bed, event, event.available_at, of or mind())
+        said.extend(new)
+    return bed, said
+
+
+def spoken_at(output: Output) -> datetime:
+    """The instant that an output belongs to."""
+    if isinstance(output, Late):
+        return output.applied_at
+    return output.received_at if output.__class__.__name__ == "Rejected" else output.at  # type: ignore[union-attr]
+
+
+def as_bytes(outputs: Iterable[Output]) -> bytes:
+    return b"\n".join(output.model_dump_json().encode() for output in outputs)

@@ -1,0 +1,162 @@
+"""The waiting line: clocks that leap or step back, floods, and what is late."""
+
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.events import Event, Tick
+from schemas.quarantine import Fault, Rejected
+from streams.bed import Bed
+from streams.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
+from streams.saved import to_bytes
+from streams.step import Output, step
+from tests.streams.bedside import at, mind, note, play, reading
+
+
+def fed(records: list[tuple[datetime, Event | Tick]], bed: Bed | None = None) -> tuple[Bed, list[Output]]:
+    """Each record when the clock says its first part."""
+    bed, said = bed or Bed("e1"), []
+    for now, record in records:
+        bed, new = step(bed, record, now, mind())
+        said.extend(new)
+    return bed, said
+
+
+def test_a_clock_that_steps_back_moves_nothing() -> None:
+    """08:00, 08:10, then 08:05: time stands still until it is 08:10 again, and the step back is counted."""
+    bed, _ = fed([(at(m), Tick(available_at=at(m))) for m in (0, 10, 5)])
+    assert bed.line.clock == at(10)
+    assert bed.counts["clock_backwards"] == 1
+
+
+def test_a_leap_of_one_record_moves_nothing() -> None:
+    """
+    clock    08:00   08:01   2099    08:02
+    record   tick    tick    MAP     tick
+    bed      -       08:01   08:01   08:02, and the MAP of 2099 is refused
+    """
+    far = at(0).replace(year=2099)
+    odd = reading("map", 61, 0).model_copy(update={"observed_at": far, "available_at": far})
+    ticks = [(at(m), Tick(available_at=at(m))) for m in (0, 1)]
+    bed, said = fed([*ticks, (far, odd)])
+    assert (bed.line.clock, said) == (at(1), [])
+    bed, said = fed([(at(2), Tick(available_at=at(2)))], bed)
+    assert [(o.fault, o.encounter) for o in said if isinstance(o, Rejected)] == [(Fault.CLOCK_JUMP, "e1")]
+    assert bed.line.clock == at(2)
+    assert "map" not in bed.chart.readings
+
+
+def test_a_leap_that_a_second_record_confirms_is_time_that_passed() -> None:
+    """After a pause of three days the second record confirms the first, and both are judged."""
+    later = at(0) + 3 * JUMP_MAX
+    bed, _ = fed([(at(m), Tick(available_at=at(m))) for m in (0, 1)])
+    one, two = (reading("map", 61, 0).model_copy(update={"available_at": t, "observed_at": t}) for t in
+                (later, later + timedelta(minutes=1)))  # fmt: skip
+    bed, said = fed(
+        [(one.available_at, one), (two.available_at, two), (at(0) + 4 * JUMP_MAX, Tick(available_at=later))], bed
+    )
+    assert [r.observed_at for r in bed.chart.readings["map"]] == [one.available_at, two.available_at]
+    assert not any(isinstance(o, Rejected) for o in said)
+
+
+def test_a_first_clock_that_is_wrong_is_not_believed() -> None:
+    """A first record of 1970 does not set the time: the two of today that follow do."""
+    long_ago = at(0).replace(year=1970)
+    bed, _ = fed([(long_ago, Tick(available_at=long_ago)), *((at(m), Tick(available_at=at(m))) for m in (0, 1))])
+    assert bed.line.clock == at(1)
+
+
+def test_an_event_ahead_of_the_clock_is_refused() -> None:
+    """Known more than five minutes from now: refused; five minutes: waits for its time."""
+    bed, said = fed([(at(0), Tick(available_at=at(0))), (at(0), reading("map", 61, 6)), (at(0), reading("map", 61, 5))])
+    assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FUTURE_TIME]
+    assert len(bed.line.waiting) == 1
+
+
+def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
+    """Ten thousand readings in one second: the worst are kept, every other one is refused and counted, none is lost."""
+    second = timedelta(seconds=1)
+    base = at("08:00")
+    flood = [
+        reading("map", 50 + (i * 37) % 100, "08:00").model_copy(
+            update={"observed_at": base - second + timedelta(microseconds=i * 100)}
+        )
+        for i in range(10_000)
+    ]
+    bed, said = fed([(base, event) for event in flood])
+    refused = [o for o in said if isinstance(o, Rejected)]
+    assert {o.fault for o in refused} == {Fault.FLOOD}
+    assert len(refused) + len(bed.line.waiting) == 10_000
+    assert bed.counts["flood"] == len(refused)
+    values = [event.value for event in bed.line.waiting]  # type: ignore[union-attr]
+    assert (min(values), max(values)) == (50, 149)
+    assert flood[-1] in bed.line.waiting
+    assert len(to_bytes(bed)) < 64 * 1024
+
+
+@settings(max_examples=10)
+@given(st.randoms(use_true_random=False))
+def test_what_is_left_of_a_flood_does_not_depend_on_its_order(random: object) -> None:
+    """The same flood in any order leaves the same readings."""
+    flood = [
+        reading("map", 50 + i % 7, "08:00", source="monitor").model_copy(
+            update={"observed_at": at("07:59") + timedelta(milliseconds=i)}
+        )
+        for i in range(READINGS_PER_SECOND_MAX + 40)
+    ]
+    mixed = flood.copy()
+    random.shuffle(mixed)  # type: ignore[attr-defined]
+    end = (at("08:10"), Tick(available_at=at("08:10")))
+    one, _ = fed([*((at("08:00"), event) for event in flood), end])
+    two, _ = fed([*((at("08:00"), event) for event in mixed), end])
+    assert one.chart == two.chart
+
+
+def test_the_line_is_bounded() -> None:
+    """More events than may wait are refused as a flood; a note beyond its own limit too."""
+    bed, said = Bed("e1"), []
+    for event in [reading("map", 61, i / 60) for i in range(WAITING_MAX + 5)]:
+        bed, new = step(bed, event, event.available_at, mind(lateness_s=3600))
+        said.extend(new)
+    assert len(bed.line.waiting) == WAITING_MAX
+    assert len(to_bytes(bed)) < 128 * 1024
+    assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FLOOD] * 5
+    bed, said = fed([(at(0), note(f"note {i}", 0)) for i in range(NOTES_WAITING_MAX + 1)])
+    assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FLOOD]
+
+
+def test_whether_an_event_is_late_depends_on_itself_alone() -> None:
+    """An event within the allowed lateness is in time, one beyond it is late, whether or not ticks came before."""
+    for ticks in ([], [(at(0.5), Tick(available_at=at(0.5)))]):
+        start = [(at(0), reading("hr", 80, -1, 0)), (at(0), reading("hr", 80, -2, 0))]
+        _, said = fed([*start, *ticks, (at(1) + timedelta(seconds=0.5), reading("map", 61, 1))])
+        assert said == []
+        _, said = fed([*start, *ticks, (at(1) + timedelta(seconds=0.6), reading("map", 61, 1))])
+        assert [type(o) for o in said] == [Late]
+
+
+def test_versions_of_one_result() -> None:
+    """
+    arrives     preliminary 2.0   final 3.0   final 3.0   corrected 4.0   final 3.0   entered in error   corrected 4.0
+    the chart   2.0               3.0         3.0         4.0             4.0         -                  -
+    """
+
+    def version(value: float, status: str, known: float) -> Event:
+        return reading("lactate", value, "08:00", known, status=status, source="lab")
+
+    story = [
+        (version(2, "preliminary", 10), 2.0),
+        (version(3, "final", 20), 3.0),
+        (version(3, "final", 30), 3.0),
+        (version(4, "corrected", 40), 4.0),
+        (version(3, "final", 50), 4.0),
+        (version(4, "entered-in-error", 60), None),
+        (version(4, "corrected", 70), None),
+    ]
+    bed = Bed("e1")
+    for event, value in story:
+        bed, _ = play([event], event.available_at + timedelta(minutes=1), bed=bed)
+        row = bed.chart.readings["lactate"]
+        assert [r.value for r in row] == ([] if value is None else [value]), event.available_at
+    assert (bed.counts["corrected"], bed.counts["duplicate"], bed.counts["withdrawn"]) == (2, 3, 1)

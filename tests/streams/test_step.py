@@ -1,0 +1,298 @@
+"""The step: a story first, then what must hold of every stream of events."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.alerts import AlertEvent, Change
+from schemas.events import Event, Movement, Quality, Reading, Response, Status, Tick
+from schemas.findings import Level, StepState
+from schemas.forecasts import Forecast, Outlook, Unavailable
+from schemas.snapshot import Snapshot
+from streams.bed import Bed
+from streams.ordering import Late
+from streams.saved import from_bytes, to_bytes
+from streams.step import Mind, step, wakes_at
+from streams.view import view
+from tests.streams.bedside import (
+    EIGHT,
+    PNEUMONIA,
+    SHOCK,
+    admitted,
+    as_bytes,
+    at,
+    mind,
+    note,
+    play,
+    reading,
+    spoken_at,
+    treatment,
+    vitals,
+)
+
+
+def of_sepsis(outputs: Sequence[object]) -> list[AlertEvent]:
+    return [o for o in outputs if isinstance(o, AlertEvent) and o.alert.key == "SEP"]
+
+
+def test_septic_shock_is_told_once_and_louder_as_it_worsens() -> None:
+    """The first vignette: a question, a warning when the note names an infection, critical at the second low pressure."""
+    _, said = play(SHOCK, at("09:30"))
+    loud = [(f"{o.at:%H:%M}", o.change, o.alert.level) for o in of_sepsis(said) if o.change is not Change.UPDATED]
+    assert loud == [
+        ("08:00", Change.RAISED, Level.ASK),
+        ("08:05", Change.WORSENED, Level.WARNING),
+        ("09:05", Change.WORSENED, Level.CRITICAL),
+    ]
+    assert len({o.alert.id for o in of_sepsis(said)}) == 1
+
+
+def test_a_forbidden_order_is_withheld_with_its_reason() -> None:
+    """Piperacillin ordered for a patient with penicillin anaphylaxis stands withheld on the card at once."""
+    _, said = play([event for event in SHOCK if event.available_at <= at("09:06")], at("09:07"))
+    last = of_sepsis(said)[-1]
+    ordered = [step for step in last.alert.finding.steps if step.id.startswith("order:piperacillin")]
+    assert [step.state for step in ordered] == [StepState.WITHHELD]
+    assert "llerg" in ordered[0].reasons[0].text
+    assert f"{last.at:%H:%M}" == "09:06"
+
+
+def test_silence_is_said() -> None:
+    """When nothing more is heard, the standing alert says since when it cannot be seen, and is not resolved."""
+    bed, said = play(SHOCK, at("23:00"))
+    last = of_sepsis(said)[-1]
+    assert last.change is Change.UPDATED
+    assert "Cannot be seen since" in last.alert.card.detail
+    assert "SEP" in bed.episodes
+
+
+def test_a_late_result_is_applied_now_marked_and_alarms_no_more() -> None:
+    """A lactate of nine hours ago that comes late is stored in its own past, noticed, and raises nothing (Q15)."""
+    calm = vitals("17:00", hr=80, rr=16, spo2=97, bp="120/70", temp=37)
+    late = reading("lactate", 6, "08:10", "08:20", source="lab")
+    bed, before = play([admitted(), *calm], at("17:05"))
+    bed, new = step(bed, late, at("17:10"), mind())
+    bed, more = play([], at("17:20"), bed=bed)
+    assert new == (Late(event=late, applied_at=at("17:10")),)
+    assert more == []
+    kept = bed.chart.readings["lactate"][0]
+    assert (kept.observed_at, kept.available_at) == (at("08:10"), at("17:10"))
+    assert bed.counts["late"] == 1
+
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+
+def answer(verb: str, alert: str, clock: str, step_id: str | None = None) -> Response:
+    times = {"encounter": "e1", "observed_at": at(clock), "available_at": at(clock)}
+    return Response.model_validate({**times, "alert": alert, "verb": verb, "step": step_id, "by": "nurse"})
+
+
+def test_an_acknowledged_alert_speaks_up_again_when_it_worsens() -> None:
+    """Acknowledging is spoken once; worsening takes it back."""
+    early = [event for event in SHOCK if event.available_at <= at("08:30")]
+    bed, _ = play(early, at("08:31"))
+    alert = bed.episodes["SEP"].alert.id
+    events = [answer("acknowledge", alert, "08:40"), answer("acknowledge", alert, "08:41")]
+    bed, said = play(events, at("08:45"), bed=bed)
+    assert [(o.change, o.alert.state, o.alert.acknowledged_by) for o in of_sepsis(said)] == [
+        (Change.ACKNOWLEDGED, "acknowledged", "nurse")
+    ]
+    bed, said = play([event for event in SHOCK if event.available_at > at("08:45")], at("09:30"), bed=bed)
+    assert bed.episodes["SEP"].alert.state == "raised"
+
+
+def test_a_ticked_step_is_done_and_can_be_taken_back() -> None:
+    """A step ticked on the board is DONE in the next look, and offered again when it is unticked."""
+    early = [event for event in SHOCK if event.available_at <= at("08:05")]
+    bed, _ = play(early, at("08:06"))
+    alert = bed.episodes["SEP"].alert
+    bed, said = play([answer("step_done", alert.id, "08:07", "SEP.S2")], at("08:08"), bed=bed)
+    states = {s.id: s.state for s in of_sepsis(said)[-1].alert.finding.steps}
+    assert states["SEP.S2"] is StepState.DONE
+    bed, said = play([answer("step_undone", alert.id, "08:09", "SEP.S2")], at("08:10"), bed=bed)
+    assert {s.id: s.state for s in of_sepsis(said)[-1].alert.finding.steps}["SEP.S2"] is StepState.OFFERED
+
+
+def test_a_response_to_no_standing_alert_changes_nothing() -> None:
+    """An answer to an alert that is not there is counted, and says nothing."""
+    bed, said = play([admitted(), answer("acknowledge", "0" * 32, "08:00")], at("08:05"))
+    assert said == []
+    assert bed.counts["response_to_nothing"] == 1
+
+
+def test_discharge_ends_everything() -> None:
+    """When the patient leaves, every standing alert is resolved and nothing more is judged."""
+    times = {"encounter": "e1", "observed_at": at("09:30"), "available_at": at("09:30")}
+    bed, said = play([*SHOCK, Movement(action="discharge", **times)], at("20:00"))
+    resolved = [o for o in said if isinstance(o, AlertEvent) and o.change is Change.RESOLVED]
+    assert {o.alert.key for o in resolved} == {"SEP", "NEWS2"}
+    assert all(o.at == at("09:30") for o in resolved)
+    assert bed.due is None
+    assert said[-1] == resolved[-1]
+
+
+# --- the model -------------------------------------------------------------------------------------------------------
+
+
+class Broken:
+    """A forecaster that fails in every way it is asked."""
+
+    name, version, digest = "broken", "1", "0"
+    horizons_h: tuple[float, ...] = ()
+    concepts: frozenset[str] = frozenset()
+
+    def outlook(self, snapshot: Snapshot) -> Outlook:
+        raise TimeoutError("too slow")
+
+    def forecast(self, snapshot: Snapshot, concepts: object = None) -> Forecast | Unavailable:
+        raise ValueError("no such layer")
+
+
+def test_a_model_that_fails_silences_no_rule_and_is_shown() -> None:
+    """With a broken forecaster the rules say what they say without a forecast, and card and board tell of the failure."""
+    broken = mind()._replace(forecaster=Broken())
+    bed, said = play(SHOCK, at("09:30"), broken)
+    loud = [(o.change, o.alert.level) for o in of_sepsis(said) if o.change is not Change.UPDATED]
+    assert loud[-1] == (Change.WORSENED, Level.CRITICAL)
+    assert "The forecast failed" in of_sepsis(said)[-1].alert.card.detail
+    assert "ValueError" in (view(bed, broken).forecast_missing or "")
+    assert bed.counts["forecast_failed"] > 0
+
+
+# --- what holds of every stream --------------------------------------------------------------------------------------
+
+_VALUES = {"map": (40, 110), "hr": (40, 170), "spo2": (80, 100), "rr": (8, 38), "lactate": (0.5, 9), "temp": (35, 40)}
+
+
+@st.composite
+def _readings(draw: st.DrawFn) -> Reading:
+    concept = draw(st.sampled_from(sorted(_VALUES)))
+    low, high = _VALUES[concept]
+    minute = draw(st.integers(0, 40)) * 5
+    status = draw(st.sampled_from([Status.FINAL] * 6 + [Status.CORRECTED, Status.ENTERED_IN_ERROR, Status.PRELIMINARY]))
+    return reading(
+        concept, draw(st.integers(int(low), int(high))), minute, minute + draw(st.integers(0, 20)), status=status
+    )
+
+
+_events = st.one_of(
+    *[_readings()] * 4,
+    st.builds(note, st.sampled_from([PNEUMONIA, "No fever, lungs clear.", "Sepsis suspected."]), st.integers(0, 200)),
+    st.builds(
+        treatment,
+        st.sampled_from(["norepinephrine", "lactated_ringer", "meropenem"]),
+        st.sampled_from(["start", "stop", "given", "ordered"]),
+        st.integers(0, 200),
+    ),
+)
+streams = st.lists(_events, min_size=1, max_size=14).map(
+    lambda drawn: [*sorted(drawn, key=lambda event: event.available_at)]
+)
+END = EIGHT + timedelta(hours=8)
+few = settings(max_examples=25)
+
+
+@few
+@given(streams, st.integers(0, 220))
+def test_nothing_is_known_before_its_time(events: list[Event], minute: int) -> None:
+    """Cut off everything after any moment: what was said up to that moment is the same."""
+    cut = at(minute)
+    _, whole = play(events, END)
+    _, prefix = play([event for event in events if event.available_at <= cut], cut + timedelta(minutes=5))
+    assert as_bytes(o for o in prefix if spoken_at(o) <= cut) == as_bytes(o for o in whole if spoken_at(o) <= cut)
+
+
+@few
+@given(streams)
+def test_a_replay_says_the_same_bytes(events: list[Event]) -> None:
+    """The same events give the same bytes, also from a bed that was saved and read back after every event."""
+    _, once = play(events, END)
+    bed, again = Bed("e1"), []
+    for event in [*events, Tick(available_at=END)]:
+        bed, new = step(from_bytes(to_bytes(bed)), event, event.available_at, mind())
+        again.extend(new)
+    assert as_bytes(once) == as_bytes(again)
+
+
+@few
+@given(streams, st.lists(st.integers(0, 500), max_size=12))
+def test_ticks_change_nothing_but_when_it_is_said(events: list[Event], minutes: list[int]) -> None:
+    """Any number of extra ticks changes no output; leaving out those that cannot matter does not either."""
+    ticks = [Tick(available_at=at(minute)) for minute in minutes]
+    _, plain = play(events, END + timedelta(hours=2))
+    mixed = sorted([*events, *ticks], key=lambda record: record.available_at)
+    bed, ticked = play(mixed, END + timedelta(hours=2))
+    assert as_bytes(plain) == as_bytes(ticked)
+    lazy, said = Bed("e1"), []
+    for record in [*mixed, Tick(available_at=END + timedelta(hours=2))]:
+        wakes = wakes_at(lazy, mind().policy)
+        if isinstance(record, Tick) and (wakes is None or record.available_at <= wakes):
+            continue
+        lazy, new = step(lazy, record, record.available_at, mind())
+        said.extend(new)
+    assert as_bytes(said) == as_bytes(plain)
+    assert lazy.chart == bed.chart
+
+
+@few
+@given(streams, st.randoms(use_true_random=False), st.data())
+def test_duplicates_and_disorder_within_the_lateness_change_nothing(
+    events: list[Event], random: object, data: st.DataObject
+) -> None:
+    """Events delayed by up to the allowed lateness, in any order, some of them twice: the same bytes are said."""
+    patient = mind(lateness_s=1200)
+    _, tidy = play(events, END, patient)
+    twice = [*events, *(data.draw(st.lists(st.sampled_from(events), max_size=6)))]
+    delayed = [(event.available_at + timedelta(seconds=data.draw(st.integers(0, 1200))), event) for event in twice]
+    delayed.sort(key=lambda pair: pair[0])
+    bed, said = Bed("e1"), []
+    for now, record in [*delayed, (END, Tick(available_at=END))]:
+        bed, new = step(bed, record, now, patient)
+        said.extend(new)
+    assert as_bytes(tidy) == as_bytes(said)
+
+
+def test_a_duplicate_long_after_is_not_news() -> None:
+    """A reading, a note and a treatment that come again hours later are counted as duplicates and say nothing."""
+    bed, _ = play(SHOCK, at("09:30"))
+    bed, said = play([], at("12:00"), bed=bed)
+    for again in (SHOCK[2], SHOCK[11], SHOCK[-1]):
+        bed, new = step(bed, again, at("12:01"), mind())
+        assert new == ()
+    assert bed.counts["duplicate"] == 3
+
+
+def test_few_judgements_an_hour() -> None:
+    """Hourly vitals of a sick patient cost at most four judgements an hour, alerts and silences included."""
+    bed, judged = Bed("e1"), set()
+    hours = 12
+    events = [
+        e for hour in range(8, 8 + hours) for e in vitals(f"{hour}:00", hr=122, rr=26, spo2=91, bp="88/50", temp=39)
+    ]
+    for minute in range(hours * 60):
+        for event in [e for e in events if e.available_at == at(minute)]:
+            bed, _ = step(bed, event, at(minute), mind())
+        bed, _ = step(bed, Tick(available_at=at(minute)), at(minute), mind())
+        judged.add(bed.judged_at)
+    assert len(judged - {None}) <= 4 * hours
+
+
+def test_another_patients_event_is_a_mistake_of_ours() -> None:
+    """An event brought to the wrong bed is a programming error, not data."""
+    with pytest.raises(ValueError, match="another patient"):
+        step(Bed("e2"), reading("hr", 80, "08:00"), at("08:00"), mind())
+
+
+def test_an_artefact_is_kept_and_not_used() -> None:
+    """A reading that its sender marked as artefact is shown with its mark, and no rule rests on it."""
+    fall = [reading("map", 30, f"08:{minute}", quality=Quality.ARTEFACT) for minute in range(10, 40, 2)]
+    bed, said = play([admitted(), note(PNEUMONIA, "08:00"), *fall], at("08:41"))
+    assert {o.alert.level for o in said if isinstance(o, AlertEvent)} <= {Level.ASK}
+    assert len(bed.chart.readings["map"]) == 15
+    assert bed.counts["artefact"] == 15
+    assert all(a.at <= b.at for a, b in pairwise(o for o in said if isinstance(o, AlertEvent)))
