@@ -131,6 +131,9 @@ SCOPES = (
     ),
     ("pulm edema resolved", {"no resp.pulm_oedema", "change.down"}),
     ("bleeding precautions", set()),
+    ("Incision clean, no s/s of infection", set()),
+    ("h/o ESRD admitted with urosepsis", {"past renal.dialysis", "infection.sepsis", "infection.level"}),
+    ("BP 78/40 on arrival, now 105/60 after 3L IVF", {"past bp.low", "tx.fluid_bolus"}),
     ("baseline confusion", {"past neuro.confusion"}),
 )
 
@@ -158,6 +161,9 @@ ACTS = (
     ("levo 750 mg given", {"abx.started"}),
     ("levothyroxine 50 given", set()),
     ("off levo", {"no tx.norepi"}),
+    ("Levophed weaned to 0.08", {"tx.norepi"}),
+    ("intubated on AC 500x16", {"resp.imv"}),
+    ("bcx x2, ucx sent", {"culture.sent"}),
     ("vasopressin added", {"tx.vasopressin"}),
     ("RRT called", {"event.escalation"}),
     ("started RRT", {"renal.rrt"}),
