@@ -23,7 +23,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,8 +40,6 @@ from schemas.snapshot import Snapshot
 
 Array = NDArray[np.float64]
 
-NAME = "damped-trend"
-VERSION = "1"
 PARAMETERS = Path(__file__).with_name("trend_parameters.json")
 
 SLOW = 4.0  # the slower level decays this many times slower
@@ -136,19 +134,22 @@ class Bands:
         )
         self.horizons = tuple(h for h in HORIZONS_H if h >= self.hours[0])
 
-    def quantiles(self, state: State, age_h: float) -> tuple[tuple[float, ...], Array]:
-        """Horizons that the fit reaches from a reading `age_h` old, and a row of quantiles for each, in its scale."""
-        horizons = tuple(h for h in self.horizons if h + age_h <= self.hours[-1])
+    def reached(self, age_h: float) -> tuple[float, ...]:
+        """Horizons that the fit reaches from a reading `age_h` old."""
+        return tuple(h for h in self.horizons if h + age_h <= self.hours[-1])
+
+    def quantiles(self, state: State, horizons: Sequence[float], age_h: float) -> Array:
+        """A row of quantiles for each horizon that is reached, in the scale of the model: (horizons, Q)."""
         rows = self._at_leads(state)  # (L, Q)
         right = [bisect_left(self.hours, h + age_h) for h in horizons]
         if all(self.hours[r] == h + age_h for r, h in zip(right, horizons, strict=True)):
-            return horizons, rows[right]
+            return np.asarray(rows[right])
         part = [
             (h + age_h - self.hours[r - 1]) / (self.hours[r] - self.hours[r - 1]) if r else 1.0
             for r, h in zip(right, horizons, strict=True)
         ]
         lower, upper = rows[[max(r - 1, 0) for r in right]], rows[right]
-        return horizons, lower + np.array(part)[:, None] * (upper - lower)
+        return np.asarray(lower + np.array(part)[:, None] * (upper - lower))
 
     def _at_leads(self, state: State) -> Array:
         level, slope, mean, wobble = state
@@ -167,9 +168,10 @@ class Bands:
 class Trend:
     """The forecaster. Make it with `load`; it holds nothing but fitted numbers and may be shared."""
 
-    name = NAME
-    version = VERSION
+    name = "damped-trend"
+    version = "1"
     horizons_h = HORIZONS_H
+    model = f"{name}@{version}"
 
     def __init__(
         self, curves: Mapping[str, Curve], odds: Mapping[str, crossing.Table], parameters_hash: str, digest: str
@@ -181,15 +183,11 @@ class Trend:
         self.digest = digest
         self.concepts = frozenset(curves)
 
-    @cached_property
-    def model(self) -> str:
-        return f"{self.name}@{self.version}"
-
     def outlook(self, snapshot: Snapshot) -> Outlook:
         return TrendOutlook(self, snapshot)
 
     def forecast(self, snapshot: Snapshot, concepts: Collection[str] | None = None) -> Forecast | Unavailable:
-        """All fans (or those of `concepts`); `Unavailable` with the first reason when there is not one fan."""
+        """All fans (or those of `concepts`); `Unavailable` when there is not one fan."""
         outlook = self.outlook(snapshot)
         asked = sorted(self.concepts if concepts is None else concepts)
         answers = {concept: outlook.fan(concept) for concept in asked}
@@ -242,15 +240,19 @@ def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
     if age > ORIGIN_AGE_MIN and age > snapshot.validity(origin):
         return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
 
+    age_h = age / HOUR
+    horizons = bands.reached(age_h)
+    if not horizons:
+        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
     low, high = bands.limits
     values = [min(max(r.value or 0.0, low), high) for r in rungs]
     state = curve.state(
         [(at - r.observed_at) / HOUR for r in rungs],
         [math.log(v) for v in values] if curve.log else values,
     )
-    horizons, rows = bands.quantiles(state, age / HOUR)
-    shown = np.exp(rows) if curve.log else rows
-    rounded = np.round(np.minimum(np.maximum(shown, low), high), about.decimals + 1)
+    rows = bands.quantiles(state, horizons, age_h)
+    shown = np.minimum(np.maximum(np.exp(rows) if curve.log else rows, low), high)
+    rounded = np.maximum.accumulate(np.round(shown, about.decimals + 1), axis=1)  # no last bit may make a row fall
     return Fan(
         concept=concept,
         horizons_h=horizons,
