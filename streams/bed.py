@@ -235,10 +235,12 @@ def _weight(reading: Reading) -> int:
 
 
 def _text_bytes(text: str | None) -> int:
-    """Bytes of a text as JSON, at most: a plain character may need a backslash, any other one six."""
+    """Bytes of a text as JSON, at most."""
     if text is None:
         return 0
-    return len(text) * (2 if text.isascii() and text.isprintable() else 6)
+    if text.isascii() and text.isprintable():
+        return 2 * len(text)  # each may need a backslash
+    return len(dumps(text, ensure_ascii=False).encode())
 
 
 def _lightened(rows: dict[str, tuple[Reading, ...]], now: datetime) -> int:
@@ -246,7 +248,8 @@ def _lightened(rows: dict[str, tuple[Reading, ...]], now: datetime) -> int:
     weights = {concept: sum(map(_weight, row)) for concept, row in rows.items()}
     while sum(weights.values()) > READING_BYTES_MAX * 0.8:
         heaviest = max(sorted(weights), key=weights.__getitem__)
-        rows[heaviest] = thinned(rows[heaviest], now, len(rows[heaviest]) // 2)
+        half = len(rows[heaviest]) // 2
+        rows[heaviest] = thinned(rows[heaviest], now, max(half, SPREAD) if len(rows[heaviest]) > SPREAD else half)
         weights[heaviest] = sum(map(_weight, rows[heaviest]))
     return sum(weights.values())
 
@@ -259,6 +262,9 @@ _STRETCHES = (  # up to this age, the extremes of each stretch of so many second
     (timedelta(hours=24), 3_600),
     (HISTORY_MAX, 21_600),
 )
+
+
+SPREAD = NEWEST_KEPT + 2 * len(_STRETCHES)  # fewer cannot stand for a whole week
 
 
 def thinned(row: tuple[Reading, ...], now: datetime, keep: int) -> tuple[Reading, ...]:
