@@ -267,7 +267,7 @@ def _check(guideline: Guideline, definitions: Mapping[str, c.Condition]) -> None
     """Everything that a record alone cannot know: names that point elsewhere, and the two worked examples."""
     triggers = {t.id: t for t in guideline.triggers}
     steps = {s.id for s in guideline.steps}
-    entries = (*guideline.triggers, *guideline.steps, *guideline.blocks)
+    entries: tuple[Trigger | StepRule | Block, ...] = (*guideline.triggers, *guideline.steps, *guideline.blocks)
     _unique(guideline.id, [e.id for e in entries])
     for entry in entries:
         where = f"{guideline.id}: {entry.id}"
@@ -281,7 +281,9 @@ def _check(guideline: Guideline, definitions: Mapping[str, c.Condition]) -> None
         _known(f"{guideline.id}: {step.id}", "trigger", (*step.triggers, *step.clock), triggers)
         for text in (step.text, *(b.change for b in guideline.blocks if b.change)):
             _known(f"{guideline.id}: {step.id}", "slot", [s for _, s, _, _ in Formatter().parse(text) if s], SLOTS)
-        foretold = [t for t in step.triggers if triggers[t].level is Level.WATCH and _foretells(triggers[t].when, definitions)]
+        foretold = [
+            t for t in step.triggers if triggers[t].level is Level.WATCH and _foretells(triggers[t].when, definitions)
+        ]
         if foretold and not step.prepare:
             raise BadBook(f"{guideline.id}: {step.id}: expected prepare = true for a step of {foretold[0]}, a forecast")
     for block in guideline.blocks:
@@ -366,8 +368,9 @@ def _concepts(guidelines: Iterable[Guideline], definitions: Mapping[str, c.Condi
     conditions = [*definitions.values()]
     named: list[str] = ["weight", "height"]
     for guideline in guidelines:
-        for entry in (*guideline.triggers, *guideline.steps, *guideline.blocks):
-            conditions += [x for x in (entry.when, getattr(entry, "done", None)) if x is not None]
+        rules: tuple[Trigger | StepRule | Block, ...] = (*guideline.triggers, *guideline.steps, *guideline.blocks)
+        for rule in rules:
+            conditions += [x for x in (rule.when, getattr(rule, "done", None)) if x is not None]
         named += [v for t in guideline.triggers for v in t.values]
         named += [r.what for s in guideline.steps for r in s.requires if r.what in CONCEPTS]
     named += [q for condition in conditions for part in _walk(condition, {}) for q in _quantities(part)]
@@ -376,5 +379,9 @@ def _concepts(guidelines: Iterable[Guideline], definitions: Mapping[str, c.Condi
         name = named.pop()
         if name not in seen:
             seen.add(name)
-            named += (*scores.READS.get(name, ()), *derived.READS.get(name, ()), *(("sbp", "dbp") if name == "map" else ()))
+            named += (
+                *scores.READS.get(name, ()),
+                *derived.READS.get(name, ()),
+                *(("sbp", "dbp") if name == "map" else ()),
+            )
     yield from seen & CONCEPTS.keys()

@@ -7,6 +7,7 @@ the words of `schemas.findings`. Rules of reading: reference §0.3 (newest `ok` 
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple, TypeVar
 
@@ -82,7 +83,7 @@ class Known(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """Kleene's value with what made it so, or what would settle it. `met` in [0, 1]: how much of it is known to hold."""
+    """Kleene's value with what made it so, or what would settle it. `met` (0 to 1): how much is known to hold."""
 
     truth: Truth
     cites: tuple[Cite, ...] = ()
@@ -227,11 +228,13 @@ class Case:
             pair = diastolic.get((systolic.observed_at, systolic.method))
             if pair is not None and systolic.value is not None and pair.value is not None:
                 mean = pair.value + (systolic.value - pair.value) / 3  # reference §1.7
-                found.append(Sample(systolic.observed_at, mean, Computed("map", mean, pair.observed_at, (systolic, pair))))
+                found.append(
+                    Sample(systolic.observed_at, mean, Computed("map", mean, pair.observed_at, (systolic, pair)))
+                )
         return found
 
     def urine(self, span: timedelta) -> Urine | None:
-        """Urine of the entries in (now - span, now] over the time they cover; each covers the time since the one before.
+        """Urine of the entries in (now - span, now] over the time they cover: each covers the time since the last.
 
         None without two entries, or where a gap is so long (4 h) that nobody charted hourly (reference §1.11).
         """
@@ -241,7 +244,7 @@ class Case:
             return None
         first = max(inside[0] - 1, 0)  # the entry before the window opens it
         used = entries[first:]
-        if any(b.observed_at - a.observed_at > URINE_GAP for a, b in zip(used, used[1:], strict=False)):
+        if any(b.observed_at - a.observed_at > URINE_GAP for a, b in pairwise(used)):
             return None
         hours = (used[-1].observed_at - used[0].observed_at) / timedelta(hours=1)
         if hours <= 0:
@@ -289,7 +292,9 @@ class Case:
     def given(self, item: str, within: timedelta) -> Treatment | None:
         """The newest administration in the window: a dose, or the start of an infusion."""
         start = self.now - within
-        done = [t for t in self.of(item) if t.action in (Action.GIVEN, Action.START) and start < t.observed_at <= self.now]
+        done = [
+            t for t in self.of(item) if t.action in (Action.GIVEN, Action.START) and start < t.observed_at <= self.now
+        ]
         return max(done, key=lambda t: t.observed_at, default=None)
 
     def orders(self) -> tuple[Treatment, ...]:
@@ -326,7 +331,9 @@ class Case:
         """The summed rate of what runs now of one drug id or class, in the canonical unit of each."""
         running = self.running(item)
         if not running:
-            return Known(0.0, 0.0) if self.treatments_heard else open_range(Want(item, "no treatment was ever reported"))
+            return (
+                Known(0.0, 0.0) if self.treatments_heard else open_range(Want(item, "no treatment was ever reported"))
+            )
         old = [t for t in running if self.now - t.observed_at > INFUSION_VALID]
         if old or any(t.rate is None for t in running):
             return open_range(Want(item, "rate not known"))
@@ -337,7 +344,8 @@ class Case:
         """mL given in (now - over, now]: doses and resuscitation rates; maintenance (at most 125 mL/h) is left out."""
         if not self.treatments_heard:
             return open_range(Want(item, "no treatment was ever reported"))
-        start, total, cites = self.now - over, 0.0, []
+        start, total = self.now - over, 0.0
+        cites: list[Treatment] = []
         for t in self.of(item):
             bolus = t.action is Action.GIVEN or (t.action is Action.START and t.rate is None)
             if bolus and t.amount and t.amount_unit in (None, "mL") and start < t.observed_at <= self.now:
@@ -349,7 +357,8 @@ class Case:
                 if run.rate > MAINTENANCE_ML_H and hours > 0:
                     total += run.rate * hours
                     cites.append(run.cite)
-        return Known(total, total, tuple(sorted(cites, key=lambda t: (t.observed_at, t.item))))
+        cites.sort(key=lambda t: (t.observed_at, t.item))
+        return Known(total, total, tuple(cites))
 
     # -- the body
 
@@ -365,7 +374,7 @@ def _mentions(case: Case) -> dict[str, list[NoteFact]]:
         if current and not fact.copied and fact.effective_at <= case.now:
             found.setdefault(fact.concept, []).append(fact)
     for facts in found.values():
-        # Within one moment the affirmed word stands before the hedged and the negated one: it is the more careful reading.
+        # Within one moment the affirmed word stands before the hedged and the negated one: the more careful reading.
         facts.sort(key=lambda f: (f.effective_at, f.available_at, _WEIGHT[f.polarity]), reverse=True)
     return found
 

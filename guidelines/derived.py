@@ -1,7 +1,7 @@
 """What the rules name and no condition can say: numbers worked out of several readings, and a few predicates.
 
 Sources: reference §1.7 (pressures), §1.9 (P/F, S/F), §1.11 (creatinine staging), §1.14 (level of infection), §1.17
-(norepinephrine equivalents), §3.0 (shared predicates). The rest of the definitions is text in `knowledge/definitions.toml`.
+(norepinephrine equivalents), §3.0 (shared predicates). The other definitions are text in `knowledge/definitions.toml`.
 """
 
 from bisect import bisect_right
@@ -97,7 +97,7 @@ def _sf(case: Case) -> Known:
     return _exact("sf", saturation.value / fraction.value, saturation.observed_at, saturation, fraction)
 
 
-# µg/kg/min of norepinephrine per canonical unit of each (reference §1.17; angiotensin II in ng/kg/min, vasopressin in U/min).
+# µg/kg/min of norepinephrine per canonical unit of each (reference §1.17; vasopressin in U/min, angiotensin II in ng).
 NOREPINEPHRINE_EQUIVALENT: Mapping[str, float] = {
     "norepinephrine": 1.0, "epinephrine": 1.0, "phenylephrine": 0.1, "dopamine": 0.01, "vasopressin": 2.5,
     "angiotensin_ii": 0.01, "metaraminol": 0.125,
@@ -105,7 +105,8 @@ NOREPINEPHRINE_EQUIVALENT: Mapping[str, float] = {
 
 
 def _ned(case: Case) -> Known:
-    total, cites = 0.0, []
+    total = 0.0
+    cites: list[Cite] = []
     for drug, factor in NOREPINEPHRINE_EQUIVALENT.items():
         rate = case.rate(drug)
         if rate.wants:
@@ -199,7 +200,9 @@ def _aki_stage(case: Case) -> Known:
     if current is None or current.value is None or baseline is None:
         low = by_urine.low if by_urine is not None else 0
         cites = by_urine.cites if by_urine is not None else ()
-        return Known(low, 3, cites, (Want("creatinine"),) if current is None else (Want("creatinine", "no baseline known"),))
+        return Known(
+            low, 3, cites, (Want("creatinine"),) if current is None else (Want("creatinine", "no baseline known"),)
+        )
     stage = _stage_of_creatinine(case, current, baseline[0])
     if by_urine is not None and by_urine.low > stage:
         return by_urine
@@ -283,7 +286,9 @@ def _lvef(case: Case) -> Known:
 
 # -- infection (reference §1.14)
 
-SIGNS_ONLY = frozenset({"infection.rigors", "infection.wbc", "infection.colonized"})  # raise the question, answer nothing
+SIGNS_ONLY = frozenset(
+    {"infection.rigors", "infection.wbc", "infection.colonized"}
+)  # raise the question, answer nothing
 CULTURE_FIRST = timedelta(hours=72)
 ANTIMICROBIAL_FIRST = timedelta(hours=24)
 GRADES = ("unlikely", "possible", "probable", "definite")
@@ -315,12 +320,21 @@ def _infection(case: Case) -> Infection:
     if certain:
         return Infection("probable", tuple(certain[:2]))
     if antimicrobial is not None and (paired or hedged or affirmed):
-        clues = (antimicrobial, *hedged[:1], *affirmed[:1], *((culture,) if culture is not None else ()))
-        return Infection("probable", clues)
-    clue = (*affirmed[:1], *hedged[:2]) or tuple(c for c in (culture, antimicrobial) if c is not None)
-    if clue:
-        return Infection("possible", clue)
+        with_it = () if culture is None else (culture,)
+        return Infection("probable", (antimicrobial, *hedged[:1], *affirmed[:1], *with_it))
+    said: tuple[Cite, ...] = (*affirmed[:1], *hedged[:2])
+    done: tuple[Cite, ...] = tuple(c for c in (culture, antimicrobial) if c is not None)
+    clues = said or done or _asked_for(case)
+    if clues:
+        return Infection("possible", clues)
     return Infection("unlikely", tuple(denied[:1])) if denied else Infection(None, ())
+
+
+def _asked_for(case: Case) -> tuple[Cite, ...]:
+    """A culture that is only ordered, with fever or a high white count."""
+    order = next((o for o in case.orders() if o.item in members("culture") and case.now - o.observed_at <= DAY), None)
+    signs = [r for c, bound in (("temp", 38.0), ("wbc", 12.0)) if (r := case.latest(c)) and (r.value or 0.0) > bound]
+    return (order, *signs) if order is not None and signs else ()
 
 
 def _work_up(case: Case) -> tuple[Cite | None, Cite | None, bool]:
@@ -473,7 +487,9 @@ def _confounded(case: Case) -> Answer:
     if rass is not None and rass.value is not None and rass.value <= -2:
         return yes(rass)
     for item in ("sedative", "opioid", "neuromuscular_blocker"):
-        recent = [t for t in case.of(item) if case.now - t.observed_at <= timedelta(hours=2) and t.action is not Action.STOP]
+        recent = [
+            t for t in case.of(item) if case.now - t.observed_at <= timedelta(hours=2) and t.action is not Action.STOP
+        ]
         given = [t for t in recent if t.action in (Action.GIVEN, Action.START, Action.CHANGE)]
         if given:
             return yes(given[-1])
@@ -487,7 +503,9 @@ def _fluid_responsive(case: Case) -> Answer:
     for word in case.said("fluid.responsive", HOUR):
         if word.polarity is not Polarity.UNCERTAIN:
             return yes(word) if word.polarity is Polarity.AFFIRMED else no(word)
-    return unknown(Want("fluid_responsive", "no passive leg raise, stroke volume or refill test noted in the last hour"))
+    return unknown(
+        Want("fluid_responsive", "no passive leg raise, stroke volume or refill test noted in the last hour")
+    )
 
 
 def _fluid_response_not_shown(case: Case) -> Answer:

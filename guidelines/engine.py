@@ -2,7 +2,7 @@
 
     truth(parse("map below 65 for 10 min"), snapshot, outlook, {})      # Verdict(YES | NO | UNKNOWN, evidence, needs)
 
-A condition is compiled once into a function of `Case`; `judge` asks those functions, `truth` is the same for one question.
+A condition is compiled once into a function of `Case`; `judge` asks those functions, `truth` asks one.
 UNKNOWN is never NO: it comes with the measurement that would settle it.
 """
 
@@ -35,8 +35,8 @@ from guidelines.scores import TALLIES, tally
 from schemas.concepts import CONCEPTS
 from schemas.conditions import (
     Aggregate,
-    AllOf,
     Allergic,
+    AllOf,
     AnyOf,
     AtLeastOf,
     Chance,
@@ -81,7 +81,10 @@ class Verdict(NamedTuple):
 
 
 def truth(
-    condition: Condition, snapshot: Snapshot, outlook: Outlook = NO_OUTLOOK, definitions: Mapping[str, Condition] | None = None
+    condition: Condition,
+    snapshot: Snapshot,
+    outlook: Outlook = NO_OUTLOOK,
+    definitions: Mapping[str, Condition] | None = None,
 ) -> Verdict:
     """Whether the condition holds of what could be known at `snapshot.now`. Never raises on patient data."""
     compiled = {name: compiled_of(c) for name, c in (definitions or {}).items()}
@@ -143,7 +146,12 @@ def _compare(c: Compare) -> Ask:
 
 
 def _held(
-    case: Case, name: str, holds: Callable[[float, float], bool], value: float, hold: timedelta, newest: Callable[[], Answer]
+    case: Case,
+    name: str,
+    holds: Callable[[float, float], bool],
+    value: float,
+    hold: timedelta,
+    newest: Callable[[], Answer],
 ) -> Answer:
     """`sustained`: true of every sample of the window, of at least two that span 0.8 of it."""
     last = newest()
@@ -364,7 +372,9 @@ def _expected(c: Expected) -> Ask:
     def ask(case: Case) -> Answer:
         fan = case.outlook.fan(c.quantity)
         if isinstance(fan, Unavailable):
-            return unknown(*(Want(s) for s in fan.settles)) if fan.settles else unknown(Want(c.quantity, fan.reason[:200]))
+            return (
+                unknown(*(Want(s) for s in fan.settles)) if fan.settles else unknown(Want(c.quantity, fan.reason[:200]))
+            )
         value = _quantile(fan, c.ahead / timedelta(hours=1), c.quantile)
         if value is None:
             return unknown(Want(c.quantity, "the forecast does not reach so far"))
@@ -393,7 +403,11 @@ def _chance(c: Chance) -> Ask:
     def ask(case: Case) -> Answer:
         odds = case.outlook.chance(c.of, c.within)
         if isinstance(odds, Unavailable):
-            return unknown(*(Want(s) for s in odds.settles)) if odds.settles else unknown(Want("forecast", odds.reason[:200]))
+            return (
+                unknown(*(Want(s) for s in odds.settles))
+                if odds.settles
+                else unknown(Want("forecast", odds.reason[:200]))
+            )
         known = Known(odds.probability, odds.probability, (Computed("chance", odds.probability, case.now, ()),))
         return settled(Op.AT_LEAST, known, c.at_least)
 

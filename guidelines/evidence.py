@@ -1,7 +1,7 @@
 """From what a claim rests on to the words that are shown: `Evidence` and `Need` of `schemas.findings`.
 
-What is made here comes from records that were already checked, so it is not checked again (`model_construct`): this runs
-for every finding at every instant.
+What is made here comes from records that were checked before, so it is not checked again (`model_construct`): this
+runs for every finding at every instant.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class NoOutlook:
     def fan(self, concept: str) -> Fan | Unavailable:
         return Unavailable(reason=f"no forecaster for {concept}")
 
-    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
+    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:  # noqa: ARG002, the protocol's
         return Unavailable(reason="no forecaster")
 
 
@@ -194,7 +194,9 @@ def _why(case: Case, subject: str) -> str:
         return "never measured"
     newest = readings[-1]
     if newest.quality is not Quality.OK:
-        return f"{newest.quality.value} at {clock(newest.observed_at)}: {newest.reason or 'not usable'}"[:SHOWN_CHARS_MAX]
+        return f"{newest.quality.value} at {clock(newest.observed_at)}: {newest.reason or 'not usable'}"[
+            :SHOWN_CHARS_MAX
+        ]
     valid = int(case.snapshot.validity(newest).total_seconds() // 60)
     limit = f"{valid // 60} h" if valid % 60 == 0 else f"{valid} min"
     return f"last {clock(newest.observed_at)}, older than {limit}"

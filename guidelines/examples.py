@@ -31,7 +31,7 @@ class Told:
         rows = (row,) * len(HORIZONS_H)
         return Fan(concept=concept, horizons_h=HORIZONS_H, quantiles=rows, origin="told", origin_at=DAY)
 
-    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
+    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:  # noqa: ARG002, the protocol's
         return Unavailable(reason="the example does not tell")
 
 

@@ -1,8 +1,8 @@
-"""What the rule book says of one patient at one moment: triggers become findings, steps a checklist, orders are checked.
+"""What the rule book says of one patient at one moment: triggers become findings, steps a checklist.
 
     judgement = judge(snapshot, book, outlook, onsets)
 
-Semantics: reference §0.4. A trigger fires only when TRUE; a block withholds when TRUE and asks when UNKNOWN; precedence is
+Semantics: reference §0.4. A trigger fires only when TRUE; a block withholds when TRUE, asks when UNKNOWN. Precedence:
 done, treatment limit, hard block, modification, check, offer. A forecast alone leads to watching and preparing only.
 """
 
@@ -111,8 +111,8 @@ def judge(
 ) -> Judgement:
     """Every finding of every guideline, loudest first within each, and the truth of every trigger.
 
-    `onsets` holds, by trigger id, when each first became true in its present episode; also of triggers that are no longer
-    true while the episode lasts. A finding that is not in it begins now. Outside of the population (adults, not pregnant)
+    `onsets` holds, by the `rule` of a finding, when each first spoke in its present episode; also of those that are no
+    longer true while the episode lasts. What is not in it begins now. Outside of the population (adults, not pregnant)
     nothing speaks.
     """
     rules, definitions = _compiled(book)
@@ -148,14 +148,11 @@ def _judged(case: Case, rules: _Rules, onsets: Mapping[str, Onset], truths: dict
 
 
 def _open_question(answers: list[tuple[Trigger, Answer]], loudest: int) -> tuple[Trigger, Answer] | None:
-    """The one question worth asking: of the most serious open trigger that is half satisfied and louder than what fired."""
+    """The one question worth asking: of the gravest open trigger that is half satisfied and louder than what fired."""
     candidates = [
         (rule, answer)
         for rule, answer in answers
-        if answer.truth is Truth.UNKNOWN
-        and answer.met >= HALF
-        and rule.asks
-        and rule.level.rank > loudest
+        if answer.truth is Truth.UNKNOWN and answer.met >= HALF and rule.asks and rule.level.rank > loudest
     ]
     return max(candidates, key=lambda pair: (pair[0].level.rank, pair[1].met), default=None)
 
@@ -252,7 +249,7 @@ class _Speaker:
     # -- the checklist
 
     def _checklist(self, trigger: Trigger, foretold: bool) -> tuple[Step, ...]:
-        """The steps of this trigger and of those that began earlier in the episode; on a forecast only what prepares."""
+        """The steps of this trigger and of those that began before in the episode; on a forecast only what prepares."""
         of = {trigger.id} if foretold else {trigger.id, *(self.begun.keys() & self.known_onsets.keys())}
         made = (self.step(s) for s in self.rules.steps if of & s.triggers and (s.rule.prepare or not foretold))
         return tuple(step for step in made if step is not None)
@@ -279,7 +276,9 @@ class _Speaker:
                 reasons.append(reason)
                 if block.rule.severity == "modify" and reason.severity == "modify" and block.rule.change:
                     text = _filled(block.rule.change, case)
-        reasons += [self._check("data", "needed before this step", (w,)) for r in rule.requires if (w := _owed(case, r))]
+        reasons += [
+            self._check("data", "needed before this step", (w,)) for r in rule.requires if (w := _owed(case, r))
+        ]
         state = StepState.DONE if done_at is not None else self._state(rule, reasons)
         return Step(
             id=rule.id,
@@ -356,7 +355,9 @@ class _Speaker:
         rank = {"hard": 0, "modify": 1, "check": 2, "soft": 3}
         block, reason = min(pairs, key=lambda pair: rank[pair[1].severity])
         states = {"hard": StepState.WITHHELD, "modify": StepState.MODIFIED}
-        change = f" → {_filled(block.rule.change, self.case)}" if reason.severity == "modify" and block.rule.change else ""
+        change = (
+            f" → {_filled(block.rule.change, self.case)}" if reason.severity == "modify" and block.rule.change else ""
+        )
         return Step(
             id=f"order:{order.item}@{order.observed_at:%Y-%m-%dT%H:%M:%S}",
             text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}"[:400],
@@ -428,7 +429,9 @@ def _owed(case: Case, required: Requirement) -> Want | None:
         return known.wants[0]
     newest = max((at for at, _ in _times(known.cites)), default=case.now)
     if required.max_age is not None and case.now - newest > required.max_age:
-        return Want(required.what, f"last {clock(newest)}, needed within {int(required.max_age.total_seconds() // 60)} min")
+        return Want(
+            required.what, f"last {clock(newest)}, needed within {int(required.max_age.total_seconds() // 60)} min"
+        )
     return None
 
 

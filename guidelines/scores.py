@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from guidelines.case import Case, Cite, Computed, Known, Sample, Want
 from guidelines.evidence import NO_OUTLOOK, evidence, need
-from schemas.events import Reading
+from schemas.events import Quality, Reading
 from schemas.findings import Evidence
 from schemas.scores import Score, ScorePart
 from schemas.snapshot import Snapshot
@@ -85,7 +85,7 @@ def points(bands: Bands, value: float) -> int:
 
 def rounded(value: float, decimals: int = 0) -> float:
     """Half up, as a person rounds (reference §1.1); the small addend undoes binary noise such as 38.0499999."""
-    scale = 10**decimals
+    scale = 10.0**decimals
     return floor(value * scale + 0.5 + 1e-9) / scale
 
 
@@ -108,7 +108,7 @@ def acvpu(case: Case) -> tuple[str | None, tuple[Reading, ...]]:
     if total is not None and total.value == 15:
         return "A", (total,)
     if eye is not None and eye.value is not None and (charted is None or eye.observed_at > charted.observed_at):
-        letter = _from_parts(eye.value, verbal and verbal.value, motor and motor.value)
+        letter = _from_parts(eye.value, case.value("gcs_v"), case.value("gcs_m"))
         if letter is not None:
             return letter, tuple(r for r in (eye, verbal, motor) if r is not None)
     return (charted.code, (charted,)) if charted is not None else (None, ())
@@ -273,14 +273,23 @@ def _worst(case: Case, name: str, concept: str, bands: Bands) -> Part:
 
 def oxygenation(case: Case) -> list[Sample]:
     """P/F ratios (mmHg) of the last 24 h: PaO2 with the last FiO2 at most 2 h before it, or air; newest first."""
-    settings = [*case.recent("fio2", DAY + PAIRED), *(r for r in case.recent("o2_device", DAY + PAIRED) if r.code == "air")]
+    settings = [
+        *case.recent("fio2", DAY + PAIRED),
+        *(r for r in case.recent("o2_device", DAY + PAIRED) if r.code == "air"),
+    ]
     found = []
     for gas in case.recent("pao2", DAY):
         before = [r for r in settings if gas.observed_at - PAIRED <= r.observed_at <= gas.observed_at]
         if before and gas.value is not None and gas.method != "venous":
             last = max(before, key=lambda r: r.observed_at)
             fraction = 0.21 if last.value is None else last.value
-            found.append(Sample(gas.observed_at, gas.value / fraction, Computed("pf", gas.value / fraction, gas.observed_at, (gas, last))))
+            found.append(
+                Sample(
+                    gas.observed_at,
+                    gas.value / fraction,
+                    Computed("pf", gas.value / fraction, gas.observed_at, (gas, last)),
+                )
+            )
     return found
 
 
@@ -292,7 +301,15 @@ def _respiration(case: Case) -> Part:
     for sample in ratios:
         device = next((r for r in case.recent("o2_device", DAY + PAIRED) if r.observed_at <= sample.at), None)
         supported = device is not None and device.code in ("imv", "trach")  # the reference SQL's choice
-        grade = 4 if sample.value < 100 else 3 if sample.value < 200 else 2 if sample.value < 300 else int(sample.value < 400)
+        grade = (
+            4
+            if sample.value < 100
+            else 3
+            if sample.value < 200
+            else 2
+            if sample.value < 300
+            else int(sample.value < 400)
+        )
         scored.append((grade if supported else min(grade, 2), sample.cite))
     worst = max(scored, key=lambda pair: pair[0])
     return Part("respiration", worst[0], 4, (worst[1],))
@@ -329,7 +346,13 @@ def _low_map(case: Case) -> Cite | None:
     """A MAP below 70 of the last 24 h."""
     if "map" not in case.snapshot.readings:
         return next((s.cite for s in case.series("map", DAY) if s.value < 70), None)
-    return next((r for r in case.recent("map", DAY) if r.value is not None and r.value < 70), None)
+    start = case.now - DAY
+    for reading in reversed(case.snapshot.readings["map"]):  # no list is made: a day of minutes is long
+        if reading.observed_at < start:
+            return None
+        if reading.value is not None and reading.value < 70 and reading.quality is Quality.OK:
+            return reading
+    return None
 
 
 def _renal(case: Case) -> Part:
@@ -367,13 +390,17 @@ TALLIES: Mapping[str, Callable[[Case], Tally]] = {
     "news2": _news2, "mews": _mews, "qsofa": _qsofa, "sirs": _sirs, "sofa": _sofa,
 }  # fmt: skip
 
+CONSCIOUS = ("acvpu", "gcs_total", "gcs_e", "gcs_v", "gcs_m")
 READS: Mapping[str, tuple[str, ...]] = {
-    "news2": ("rr", "spo2", "o2_device", "o2_flow", "fio2", "sbp", "hr", "acvpu", "gcs_total", "gcs_e", "gcs_v", "gcs_m", "temp", "rass"),
-    "mews": ("sbp", "hr", "rr", "temp", "acvpu", "gcs_total", "gcs_e", "gcs_v", "gcs_m"),
-    "qsofa": ("rr", "sbp", "gcs_total", "acvpu"),
+    "news2": ("rr", "spo2", "o2_device", "o2_flow", "fio2", "sbp", "hr", "temp", "rass", *CONSCIOUS),
+    "mews": ("sbp", "hr", "rr", "temp", *CONSCIOUS),
+    "qsofa": ("rr", "sbp", *CONSCIOUS),
     "sirs": ("temp", "hr", "rr", "paco2", "wbc", "bands"),
-    "sofa": ("pao2", "fio2", "o2_device", "platelets", "bilirubin", "map", "sbp", "dbp", "gcs_total", "creatinine", "urine"),
-}  # fmt: skip
+    "sofa": (
+        *("pao2", "fio2", "o2_device", "platelets", "bilirubin", "map", "sbp", "dbp"),
+        *("gcs_total", "creatinine", "urine"),
+    ),
+}
 """The concepts that each score reads."""
 
 

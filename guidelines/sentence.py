@@ -35,7 +35,9 @@ WORSE = {
 """The change, in its bad direction, that a sentence may claim (our choice: beyond the noise of a repeated measurement)."""
 
 PRONOUN = {"female": "Her", "male": "His"}
-NAMES = sorted((w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)), key=len, reverse=True)
+NAMES = sorted({w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)}, key=len)[::-1]
+"""Names of quantities that hold a digit (NEWS2): no number of a patient."""
+
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _SLOT = re.compile(r"\{[0-9]+\}")
 
@@ -147,7 +149,7 @@ def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample
 
 def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
     """Newest valid values; the time is said of what is older than a quarter of an hour."""
-    found = []
+    found: list[str] = []
     for name in names:
         item = _newest(case, name)
         if item is None or len(found) >= VALUES_MAX:
@@ -217,7 +219,7 @@ def unbound(sentence: Sentence) -> list[str]:
 
 
 def _false_numbers(item: Evidence) -> list[str]:
-    """The numbers that an evidence shows and does not hold: neither its value, nor its time, nor the words of its note."""
+    """The numbers that an evidence shows and does not hold: not its value, nor its time, nor the words of its note."""
     shown = item.shown if item.at is None else item.shown.replace(clock(item.at), "")
     quoted = item.kind == "note" and item.note_start is not None and shown.startswith("“")
     if quoted and item.ref:
@@ -233,5 +235,4 @@ def _agrees(text: str, value: float | None) -> bool:
     if value is None:
         return False
     decimals = len(text.partition(".")[2])
-    return abs(abs(value) - float(text.replace(",", "."))) <= 0.5 * 10**-decimals + 1e-9
-
+    return bool(abs(abs(value) - float(text.replace(",", "."))) <= 0.5 * 10.0**-decimals + 1e-9)
