@@ -1,11 +1,11 @@
 """The boards as one web application over a `BoardSource`: pages, live line, answers, JSON, health.
 
-    app = create_app(source)          # any ASGI server; see docs/boards.md
+app = create_app(source)          # any ASGI server; see docs/boards.md
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -73,23 +73,20 @@ def _add_files(app: FastAPI, node_modules: Path) -> None:
 def _add_live(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     clients = 0
 
-    @asynccontextmanager
-    async def counted() -> AsyncIterator[None]:
+    async def stream(bed: str | None) -> AsyncIterator[ServerSentEvent]:
         nonlocal clients
+        changes = source.changes()
+        if bed is None:
+            line = live.board_events(changes, pages.all_cards, pages.one_card, pages.silences, pages.status)
+        else:
+            line = live.bed_events(changes, bed, pages.status)
         clients += 1
         try:
-            yield
+            async with aclosing(line) as events:
+                async for event in events:
+                    yield event
         finally:
             clients -= 1
-
-    async def stream(bed: str | None) -> AsyncIterator[ServerSentEvent]:
-        async with counted():
-            if bed is None:
-                events = live.board_events(source.changes(), pages.all_cards, pages.one_card, pages.status)
-            else:
-                events = live.bed_events(source.changes(), bed, pages.status)
-            async for event in events:
-                yield event
 
     @app.get("/events")
     async def events(bed: str | None = None) -> EventSourceResponse:

@@ -1,7 +1,8 @@
 """The live line to a browser: what changed, gathered for a moment, and a heartbeat so that its end is noticed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 from sse_starlette import ServerSentEvent
 
@@ -11,26 +12,31 @@ CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 10.0  # a browser that takes nothing for so long is let go; it comes back by itself
 
 
-async def gathered(changes: AsyncIterator[str]) -> AsyncIterator[set[str]]:
-    """What changed, in sets: an empty one as soon as it listens, then at each gathering or heartbeat.
+async def gathered(changes: AsyncIterator[str]) -> AsyncGenerator[tuple[set[str], bool], None]:
+    """What changed, and whether a heartbeat is due: at once with nothing, as soon as it listens; then whenever so.
 
     A set holds each encounter once, so it is bounded by the number of beds, however slow its reader is.
     """
-    loop = asyncio.get_running_loop()
+    clock = asyncio.get_running_loop().time
     waiting = asyncio.ensure_future(anext(changes))
     await asyncio.sleep(0)  # the subscription begins with the first anext
     try:
-        yield set()
+        beat = clock() + HEARTBEAT_S
+        yield set(), True
         while True:
             changed: set[str] = set()
-            done, _ = await asyncio.wait({waiting}, timeout=HEARTBEAT_S)
-            end = loop.time() + GATHER_S
+            done, _ = await asyncio.wait({waiting}, timeout=max(0.0, beat - clock()))
+            end = clock() + GATHER_S
             while done:
                 changed.add(waiting.result())
                 waiting = asyncio.ensure_future(anext(changes))
-                left = end - loop.time()
+                left = end - clock()
                 done = (await asyncio.wait({waiting}, timeout=left))[0] if left > 0 else set()
-            yield changed
+            due = clock() >= beat
+            if due:
+                beat = clock() + HEARTBEAT_S
+            if changed or due:
+                yield changed, due
     except StopAsyncIteration:
         return  # the shell is stopping: the line ends, and the browser says so
     finally:
@@ -44,29 +50,40 @@ async def board_events(
     changes: AsyncIterator[str],
     all_cards: Callable[[], str],
     card: Callable[[str], str | None],
+    silences: Callable[[], frozenset[str]],
     status: Callable[[], str],
-) -> AsyncIterator[ServerSentEvent]:
-    """Events of the board: `beds` (all cards, first), `bed` (one card), `gone` (an encounter), `status` (heartbeat)."""
-    first = True
-    async for changed in gathered(changes):
-        if first:
-            yield ServerSentEvent(event="beds", data=all_cards())
-            first = False
-        for encounter in sorted(changed):
-            html = card(encounter)
-            yield ServerSentEvent(event="gone", data=encounter) if html is None else ServerSentEvent(
-                event="bed", data=html
-            )
+) -> AsyncGenerator[ServerSentEvent, None]:
+    """Events of the board: `beds` (all cards, first), `bed` (one card), `gone` (an encounter), `status` (heartbeat).
+
+    A bed that fell silent changes by time alone, so no shell reports it: each heartbeat looks.
+    """
+    async with aclosing(gathered(changes)) as feed:
+        await anext(feed)
+        silent = silences()
+        yield ServerSentEvent(event="beds", data=all_cards())
         yield ServerSentEvent(event="status", data=status())
+        async for changed, beat in feed:
+            if beat:
+                before, silent = silent, silences()
+                changed |= before ^ silent
+            for encounter in sorted(changed):
+                html = card(encounter)
+                event, data = ("gone", encounter) if html is None else ("bed", html)
+                yield ServerSentEvent(event=event, data=data)
+            if beat:
+                yield ServerSentEvent(event="status", data=status())
 
 
 async def bed_events(
     changes: AsyncIterator[str], encounter: str, status: Callable[[], str]
-) -> AsyncIterator[ServerSentEvent]:
+) -> AsyncGenerator[ServerSentEvent, None]:
     """Events of one bed's pages: `changed` (fetch it again; also at first, to catch up) and `status` (heartbeat)."""
-    first = True
-    async for changed in gathered(changes):
-        if first or encounter in changed:
-            yield ServerSentEvent(event="changed", data="")
-            first = False
+    async with aclosing(gathered(changes)) as feed:
+        await anext(feed)
+        yield ServerSentEvent(event="changed", data="")
         yield ServerSentEvent(event="status", data=status())
+        async for changed, beat in feed:
+            if encounter in changed:
+                yield ServerSentEvent(event="changed", data="")
+            if beat:
+                yield ServerSentEvent(event="status", data=status())

@@ -1,9 +1,10 @@
 """The pages, as text: what `boards.cards` and `boards.summary` say, put into the templates."""
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import structlog
@@ -17,6 +18,7 @@ from schemas.alerts import Alert
 from schemas.findings import StepState
 from schemas.views import BedView
 
+LOOK_S = 1.0
 HERE = Path(__file__).parent
 
 log = structlog.get_logger()
@@ -30,7 +32,12 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"clock": words.clock, "age": words.age, "until": words.until, "segment": lambda s: quote(s, safe="")}
+    env.filters |= {
+        "clock": words.clock,
+        "age": words.age,
+        "until": words.until,
+        "segment": lambda s: quote(s, safe=""),
+    }
     env.globals |= {
         "LEVELS": words.LEVELS,
         "STEP_STATES": words.STEP_STATES,
@@ -52,6 +59,14 @@ def _environment() -> Environment:
     return env
 
 
+class _Look(NamedTuple):
+    """What was seen over all beds at a moment of the machine's own clock."""
+
+    at: float
+    silent: frozenset[str]
+    warnings: int
+
+
 class Pages:
     """Every page and fragment of one source. Texts only: no request, no answer."""
 
@@ -59,6 +74,7 @@ class Pages:
         self._source = source
         self._silent_after = silent_after
         self._env = _environment()
+        self._last: _Look | None = None
 
     def _render(self, template: str, **given: Any) -> str:
         return self._env.get_template(template).render(given)
@@ -99,10 +115,22 @@ class Pages:
         """The part of the header that changes: clock, counts, whether data still come."""
         return self._render("_status.html", **self._standing())
 
+    def silences(self) -> frozenset[str]:
+        """The encounters that are not heard now."""
+        return self._look().silent
+
     def _standing(self) -> dict[str, Any]:
         status = self._source.status()
-        refused = sum(status.refused.values())
-        return {"status": status, "refused": refused, "warnings": cards.warnings(self._source.beds())}
+        return {"status": status, "refused": sum(status.refused.values()), "warnings": self._look().warnings}
+
+    def _look(self) -> "_Look":
+        """Over all beds; many boards look at every heartbeat, and share one look a second."""
+        at = time.monotonic()
+        if self._last is None or at - self._last.at > LOOK_S:
+            made = self.cards()
+            silent = frozenset(card.view.encounter for card in made if card.silent)
+            self._last = _Look(at, silent, cards.warnings(card.view for card in made))
+        return self._last
 
     def board(self) -> str:
         return self._render("board.html", all_cards=Markup(self.all_cards()), **self._standing())

@@ -32,7 +32,7 @@ class BoardSource(Protocol):
         ...
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
-        """Put a person's answer into the log. None once it is durable; else in one sentence why it could not be kept."""
+        """Put a person's answer into the log. None once it is durable; else why it is not kept, in one sentence."""
         ...
 
     def status(self) -> BoardStatus:

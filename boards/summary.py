@@ -1,8 +1,9 @@
-"""The data summary of one bed: its trends with what a warning rests on marked, and its notes with what was read in them."""
+"""The data summary of one bed: trends with what a warning rests on marked, notes with what was read in them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from boards.cards import findings, standing
@@ -151,7 +152,7 @@ def note_pieces(note: ShownNote, rests_on: Iterable[Evidence]) -> tuple[Piece, .
             facts=tuple(f for f in note.facts if f.start < end and start < f.end),
             rests_on=any(low < end and start < high for low, high in spans),
         )
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in pairwise(cuts)
     )
 
 

@@ -9,11 +9,12 @@ from schemas.findings import StepState
 from schemas.quarantine import Fault
 from schemas.scores import Score
 
+LABEL_LONG = 12  # longer names give way to the short form, as in guidelines.evidence
 UNKNOWN_NAMED_MAX = 2  # parts of a score that are named as unknown on a card; the summary names all
 
 
 class LevelWords(NamedTuple):
-    """How a level is told besides its colour: a word, a mark inside a shape of its own, and a sentence for the title."""
+    """How a level is told besides its colour: a word, a mark inside a shape of its own, and a sentence."""
 
     word: str
     mark: str
@@ -83,23 +84,26 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def part(name: str) -> str:
-    """What a person calls a component of a score: its concept's name where it is one."""
+    """What a person calls a component of a score: as in a sentence, a short word where there is one."""
     known = CONCEPTS.get(name)
-    return known.name if known is not None else name.replace("_", " ")
+    if known is None:
+        return name.replace("_", " ")
+    return known.name if len(known.name) <= LABEL_LONG else known.short
 
 
 def score(score: Score | None) -> str:
-    """The total; with missing parts the least it can be and what is unknown: ≥5 of 20, body temperature unknown."""
+    """The total; with missing parts the least it can be and what is unknown: ≥5 of 20, Temp unknown."""
     if score is None:
         return "unknown"
     if score.total is not None:
         return str(score.total)
     unknown = [part(p.name) for p in score.parts if p.points is None]
-    named = ", ".join(unknown[:UNKNOWN_NAMED_MAX])
+    most = sum(p.most for p in score.parts)
     more = len(unknown) - UNKNOWN_NAMED_MAX
+    named = ", ".join(unknown[:UNKNOWN_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
     if len(unknown) == len(score.parts):
         return "unknown: no part measured"
-    return f"≥{score.lower} of {sum(p.most for p in score.parts)}, {named}{f' and {more} more' if more > 0 else ''} unknown"
+    return f"≥{score.lower} of {most}, {named} unknown"
 
 
 def source(ref: str) -> str:

@@ -6,6 +6,7 @@
   const REFRESH_MS = 1500; // a page that is read is not redrawn more often
   const HOLD_MS = 2000; // cards do not change places under a finger that is about to press
   const ANNOUNCED_MAX = 5;
+  const NEW_MS = 8000;
 
   const $ = (id) => document.getElementById(id);
   const url = document.body.dataset.events;
@@ -14,6 +15,7 @@
   let source = null, openedAt = 0, heardAt = Date.now(), brokenAt = 0;
   let clock = { server: 0, local: 0, speed: 1 };
   let touchedAt = -HOLD_MS, waitsToSort = false;
+  const newUntil = new Map(); // encounter -> until when its card is marked as new
   let known = null; // alert -> the highest rank at which it was announced; null before the first list
 
   // --- the line
@@ -45,7 +47,8 @@
       say(line, "✕ reconnecting since " + since, "broken");
       const banner = $("broken");
       if (banner.hidden) {
-        banner.textContent = "Connection lost at " + since + " (this screen’s clock). What stands here is old. Watch the monitors.";
+        banner.textContent =
+          "Connection lost at " + since + " (this screen’s clock). What stands here is old. Watch the monitors.";
         banner.hidden = false;
       }
     } else {
@@ -81,8 +84,14 @@
   function readClock() {
     const data = $("status").dataset;
     clock = { server: Number(data.now), local: performance.now(), speed: Number(data.speed) };
-    document.title = (data.warnings > 0 ? "(" + data.warnings + ") " : "") + title;
+    entitle(Number(data.warnings));
     tick();
+  }
+
+  // the board counts its own cards, which are newer than the last heartbeat
+  function entitle(warnings) {
+    if (beds) warnings = beds.querySelectorAll('[data-rank="2"], [data-rank="3"]').length;
+    document.title = (warnings > 0 ? "(" + warnings + ") " : "") + title;
   }
 
   const now = () => clock.server + (performance.now() - clock.local) * clock.speed;
@@ -91,7 +100,8 @@
     const at = now();
     $("clock").textContent = new Date(at).toISOString().slice(11, 19);
     for (const time of document.querySelectorAll("time.age")) {
-      const words = age(at / 1000 - Number(time.dataset.at));
+      const since = age(at / 1000 - Number(time.dataset.at));
+      const words = since === "now" ? since : since + time.dataset.after;
       if (time.textContent !== words) time.textContent = words;
     }
     for (const time of document.querySelectorAll("time.due")) {
@@ -123,7 +133,8 @@
     if (!old) beds.append(card);
     else {
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
-      const place = focused && (focused.id ? "#" + CSS.escape(focused.id) : focused.href && 'a[href="' + focused.getAttribute("href") + '"]');
+      const link = focused && focused.getAttribute("href");
+      const place = focused && (focused.id ? "#" + CSS.escape(focused.id) : link && 'a[href="' + link + '"]');
       old.replaceWith(card);
       if (place) card.querySelector(place)?.focus({ preventScroll: true });
     }
@@ -138,6 +149,7 @@
     waitsToSort = held;
     if (!held) sort(cards);
     announce(cards);
+    entitle(0);
     tick();
   }
 
@@ -161,6 +173,8 @@
       }
     }
     known = seen;
+    for (const [, card] of fresh) newUntil.set(card.dataset.encounter, Date.now() + NEW_MS);
+    for (const card of cards) card.classList.toggle("new", (newUntil.get(card.dataset.encounter) ?? 0) > Date.now());
     fresh.sort((a, b) => b[0] - a[0]);
     if (!fresh.length) return;
     const words = fresh.slice(0, ANNOUNCED_MAX).map(([, card, alert]) =>
@@ -168,7 +182,6 @@
     const more = fresh.length > ANNOUNCED_MAX ? ["and " + (fresh.length - ANNOUNCED_MAX) + " more"] : [];
     const critical = fresh[0][0] === 3;
     $(critical ? "assertive" : "polite").textContent = [...words, ...more].join(" ");
-    for (const [, card] of fresh) card.classList.add("new");
   }
 
   // --- the pages of one bed: each part marked "fresh" is fetched again
@@ -216,7 +229,7 @@
 
   document.addEventListener("htmx:responseError", (event) => told(event.detail.xhr.responseText || "Not saved."));
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => told("Not saved: the service cannot be reached. Try again, and watch the monitors."));
+    document.addEventListener(name, () => told("Not saved: the service cannot be reached. Watch the monitors."));
   }
   document.addEventListener("htmx:afterSettle", () => settled());
 

@@ -1,8 +1,8 @@
 // Trends: measured values as they were, what a warning rests on ringed, artefacts crossed, the forecast as a band.
 "use strict";
 (() => {
-  const INK = "#e8eef3", DIM = "#9fb0bd", GRID = "#26323c", MARK = "#ffd60a", BAND = "120, 190, 255";
-  const HEIGHT = 170, DAY_S = 86400;
+  const INK = "#e8eef3", DIM = "#9fb0bd", GRID = "#26323c", MARK = "#ffd60a", GIVEN = "#5bd6a0", BAND = "120, 190, 255";
+  const HEIGHT = 190, DAY_S = 86400;
   const home = document.getElementById("trends");
   const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
   const pad = (n) => String(n).padStart(2, "0");
@@ -24,15 +24,18 @@
     const caption = document.createElement("figcaption");
     caption.textContent = chart.label;
     const last = chart.points.filter((p) => p[2] === "ok").at(-1);
-    figure.setAttribute("aria-label", chart.label + (last ? ", newest " + last[1] : ", nothing usable") + "; all values are in the tables below");
+    const newest = last ? ", newest " + last[1] : ", nothing usable";
+    figure.setAttribute("aria-label", chart.label + newest + "; all values are in the tables below");
     figure.append(caption);
     home.append(figure);
     const used = chart.points.filter((p) => p[2] === "ok");
-    const values = [...chart.points.map((p) => p[1]), ...chart.band.flatMap((b) => [b[1], b[5]])];
+    // what is not used does not set the scale: an artefact beyond it is drawn at its edge
+    const scaled = used.length || chart.band.length ? used : chart.points;
+    const values = [...scaled.map((p) => p[1]), ...chart.band.flatMap((b) => [b[1], b[5]])];
     const low = Math.min(...values), high = Math.max(...values);
     const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 0.1);
     return new uPlot({
-      width: width(), height: HEIGHT, tzDate: utc, legend: { show: false },
+      width: width(figure), height: HEIGHT, tzDate: utc, legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: [given.since, given.until] }, y: { range: [low - room, high + room] } },
       axes: [
@@ -50,11 +53,14 @@
   function hour(seconds) {
     const t = new Date(seconds * 1000);
     const clock = pad(t.getUTCHours()) + ":" + pad(t.getUTCMinutes());
-    return seconds % DAY_S === 0 ? t.getUTCDate() + " " + t.toLocaleString("en", { month: "short", timeZone: "UTC" }) : clock;
+    const month = t.toLocaleString("en", { month: "short", timeZone: "UTC" });
+    return seconds % DAY_S === 0 ? t.getUTCDate() + " " + month : clock;
   }
 
   function behind(plot, given, chart) {
     const x = (s) => plot.valToPos(s, "x", true), y = (v) => plot.valToPos(v, "y", true);
+    const top = plot.bbox.top, bottom = top + plot.bbox.height;
+    const upright = (at, from) => (pen) => { pen.moveTo(x(at), from); pen.lineTo(x(at), bottom); };
     clipped(plot, (pen) => {
       for (const [low, high, alpha] of [[1, 5, 0.22], [2, 4, 0.38]]) {
         pen.fillStyle = "rgba(" + BAND + ", " + alpha + ")";
@@ -64,10 +70,8 @@
         pen.fill();
       }
       stroke(pen, "rgb(" + BAND + ")", 2, [4, 4], () => chart.band.forEach((b) => pen.lineTo(x(b[0]), y(b[3]))));
-      stroke(pen, DIM, 1, [], () => { pen.moveTo(x(given.now), plot.bbox.top); pen.lineTo(x(given.now), plot.bbox.top + plot.bbox.height); });
-      for (const [at] of given.treatments) {
-        stroke(pen, "#5bd6a0", 2, [], () => { pen.moveTo(x(at), plot.bbox.top + plot.bbox.height); pen.lineTo(x(at), plot.bbox.top + plot.bbox.height - 14 * devicePixelRatio); });
-      }
+      stroke(pen, DIM, 1, [], upright(given.now, top));
+      for (const [at] of given.treatments) stroke(pen, GIVEN, 2, [], upright(at, bottom - 14 * devicePixelRatio));
     });
   }
 
@@ -76,11 +80,17 @@
     const dot = devicePixelRatio;
     clipped(plot, (pen) => {
       for (const [at, value, quality, marked] of chart.points) {
-        const px = x(at), py = y(value);
+        const edge = 9 * dot, top = plot.bbox.top + edge, bottom = plot.bbox.top + plot.bbox.height - edge;
+        const px = x(at), py = quality === "ok" ? y(value) : Math.min(bottom, Math.max(top, y(value)));
         if (quality !== "ok") {
+          const arm = 7 * dot;
           stroke(pen, DIM, 1.5, [], () => pen.arc(px, py, 5 * dot, 0, 7));
-          stroke(pen, DIM, 1.5, [], () => { pen.moveTo(px - 7 * dot, py - 7 * dot); pen.lineTo(px + 7 * dot, py + 7 * dot); });
-          stroke(pen, DIM, 1.5, [], () => { pen.moveTo(px - 7 * dot, py + 7 * dot); pen.lineTo(px + 7 * dot, py - 7 * dot); });
+          stroke(pen, DIM, 1.5, [], () => {
+            pen.moveTo(px - arm, py - arm);
+            pen.lineTo(px + arm, py + arm);
+            pen.moveTo(px - arm, py + arm);
+            pen.lineTo(px + arm, py - arm);
+          });
         }
         if (marked) stroke(pen, MARK, 3, [], () => pen.arc(px, py, 8 * dot, 0, 7));
       }
@@ -102,13 +112,14 @@
     pen.lineWidth = wide * devicePixelRatio;
     pen.setLineDash(dash.map((d) => d * devicePixelRatio));
     pen.beginPath();
-    path();
+    path(pen);
     pen.stroke();
     pen.setLineDash([]);
   }
 
-  const width = () => Math.max(260, home.clientWidth > 1100 ? (home.clientWidth - 24) / 2 : home.clientWidth);
-  addEventListener("resize", () => plots.forEach((plot) => plot.setSize({ width: width(), height: HEIGHT })));
+  const width = (figure) => Math.max(260, figure.clientWidth);
+  const fit = (plot) => plot.setSize({ width: width(plot.root.parentElement), height: HEIGHT });
+  addEventListener("resize", () => plots.forEach(fit));
   document.addEventListener("refreshed", draw);
   draw();
 })();

@@ -35,9 +35,16 @@ from schemas.views import BedView, Point, ShownNote, ShownTreatment, Vital
 
 DAY = datetime(2026, 3, 3, tzinfo=UTC)
 LABELS = {
-    "hr": ("HR", "/min"), "sbp": ("SBP", " mmHg"), "dbp": ("DBP", " mmHg"), "map": ("MAP", " mmHg"), "rr": ("RR", "/min"),
-    "spo2": ("SpO₂", " %"), "temp": ("Temp", " °C"), "lactate": ("lactate", " mmol/L"), "creatinine": ("Creat", " mg/dL"),
-}  # fmt: skip
+    "hr": ("HR", "/min"),
+    "sbp": ("SBP", " mmHg"),
+    "dbp": ("DBP", " mmHg"),
+    "map": ("MAP", " mmHg"),
+    "rr": ("RR", "/min"),
+    "spo2": ("SpO₂", " %"),
+    "temp": ("Temp", " °C"),
+    "lactate": ("lactate", " mmol/L"),
+    "creatinine": ("Creat", " mg/dL"),
+}
 
 
 def at(clock: str, day: datetime = DAY) -> datetime:
@@ -83,7 +90,9 @@ def trends(readings: Sequence[Reading]) -> dict[str, tuple[Point, ...]]:
     rows: dict[str, list[Point]] = {}
     for r in sorted(readings, key=lambda r: r.observed_at):
         assert r.value is not None
-        rows.setdefault(r.concept, []).append(Point(at=r.observed_at, value=r.value, quality=r.quality, ref=identity(r)))
+        rows.setdefault(r.concept, []).append(
+            Point(at=r.observed_at, value=r.value, quality=r.quality, ref=identity(r))
+        )
     return {concept: tuple(points) for concept, points in rows.items()}
 
 
@@ -104,10 +113,13 @@ def vitals(readings: Sequence[Reading], now: datetime = NOW) -> tuple[Vital, ...
     )
 
 
-def news2(points: dict[str, int | None], now: datetime = NOW) -> Score:
+def news2(points: dict[str, int | None], readings: Sequence[Reading] = (), now: datetime = NOW) -> Score:
+    newest = {r.concept: (rests_on(r),) for r in sorted(readings, key=lambda r: r.observed_at)}
+
     def part(name: str, given: int | None) -> ScorePart:
         need = None if given is not None else Need(subject=name, label=name, why="never measured")
-        return ScorePart(name=name, points=given, most=2 if name == "oxygen" else 3, need=need)
+        most = 2 if name == "oxygen" else 3
+        return ScorePart(name=name, points=given, most=most, evidence=newest.get(name, ()), need=need)
 
     names = ("rr", "spo2", "oxygen", "sbp", "hr", "consciousness", "temp")
     parts = tuple(part(name, points.get(name, 0)) for name in names)
@@ -217,6 +229,20 @@ def _fact(ref: str, concept: str, words: str, clock: str, **more: object) -> Not
     return NoteFact.model_validate(given | {"effective_at": at(clock), "available_at": at(clock)} | more)
 
 
+def step(
+    name: str, text: str, state: str = "offered", *reasons: Reason, due: str | None = None, done: str | None = None
+) -> Step:
+    return Step(
+        id=f"SEP.{name}",
+        text=text,
+        state=StepState(state),
+        reasons=reasons,
+        due_at=at(due) if due else None,
+        done_at=at(done) if done else None,
+        passage=PASSAGES[name],
+    )
+
+
 def septic() -> BedView:
     """Septic shock with every kind of step, a note as evidence, a forecast, and a second guideline that asks."""
     e = "mimic3|200001"
@@ -256,49 +282,44 @@ def septic() -> BedView:
         ),
         evidence=on,
     )
-    allergy = Evidence(kind="patient", subject="allergy", label="allergy list", shown="penicillin: anaphylaxis", at=None, ref="p|allergy")
+    allergy = Evidence(
+        kind="patient",
+        subject="allergy",
+        label="allergy list",
+        shown="penicillin: anaphylaxis",
+        at=None,
+        ref="p|allergy",
+    )
+    limited = Reason(
+        block="SEP.B2",
+        severity="modify",
+        text="Limited tolerance for fluid: smaller portions.",
+        evidence=(by["spo2", "10:30"],),
+    )
+    allergic = Reason(
+        block="DRG.BLPEN",
+        severity="hard",
+        text="Penicillin anaphylaxis is on the allergy list; meropenem is allowed.",
+        evidence=(allergy,),
+    )
+    unsure = Reason(
+        block="SEP.B3",
+        severity="check",
+        text="Whether more fluid would help is not known.",
+        needs=(Need(subject="crt", label="passive leg raise or capillary refill", why="never measured"),),
+    )
+    limit = Reason(
+        block="LIM.1", severity="soft", text="A treatment limit stands: no escalation. Talk to the team first."
+    )
     steps = (
-        Step(id="SEP.S5", text="Start norepinephrine; aim for MAP 65 mmHg. A large peripheral vein is acceptable.", state=StepState.OFFERED, due_at=at("11:05"), passage=PASSAGES["S5"]),
-        Step(
-            id="SEP.S4",
-            text="Balanced crystalloid 2400 mL (30 mL/kg) in 250 mL portions; reassess after each.",
-            state=StepState.MODIFIED,
-            reasons=(Reason(block="SEP.B2", severity="modify", text="Limited tolerance for fluid: smaller portions.", evidence=(by["spo2", "10:30"],)),),
-            due_at=at("12:05"),
-            passage=PASSAGES["S4"],
-        ),
-        Step(
-            id="SEP.S3a-piptazo",
-            text="Piperacillin-tazobactam 4.5 g IV (ordered 09:06)",
-            state=StepState.WITHHELD,
-            reasons=(Reason(block="DRG.BLPEN", severity="hard", text="Penicillin anaphylaxis is on the allergy list; meropenem is allowed.", evidence=(allergy,)),),
-            passage=PASSAGES["S3a"],
-        ),
-        Step(
-            id="SEP.S12",
-            text="More fluid after the first 30 mL/kg",
-            state=StepState.NEEDS_CHECK,
-            reasons=(
-                Reason(
-                    block="SEP.B3",
-                    severity="check",
-                    text="Whether more fluid would help is not known.",
-                    needs=(Need(subject="fluid_responsive", label="passive leg raise or capillary refill", why="never measured"),),
-                ),
-            ),
-            passage=PASSAGES["S12"],
-        ),
-        Step(
-            id="SEP.S11",
-            text="Move to intensive care",
-            state=StepState.DISCUSS,
-            reasons=(Reason(block="LIM.1", severity="soft", text="A treatment limit stands: no escalation. Talk to the team first."),),
-            due_at=at("14:30"),
-            passage=PASSAGES["S11"],
-        ),
-        Step(id="SEP.S2", text="Two sets of blood cultures before antimicrobials", state=StepState.DONE, done_at=at("09:15"), passage=PASSAGES["S2"]),
-        Step(id="SEP.S1", text="Measure lactate; if above 2 mmol/L repeat in 2–4 h", state=StepState.DONE, done_at=at("10:30"), passage=PASSAGES["S1"]),
-    )  # fmt: skip
+        step("S5", "Start norepinephrine; aim for MAP 65 mmHg. A large peripheral vein is acceptable.", due="11:05"),
+        step("S4", "Balanced crystalloid 2400 mL (30 mL/kg) in 250 mL portions.", "modified", limited, due="12:05"),
+        step("S3a", "Piperacillin-tazobactam 4.5 g IV (ordered 09:06)", "withheld", allergic),
+        step("S12", "More fluid after the first 30 mL/kg", "needs_check", unsure),
+        step("S11", "Move to intensive care", "discuss", limit, due="14:30"),
+        step("S2", "Two sets of blood cultures before antimicrobials", "done", done="09:15"),
+        step("S1", "Measure lactate; if above 2 mmol/L repeat in 2–4 h", "done", done="10:30"),
+    )
     finding = Finding(
         encounter=e,
         rule="SEP.T3",
@@ -323,7 +344,9 @@ def septic() -> BedView:
         origin=by["map", "10:30"].ref,
         origin_at=at("10:30"),
     )
-    drug = Treatment(encounter=e, observed_at=at("09:20"), available_at=at("09:20"), item="meropenem", action=Action.GIVEN)
+    drug = Treatment(
+        encounter=e, observed_at=at("09:20"), available_at=at("09:20"), item="meropenem", action=Action.GIVEN
+    )
     return bed(
         e,
         "ICU 2-07",
@@ -331,7 +354,7 @@ def septic() -> BedView:
         patient=Patient(
             age_years=62, sex="male", allergies=(Allergy(substance="penicillin", severity=Severity.ANAPHYLAXIS),)
         ),
-        news2=news2({"rr": 3, "spo2": 2, "oxygen": 2, "sbp": 3, "hr": 2, "consciousness": 0, "temp": 1}),
+        news2=news2({"rr": 3, "spo2": 2, "oxygen": 2, "sbp": 3, "hr": 2, "consciousness": 0, "temp": 1}, rows),
         alerts=(alert(finding, 1, "09:05"),),
         fans={"map": fan},
         forecast_model="damped trend@1",
@@ -352,7 +375,9 @@ def septic() -> BedView:
                 ),
             ),
         ),
-        treatments=(ShownTreatment(label="meropenem", action="given", shown="1 g", at=at("09:20"), ref=identity(drug)),),
+        treatments=(
+            ShownTreatment(label="meropenem", action="given", shown="1 g", at=at("09:20"), ref=identity(drug)),
+        ),
         counts={"late": 1, "duplicate": 2},
     )
 
@@ -360,7 +385,11 @@ def septic() -> BedView:
 def asking() -> BedView:
     """Pressure is low, and whether it is shock cannot be told without a lactate."""
     e = "clif:77"
-    rows = [*_hourly(e, "map", [76, 72, 64, 62]), *_hourly(e, "hr", [96, 101, 104, 108]), *_hourly(e, "spo2", [95, 95, 94])]
+    rows = [
+        *_hourly(e, "map", [76, 72, 64, 62]),
+        *_hourly(e, "hr", [96, 101, 104, 108]),
+        *_hourly(e, "spo2", [95, 95, 94]),
+    ]
     on = (rests_on(rows[3]),)
     finding = Finding(
         encounter=e,
@@ -387,7 +416,11 @@ def asking() -> BedView:
 def silent() -> BedView:
     """A warning stands, and nothing has been heard since 09:20."""
     e = "mimic3|200009"
-    rows = [*_hourly(e, "map", [80, 79], "09:20"), *_hourly(e, "rr", [24, 28], "09:20"), *_hourly(e, "hr", [112, 118], "09:20")]
+    rows = [
+        *_hourly(e, "map", [80, 79], "09:20"),
+        *_hourly(e, "rr", [24, 28], "09:20"),
+        *_hourly(e, "hr", [112, 118], "09:20"),
+    ]
     on = (rests_on(rows[3]), rests_on(rows[5]))
     finding = Finding(
         encounter=e,
@@ -463,7 +496,9 @@ class FakeSource:
             duplicate=5,
             corrected=1,
             recent=(
-                Refusal(at=at("10:20"), fault=Fault.UNKNOWN_UNIT, why="Expected a unit of lactate, found another quantity."),
+                Refusal(
+                    at=at("10:20"), fault=Fault.UNKNOWN_UNIT, why="Expected a unit of lactate, found another quantity."
+                ),
             ),
         )
         self._changed: dict[asyncio.Event, set[str]] = {}
