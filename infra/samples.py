@@ -1,7 +1,8 @@
-"""Makes the sample stays of `data/demo` from the MIMIC-III demo: `python -m infra.samples --from FOLDER [--out data/demo]`.
+"""Makes the sample stays of `data/demo` from the MIMIC-III demo: `python -m infra.samples --from FOLDER`.
 
-`data/demo/stays.toml` names the stays, the hour at which each window opens, and why it was chosen. A window is moved so
-that it opens at `streams.readers.demo.LIVE_FROM`; distances between times are kept. The same folder gives the same bytes.
+`data/demo/stays.toml` names the stays, the hour at which each window opens, and why it was chosen. A window is moved
+so that it opens at `streams.readers.demo.LIVE_FROM`; distances between times are kept. Run twice, it writes the same
+bytes.
 """
 
 import argparse

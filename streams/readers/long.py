@@ -89,14 +89,15 @@ def as_frame(rows: Iterable[Mapping[str, Any]]) -> pl.LazyFrame:
 
 
 def stays(frame: pl.DataFrame) -> Iterator[Stay]:
-    """The stays of a long table, in the order of their first rows.
+    """The stays of a long table, in the order in which the table first names them.
 
     Of several rows with one identity (the same thing charted twice for one time) the last one is kept.
     """
+    named = pl.Enum(frame["encounter"].unique(maintain_order=True))
     tidy = (
         frame.with_columns(pl.max_horizontal("observed_at", "available_at").alias("available_at"))
         .unique(_IDENTITY, keep="last", maintain_order=True)
-        .sort(*_ORDER, maintain_order=True)
+        .sort(pl.col("encounter").cast(named), *_ORDER, maintain_order=True)
     )
     for (encounter,), rows in tidy.group_by("encounter", maintain_order=True):
         events: list[Event] = []

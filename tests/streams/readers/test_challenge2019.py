@@ -11,12 +11,43 @@ from schemas.events import Movement, Quality, Reading
 from streams.readers import Stay, WrongFormat
 from streams.readers.challenge2019 import BASE, read
 
-MEASURED = (
-    "HR O2Sat Temp SBP MAP DBP Resp EtCO2 BaseExcess HCO3 FiO2 pH PaCO2 SaO2 AST BUN Alkalinephos Calcium Chloride "
-    "Creatinine Bilirubin_direct Glucose Lactate Magnesium Phosphate Potassium Bilirubin_total TroponinI Hct Hgb PTT WBC "
-    "Fibrinogen Platelets"
-).split()
-ABOUT = "Age Gender Unit1 Unit2 HospAdmTime ICULOS".split()
+MEASURED = [
+    "HR",
+    "O2Sat",
+    "Temp",
+    "SBP",
+    "MAP",
+    "DBP",
+    "Resp",
+    "EtCO2",
+    "BaseExcess",
+    "HCO3",
+    "FiO2",
+    "pH",
+    "PaCO2",
+    "SaO2",
+    "AST",
+    "BUN",
+    "Alkalinephos",
+    "Calcium",
+    "Chloride",
+    "Creatinine",
+    "Bilirubin_direct",
+    "Glucose",
+    "Lactate",
+    "Magnesium",
+    "Phosphate",
+    "Potassium",
+    "Bilirubin_total",
+    "TroponinI",
+    "Hct",
+    "Hgb",
+    "PTT",
+    "WBC",
+    "Fibrinogen",
+    "Platelets",
+]
+ABOUT = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime", "ICULOS"]
 
 
 def row(**cells: float) -> dict[str, float | None]:
@@ -131,5 +162,5 @@ def test_another_file_is_named_for_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(WrongFormat, match=r"expected a folder of \.psv files or one \.parquet file"):
         read(empty)
     pl.DataFrame({"stay": [1]}).write_parquet(tmp_path / "other.parquet")
-    with pytest.raises(WrongFormat, match="expected column 'patient_id' in 'other.parquet'"):
+    with pytest.raises(WrongFormat, match=r"expected column 'patient_id' in 'other\.parquet'"):
         read(tmp_path / "other.parquet")

@@ -32,8 +32,16 @@ def vital(category: str, value: float, hours: float = 1, name: str | None = None
 def lab(
     category: str, value: float | None, unit: str | None, text: str | None = None, result: float | None = 2
 ) -> dict[str, Any]:
-    return {**OF, "lab_collect_dttm": at(1), "lab_result_dttm": None if result is None else at(result), "lab_category": category,
-            "lab_value": text, "lab_value_numeric": value, "reference_unit": unit}  # fmt: skip
+    known = None if result is None else at(result)
+    times = {"lab_collect_dttm": at(1), "lab_result_dttm": known}
+    return {
+        **OF,
+        **times,
+        "lab_category": category,
+        "lab_value": text,
+        "lab_value_numeric": value,
+        "reference_unit": unit,
+    }
 
 
 def drip(order: str, hours: float, action: str, dose: float, name: str = "Norepinephrine") -> dict[str, Any]:
@@ -98,10 +106,21 @@ def test_units_are_those_of_the_row(tmp_path: Path) -> None:
 
 def test_support_of_breathing_is_a_device_with_its_settings(tmp_path: Path) -> None:
     """Device category and name become one code; numbers of the ventilator their concepts; a null is nothing."""
-    columns = (
-        "tidal_volume_set tidal_volume_obs resp_rate_set resp_rate_obs pressure_support_set inspiratory_time_set peep_set "
-        "plateau_pressure_obs peak_inspiratory_pressure_obs mean_airway_pressure_obs minute_vent_obs lpm_set fio2_set"
-    ).split()
+    columns = [
+        "tidal_volume_set",
+        "tidal_volume_obs",
+        "resp_rate_set",
+        "resp_rate_obs",
+        "pressure_support_set",
+        "inspiratory_time_set",
+        "peep_set",
+        "plateau_pressure_obs",
+        "peak_inspiratory_pressure_obs",
+        "mean_airway_pressure_obs",
+        "minute_vent_obs",
+        "lpm_set",
+        "fio2_set",
+    ]
     base = {**OF, **dict.fromkeys(columns), "mode_category": None}
     rows = [
         {
@@ -142,9 +161,15 @@ def test_a_verbal_response_of_zero_is_a_tube(tmp_path: Path) -> None:
 
 
 def test_a_new_bag_is_no_stop(tmp_path: Path) -> None:
-    """One order stops and the next starts in the same minute: the drug goes on, at the new rate, until the last stop."""
-    rows = [drip("o1", 1, "start", 0.1), drip("o1", 2, "dose_change", 0.2), drip("o1", 3, "stop", 0), drip("o2", 3, "start", 0.3),
-            drip("o2", 4, "stop", 0), drip("o3", 1, "start", 5, "Unobtainium")]  # fmt: skip
+    """One order stops and the next starts in the same minute: the drug goes on, at the new rate, to the last stop."""
+    rows = [
+        drip("o1", 1, "start", 0.1),
+        drip("o1", 2, "dose_change", 0.2),
+        drip("o1", 3, "stop", 0),
+        drip("o2", 3, "start", 0.3),
+        drip("o2", 4, "stop", 0),
+        drip("o3", 1, "start", 5, "Unobtainium"),
+    ]
     told = [e for e in one(tmp_path, medication_admin_continuous=rows).events if isinstance(e, Treatment)]
     assert [(t.action, t.rate) for t in told] == [
         (Action.START, 0.1), (Action.CHANGE, 0.2), (Action.CHANGE, 0.3), (Action.STOP, None)]  # fmt: skip
@@ -153,10 +178,13 @@ def test_a_new_bag_is_no_stop(tmp_path: Path) -> None:
 def test_doses_have_the_item_that_their_name_tells(tmp_path: Path) -> None:
     """The local name tells which saline it is; a rest like "dose" is a dose of unknown size; a repeated row adds up."""
     base = {**OF, "admin_dttm": at(1), "mar_action_category": "given"}
-    saline = {**base, "med_name": "NaCl 0.9%", "med_category": "sodium chloride", "med_dose": 250.0, "med_dose_unit": "mL",
-              "med_route_name": "03-IV Fluid Bolus"}  # fmt: skip
-    rows = [saline, saline, {**base, "med_name": "Meropenem", "med_category": "meropenem", "med_dose": 1.0, "med_dose_unit": "dose",
-                             "med_route_name": "IV"}]  # fmt: skip
+    saline = {"med_name": "NaCl 0.9%", "med_category": "sodium chloride", "med_dose": 250.0, "med_dose_unit": "mL"}
+    meropenem = {"med_name": "Meropenem", "med_category": "meropenem", "med_dose": 1.0, "med_dose_unit": "dose"}
+    rows = [
+        {**base, **saline, "med_route_name": "03-IV Fluid Bolus"},
+        {**base, **saline, "med_route_name": "03-IV Fluid Bolus"},
+        {**base, **meropenem, "med_route_name": "IV"},
+    ]
     given = [e for e in one(tmp_path, medication_admin_intermittent=rows).events if isinstance(e, Treatment)]
     assert [(g.item, g.amount, g.route) for g in given] == [("meropenem", None, None), ("saline_0_9", 500.0, "bolus")]
 
@@ -178,8 +206,8 @@ def test_a_patient_moves_between_settings(tmp_path: Path) -> None:
 def test_another_folder_is_named_for_what_it_lacks(tmp_path: Path) -> None:
     """A folder that is not CLIF is refused at once: which table or column was expected, and what was found."""
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "icustays.parquet")
-    with pytest.raises(WrongFormat, match="expected the CLIF table 'clif_hospitalization' in .*, found icustays"):
+    with pytest.raises(WrongFormat, match=r"expected the CLIF table 'clif_hospitalization' in .*, found icustays"):
         read(tmp_path)
     pl.DataFrame({"id": [1]}).write_parquet(tmp_path / "clif_hospitalization.parquet")
-    with pytest.raises(WrongFormat, match="expected column 'hospitalization_id' in 'clif_hospitalization.parquet'"):
+    with pytest.raises(WrongFormat, match=r"expected column 'hospitalization_id' in 'clif_hospitalization\.parquet'"):
         read(tmp_path)

@@ -17,6 +17,7 @@ def test_a_dozen_beds_play_from_one_moment() -> None:
     stays = list(read())
     assert [s.encounter for s in stays[:2]] == ["vignette-1", "vignette-2"]
     real = stays[2:]
+    assert [s.encounter for s in real] == [f"bed-{number}" for number in range(3, 3 + len(real))]
     assert 10 <= len(real) <= 14
     for stay in real:
         times = [event.available_at for event in stay.events]
@@ -78,5 +79,5 @@ def test_the_vignettes_are_written_without_a_fault() -> None:
 
 def test_missing_data_are_named(tmp_path: Path) -> None:
     """Without its files the demo says which one it expected."""
-    with pytest.raises(WrongFormat, match="expected the sample data 'demo/events.parquet', found no such file"):
+    with pytest.raises(WrongFormat, match=r"expected the sample data 'demo/events\.parquet', found no such file"):
         read(tmp_path)

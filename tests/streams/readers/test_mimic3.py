@@ -106,7 +106,7 @@ def test_the_form_of_the_tables_does_not_matter(tmp_path: Path, form: str) -> No
 
 
 def test_a_monitor_is_heard_at_once_and_a_person_when_it_is_stored(tmp_path: Path) -> None:
-    """Heart rate is known when measured; a temperature typed at 08:20 is not known before; nothing before it is true."""
+    """Heart rate is known when measured; a temperature typed at 08:20 not before that; nothing before it is true."""
     rows = [
         charted(220045, "08:00", number=96, stored="08:40"),
         charted(223761, "08:00", number=100.4, stored="08:20"),
@@ -125,7 +125,7 @@ def test_a_monitor_is_heard_at_once_and_a_person_when_it_is_stored(tmp_path: Pat
 
 
 def test_a_tube_makes_the_verbal_response_untestable(tmp_path: Path) -> None:
-    """With a tube neither the verbal response nor the total of that time may be scored; without, the parts are added."""
+    """With a tube neither the verbal response nor that time's total may be scored; without, the parts are added."""
     rows = [
         charted(184, "08:00", number=3, word="3 To speech"),
         charted(723, "08:00", number=1, word="1.0 ET/Trach"),
@@ -178,7 +178,7 @@ def test_an_error_is_kept_as_one_and_does_not_hide_the_right_value(tmp_path: Pat
 
 
 def test_words_of_one_time_are_one_note(tmp_path: Path) -> None:
-    """Charted words become one readable note per time, known when its last word was stored; empty words are left out."""
+    """Charted words become one note per time, known when its last word was stored; empty words are left out."""
     rows = [
         charted(223987, "08:00", word="Crackles", stored="08:10"),
         charted(223986, "08:00", word="Clear"),
@@ -193,7 +193,7 @@ def test_words_of_one_time_are_one_note(tmp_path: Path) -> None:
 
 
 def test_a_result_is_known_after_its_sample(tmp_path: Path) -> None:
-    """Gases come within minutes, chemistry after more than an hour; what is older than the stay is known at admission."""
+    """Gases come in minutes, chemistry after an hour and more; what is older than the stay is known at admission."""
     rows = [
         lab(50813, "08:00", 3.4, "mmol/L"),
         lab(50912, "08:00", 1.5, "mg/dL"),
@@ -208,7 +208,7 @@ def test_a_result_is_known_after_its_sample(tmp_path: Path) -> None:
 
 
 def test_results_that_are_bounds_or_of_a_vein_say_so(tmp_path: Path) -> None:
-    """ "GREATER THAN 10" is the bound with a remark; pO2 of a venous sample is not an arterial one; a wrong unit is refused."""
+    """A bound keeps its number with a remark; pO2 of a venous sample is no arterial one; a wrong unit is refused."""
     rows = [
         lab(50971, "08:00", None, "mEq/L", "GREATER THAN 10"),
         lab(50800, "09:00", None, None, "VEN"),
@@ -225,13 +225,18 @@ def test_results_that_are_bounds_or_of_a_vein_say_so(tmp_path: Path) -> None:
 
 
 def drip(item: int, start: str, end: str, rate: float | None, unit: str = "mcg/kg/min", **more: Any) -> dict[str, Any]:
-    return {"icustay_id": 100, "itemid": item, "starttime": at(start), "endtime": at(end), "storetime": at(end), "rate": rate,
-            "rateuom": unit, "amount": 1.0, "amountuom": "mg", "ordercategoryname": "01-Drips",
-            "ordercategorydescription": "Continuous Med", "patientweight": 80.0, "statusdescription": "Stopped", **more}  # fmt: skip
+    times = {"starttime": at(start), "endtime": at(end), "storetime": at(end)}
+    kind = {
+        "ordercategoryname": "01-Drips",
+        "ordercategorydescription": "Continuous Med",
+        "statusdescription": "Stopped",
+    }
+    dose = {"rate": rate, "rateuom": unit, "amount": 1.0, "amountuom": "mg", "patientweight": 80.0}
+    return {"icustay_id": 100, "itemid": item, **times, **kind, **dose, **more}
 
 
 def test_a_drip_is_told_as_by_its_pump(tmp_path: Path) -> None:
-    """Runs of one drug become start, change and stop; a rewritten run never was; nitroglycerin is freed of the weight."""
+    """Runs of one drug become start, change and stop; a rewritten run never was; rates come in the drug's own unit."""
     rows = [
         drip(221906, "08:00", "09:00", 0.1),
         drip(221906, "09:00", "10:00", 0.2),
@@ -270,14 +275,14 @@ def test_boluses_add_up_and_carriers_are_no_fluid(tmp_path: Path) -> None:
 
 def test_carevue_rates_are_told_when_they_change(tmp_path: Path) -> None:
     """A rate charted again is no news; a volume without a rate is a fluid given."""
-    base = {"icustay_id": 100, "amount": None, "amountuom": None, "rateuom": "mcgkgmin", "stopped": None}
+    base = {"icustay_id": 100, "itemid": 30120, "rateuom": "mcgkgmin"}
     rows = [
-        {**base, "itemid": 30120, "charttime": at("08:00"), "storetime": at("08:20"), "rate": 0.1},
-        {**base, "itemid": 30120, "charttime": at("09:00"), "storetime": at("09:00"), "rate": 0.1},
-        {**base, "itemid": 30120, "charttime": at("10:00"), "storetime": at("10:00"), "rate": 0.15},
-        {**base, "itemid": 30120, "charttime": at("11:00"), "storetime": at("11:00"), "rate": None, "stopped": "D/C'd"},
-        {**base, "itemid": 30021, "charttime": at("10:00"), "storetime": at("10:00"), "rate": None, "amount": 500, "amountuom": "ml"},
-    ]  # fmt: skip
+        {**base, "charttime": at("08:00"), "storetime": at("08:20"), "rate": 0.1},
+        {**base, "charttime": at("09:00"), "storetime": at("09:00"), "rate": 0.1},
+        {**base, "charttime": at("10:00"), "storetime": at("10:00"), "rate": 0.15},
+        {**base, "charttime": at("11:00"), "storetime": at("11:00"), "stopped": "D/C'd"},
+        {"icustay_id": 100, "itemid": 30021, "charttime": at("10:00"), "amount": 500, "amountuom": "ml"},
+    ]
     told = [e for e in one(hospital(tmp_path, inputevents_cv=rows)).events if isinstance(e, Treatment)]
     assert [(e.item, e.action, e.rate, e.amount) for e in told] == [
         ("norepinephrine", Action.START, 0.1, None),
@@ -301,7 +306,7 @@ def test_urine_is_one_amount_per_time_without_the_rinse(tmp_path: Path) -> None:
 
 
 def test_cultures_have_an_hour_and_orders_only_a_day(tmp_path: Path) -> None:
-    """A blood culture counts at its minute, none counts without one; an order of a CareVue stay is known next midnight."""
+    """A blood culture counts at its minute and not without one; an order of a CareVue stay is known next midnight."""
     cultures = [
         {"subject_id": 1, "charttime": at("08:15"), "spec_itemid": 70012},
         {"subject_id": 1, "charttime": None, "spec_itemid": 70012},
@@ -350,7 +355,7 @@ def test_a_hidden_age_is_ninety(tmp_path: Path) -> None:
 def test_another_folder_is_named_for_what_it_lacks(tmp_path: Path) -> None:
     """A folder that is not MIMIC-III is refused at once: which table or column was expected, and what was found."""
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "clif_vitals.parquet")
-    with pytest.raises(WrongFormat, match="expected the MIMIC-III table 'icustays' in .*, found clif_vitals"):
+    with pytest.raises(WrongFormat, match=r"expected the MIMIC-III table 'icustays' in .*, found clif_vitals"):
         read(tmp_path)
     pl.DataFrame({"subject_id": [1], "hadm": [1]}).write_parquet(tmp_path / "icustays.parquet")
     with pytest.raises(

@@ -31,7 +31,7 @@ def write(path: Path, *lines: str) -> Path:
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    """Stays come by first line, each with its events by the time they were known, and encode to the lines they came from."""
+    """Stays come by first line, their events by when they were known; written out and read again, they are the same."""
     late = line("e2", "09:00", available_at="2026-03-01T10:00:00Z")
     file = write(tmp_path / "a.ndjson", line("e1", "08:00"), late, line("e1", "07:00"), line("e2", "09:30"))
     stays = list(read(file))

@@ -1,4 +1,4 @@
-"""The readers on the real sets, where these lie beside the repository (`../shared/data`); skipped, and said, elsewhere."""
+"""The readers on the real sets, where these lie beside the repository (`../shared/data`); elsewhere skipped, loudly."""
 
 from collections import Counter
 from itertools import islice
@@ -24,7 +24,7 @@ def some(request: pytest.FixtureRequest) -> tuple[str, list[Stay]]:
     place = Path(__file__).parents[4] / "shared" / "data" / path
     if not place.exists():
         pytest.skip(
-            f"the shared set {path} is not beside this repository: the {request.param} reader was tried on made files only"
+            f"no shared set {path} beside this repository: the {request.param} reader is tried on made files only"
         )
     return request.param, list(islice(READERS[request.param](place), first))
 
