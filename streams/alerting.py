@@ -190,7 +190,7 @@ def _words(findings: tuple[Finding, ...]) -> object:
 
 
 def _blind(bed: Bed, episode: Episode, findings: tuple[Finding, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
-    """UNKNOWN is not NO: it stands, and says once since when nothing can be seen, unless it was last seen to be over."""
+    """UNKNOWN is not NO: it stands, and says once since when nothing can be seen, unless it was last seen over."""
     if episode.blind_since is not None or episode.low_since is not None:
         return _kept(bed, episode), None
     episode = episode._replace(blind_since=look.at)

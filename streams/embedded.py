@@ -112,6 +112,11 @@ class Embedded:
     # -- out
 
     @property
+    def applied(self) -> int:
+        """The offset of the last record of the log whose effects are saved."""
+        return self._engine.applied
+
+    @property
     def beds(self) -> Mapping[str, Bed]:
         return self._engine.beds
 

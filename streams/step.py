@@ -17,8 +17,8 @@ from schemas.concepts import CONCEPTS
 from schemas.conditions import Condition
 from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment, identity
 from schemas.findings import Judgement, Level
-from schemas.frozen import EARLIEST
 from schemas.forecasts import Fan, Odds, Outlook, Unavailable
+from schemas.frozen import EARLIEST
 from schemas.quarantine import Rejected
 from schemas.snapshot import Snapshot
 from streams.alerting import Look, Policy, answered, ended, spoken

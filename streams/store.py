@@ -193,9 +193,13 @@ class Store:
 
     def faults(self) -> dict[str, int]:
         """How many refusals there are of each fault."""
-        query = select(_quarantine.c.fault, func.count()).group_by(_quarantine.c.fault).order_by(_quarantine.c.fault)
+        query = (
+            select(_quarantine.c.fault, func.count().label("n"))
+            .group_by(_quarantine.c.fault)
+            .order_by(_quarantine.c.fault)
+        )
         with self._engine.connect() as connection:
-            return {fault: count for fault, count in connection.execute(query)}
+            return {row.fault: row.n for row in connection.execute(query)}
 
     def _owned(self, connection: Connection) -> None:
         if connection.execute(select(_progress.c.epoch)).scalar_one() != self.epoch:
@@ -215,6 +219,7 @@ def _sqlite_settings(connection: Any, _: object) -> None:
 def _row(output: Output) -> tuple[Table, dict[str, Any]]:
     """The table of an output, and its row. The id is made of content: the same output has the same id."""
     body = output.model_dump_json(exclude_defaults=True).encode()
+    about: dict[str, Any]
     match output:
         case AlertEvent():
             about = {"alert": output.alert.id, "encounter": output.alert.encounter, "change": output.change.value}

@@ -123,7 +123,9 @@ def lived_in() -> Bed:
     bed, _ = play(SHOCK, at("09:21"))
     marked = reading("k", 6.1, "09:30", source="lab", reason="haemolysed")
     odd = reading("creatinine", 1.2, "09:31", source="lab", original_value=106.1, original_unit="umol/L")
-    bed, _ = play([marked, odd, reading("lactate", 3.1, "08:30", "09:32", source="lab", status="entered-in-error")], bed=bed)
+    bed, _ = play(
+        [marked, odd, reading("lactate", 3.1, "08:30", "09:32", source="lab", status="entered-in-error")], bed=bed
+    )
     bed, _ = step(bed, note("Lungs clear.", "09:33"), at("09:33"), mind())
     return bed
 

@@ -74,7 +74,9 @@ def test_a_pattern_is_marked_and_its_look_alike_is_not(name: str) -> None:
     bed, _ = play([admitted("06:00"), *events], at("10:00"))
     last = events[-1]
     assert isinstance(last, Reading)
-    kept = [r for r in bed.chart.readings[last.concept] if r.observed_at == last.observed_at and r.method == last.method]
+    kept = [
+        r for r in bed.chart.readings[last.concept] if r.observed_at == last.observed_at and r.method == last.method
+    ]
     assert kept[-1].quality is quality
     assert (kept[-1].reason is not None) == (quality is not OK or last.reason is not None)
     assert kept[-1].value == last.value

@@ -1,0 +1,128 @@
+"""The embedded shell: durable, recovered after kill -9, live to its subscribers, owned by one process."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas.quarantine import Fault
+from streams.embedded import Embedded
+from streams.store import Fenced, Store
+from tests.streams.bedside import SHOCK, as_bytes, at, mind, play, reading
+from tests.streams.mortal import feed
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/store.sqlite"
+
+
+async def everything_said(url: str) -> tuple[bytes, dict[str, int]]:
+    async with Embedded(url, mind()) as service:
+        return as_bytes(await service.alert_events()), await service.faults()
+
+
+async def test_the_shell_says_what_the_step_says(url: str) -> None:
+    """Through the shell and its store come the very alerts of the pure step, byte for byte, and the same view."""
+    bed, said = play(SHOCK, at("12:00"))
+    async with Embedded(url, mind()) as service:
+        for event in SHOCK:
+            await service.submit_event(event, event.available_at)
+        await service.advance(at("12:00"))
+        by_time = sorted(said, key=lambda o: (o.at, o.alert.key))  # type: ignore[union-attr]
+        stored = sorted(await service.alert_events(), key=lambda o: (o.at, o.alert.key))
+        assert as_bytes(stored) == as_bytes(by_time)
+        shown = service.view("e1")
+        assert shown is not None
+        assert {alert.key for alert in shown.alerts} == bed.episodes.keys()
+        assert service.view("e9") is None
+
+
+async def test_killed_at_any_effect_nothing_is_lost_or_said_twice(url: str, root: Path, tmp_path: Path) -> None:
+    """A real process killed with SIGKILL at three of its effects, one after another: the store ends as if it never was."""
+    for die_at in (7, 16, 21):  # logging, publishing, saving
+        command = [sys.executable, "-W", "ignore", "-m", "tests.streams.mortal", url, str(die_at)]
+        killed = await asyncio.to_thread(subprocess.run, command, cwd=root, capture_output=True, text=True, timeout=60)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr[-500:]
+    await feed(url, 0)
+    calm = f"sqlite:///{tmp_path}/calm.sqlite"
+    await feed(calm, 0)
+    assert await everything_said(url) == await everything_said(calm)
+
+
+async def test_what_was_stopped_goes_on(url: str) -> None:
+    """After a clean stop the beds stand as they stood, and time goes on from there."""
+    async with Embedded(url, mind()) as service:
+        for event in SHOCK:
+            await service.submit_event(event, event.available_at)
+        await service.advance(at("09:21"))
+        before = dict(service.beds)
+    async with Embedded(url, mind()) as service:
+        assert dict(service.beds) == before
+        await service.advance(at("12:00"))
+        last = (await service.alert_events())[-1]
+    assert "Cannot be seen since" in last.alert.card.detail
+
+
+async def test_a_damaged_checkpoint_is_rebuilt_from_the_log(url: str) -> None:
+    """One flipped byte in a saved bed is noticed; the beds are made again from the log, and nothing is said twice."""
+    async with Embedded(url, mind()) as service:
+        for event in SHOCK:
+            await service.submit_event(event, event.available_at)
+        await service.advance(at("09:21"))
+        before, said = dict(service.beds), await service.alert_events()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        (state,) = database.execute("select state from beds").fetchone()
+        database.execute("update beds set state = ?", (state[:500] + bytes([state[500] ^ 1]) + state[501:],))
+    database.close()
+    async with Embedded(url, mind()) as service:
+        assert dict(service.beds) == before
+        assert await service.alert_events() == said
+
+
+async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None:
+    """Garbage, a 6 MB message and an impossible value among good ones: each is kept with its reason; the good ones count."""
+    good = b'{"v":1,"kind":"reading","encounter":"e1","observed_at":"2026-03-01T08:00:00Z","concept":"%s","value":%d,"unit":"%s"}'
+    async with Embedded(url, mind()) as service:
+        for raw in (b"\xff", good % (b"hr", 80, b"/min"), b"x" * 6_000_000, good % (b"map", 900, b"mm[Hg]")):
+            await service.submit(raw, at("08:00"))
+        await service.advance(at("08:01"))
+        kept = await service.quarantined()
+        assert {r.fault for r in kept} == {Fault.UNDECODABLE, Fault.TOO_LARGE, Fault.IMPOSSIBLE_VALUE}
+        assert await service.faults() == {"impossible_value": 1, "too_large": 1, "undecodable": 1}
+        assert service.beds["e1"].counts == {"impossible_value": 1, "artefact": 1}
+        assert service.beds["e1"].chart.readings["hr"][0].value == 80
+
+
+async def test_a_subscriber_hears_at_once_and_a_slow_one_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each batch is an update with the beds that changed; who does not read is told to read everything anew."""
+    monkeypatch.setattr("streams.embedded.UPDATES_MAX", 4)  # the real limit takes long to reach
+    async with Embedded(url, mind()) as service:
+        with service.subscribe() as live, service.subscribe() as slow:
+            await service.submit_event(SHOCK[0], SHOCK[0].available_at)
+            update = await asyncio.wait_for(live.get(), 5)
+            assert update.encounters == frozenset({"e1"})
+            for second in range(6):
+                await service.advance(at(second))
+                while not live.empty():
+                    live.get_nowait()
+            first = slow.get_nowait()
+            assert first.encounters is None
+            assert slow.qsize() < 4
+
+
+async def test_the_process_that_opened_the_store_last_owns_it(url: str) -> None:
+    """An older process that still writes is stopped at its next write, and says so to whoever submits."""
+    with pytest.raises(Fenced):
+        async with Embedded(url, mind()) as old:
+            await old.submit_event(SHOCK[0], SHOCK[0].available_at)
+            other = Store(url)
+            with pytest.raises(RuntimeError, match="stopped"):
+                await old.submit_event(reading("hr", 80, "08:00"), at("08:00"))
+            other.close()

@@ -1,0 +1,153 @@
+"""The order of effects: a crash between any two of them loses nothing and says nothing twice."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.alerts import AlertEvent
+from schemas.events import Tick
+from schemas.quarantine import Fault, Rejected
+from streams.bed import Bed
+from streams.engine import Engine, Gap, Record, Saved
+from streams.saved import from_bytes, to_bytes
+from streams.step import Output
+from tests.streams.bedside import SHOCK, at, mind
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+class World:
+    """What outlives a crash: a log, what was published, a checkpoint. `crashes` counts effects down to each crash."""
+
+    def __init__(self, log: Sequence[Record], crashes: Sequence[int] = ()) -> None:
+        self.log, self.crashes = log, list(crashes)
+        self.published: dict[tuple[str, str, str], bytes] = {}
+        self.said_twice_differently = False
+        self.saved: dict[str, bytes] = {}
+        self.applied = self.acknowledged = -1
+
+    def effect(self) -> None:
+        if self.crashes:
+            self.crashes[0] -= 1
+            if self.crashes[0] < 0:
+                self.crashes.pop(0)
+                raise Crash
+
+    async def publish(self, outputs: Sequence[Output]) -> None:
+        for number, output in enumerate(outputs):
+            if number == len(outputs) // 2:
+                self.effect()  # in the middle: some are out, some are not
+            assert isinstance(output, AlertEvent)
+            key = (output.alert.id, output.change.value, output.at.isoformat())
+            body = output.model_dump_json().encode()
+            self.said_twice_differently |= self.published.setdefault(key, body) != body
+        self.effect()
+
+    async def load(self) -> Saved:
+        return Saved(self.applied, {key: from_bytes(body) for key, body in self.saved.items()})
+
+    async def save(self, applied: int, changed: Mapping[str, Bed]) -> None:
+        self.effect()
+        self.saved |= {key: to_bytes(bed) for key, bed in changed.items()}
+        self.applied = applied
+        self.effect()
+
+    async def acknowledge(self, offset: int) -> None:
+        self.acknowledged = offset
+        self.effect()
+
+
+LOG = [
+    Record(offset, event.available_at, (event,))
+    for offset, event in enumerate([*SHOCK, Tick(available_at=at("09:25")), Tick(available_at=at("12:00"))])
+]
+
+
+async def lived(world: World, sizes: Sequence[int]) -> None:
+    """Runs the log to its end in batches of these sizes, starting again after every crash."""
+    turn = 0
+    while world.acknowledged < world.log[-1].offset:
+        engine = Engine(world, world, world, mind())
+        try:
+            await engine.load()
+            start = world.acknowledged + 1  # the source brings again what was not acknowledged
+            while start < len(world.log):
+                size = sizes[turn % len(sizes)]
+                turn += 1
+                await engine.run(world.log[start : start + size])
+                start += size
+        except Crash:
+            continue
+
+
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 30), max_size=8), st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_crashes_and_batches_change_nothing(crashes: list[int], sizes: list[int]) -> None:
+    """Crashed after any effects, and cut into any batches: the same alerts, one body for each, and the same beds."""
+    calm, stormy = World(LOG), World(LOG, crashes)
+    asyncio.run(lived(calm, [len(LOG)]))
+    asyncio.run(lived(stormy, sizes))
+    assert stormy.published == calm.published
+    assert not stormy.said_twice_differently
+    assert stormy.saved == calm.saved
+
+
+def test_a_failed_batch_can_be_run_again() -> None:
+    """What a failed batch computed is forgotten: the same engine runs it again with the same result."""
+
+    async def story() -> None:
+        calm, world = World(LOG), World(LOG, [3])
+        await Engine(calm, calm, calm, mind()).run(LOG)
+        engine = Engine(world, world, world, mind())
+        with pytest.raises(Crash):
+            await engine.run(LOG)
+        await engine.run(LOG)
+        assert world.saved == calm.saved
+        assert world.published == calm.published
+
+    asyncio.run(story())
+
+
+def test_a_gap_ends_the_engine() -> None:
+    """A record that does not follow what was applied is never stepped; one that was applied before is skipped."""
+
+    async def story() -> None:
+        world = World(LOG)
+        engine = Engine(world, world, world, mind())
+        with pytest.raises(Gap):
+            await engine.run([LOG[0], LOG[2]])
+        assert (engine.applied, engine.beds) == (-1, {})
+        await engine.run(LOG[:3])
+        bed = engine.beds["e1"]
+        assert await engine.run(LOG[1:3]) == ()
+        assert engine.beds["e1"] is bed
+
+    asyncio.run(story())
+
+
+def test_a_refusal_is_published_and_counted_on_its_bed() -> None:
+    """A refusal that names a bed is counted on it; one of an unknown bed opens none."""
+
+    async def story() -> None:
+        said: list[Output] = []
+
+        class Quiet(World):
+            async def publish(self, outputs: Sequence[Output]) -> None:
+                said.extend(outputs)
+
+        refusal = Rejected(fault=Fault.UNKNOWN_UNIT, why="expected mmHg", received_at=at("08:00"), encounter="e1")
+        stranger = refusal.model_copy(update={"encounter": "e9"})
+        log = [LOG[0], Record(1, at("08:00"), (refusal, stranger))]
+        world = Quiet(log)
+        engine = Engine(world, world, world, mind())
+        await engine.run(log)
+        assert said == [refusal, stranger]
+        assert set(engine.beds) == {"e1"}
+        assert engine.beds["e1"].counts["unknown_unit"] == 1
+
+    asyncio.run(story())
