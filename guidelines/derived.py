@@ -476,6 +476,13 @@ def _fluid_made_it_worse(case: Case) -> Answer:
     return yes(*bolus.cites[-1:], saturations[0].cite, best.cite) if best.value - saturations[0].value >= 4 else no()
 
 
+def _fluid_or_pressor_reported(case: Case) -> Answer:
+    """Whether resuscitation was reported: a statement about reports, so it is never UNKNOWN."""
+    fluid = case.given("crystalloid", timedelta(hours=6))
+    cites = (*((fluid,) if fluid is not None else ()), *case.running("crystalloid"), *case.running("vasopressor"))
+    return yes(*cites) if cites else no()
+
+
 BOLUS_ML = 200.0  # less in an hour is a flush or a carrier
 
 
@@ -565,6 +572,7 @@ PREDICATES: Mapping[str, Callable[[Case], Answer]] = {
     "sbp_below_usual": _sbp_below_usual,
     "o2_up": _o2_up,
     "fluid_made_it_worse": _fluid_made_it_worse,
+    "fluid_or_pressor_reported": _fluid_or_pressor_reported,
     "fluid_responsive": _fluid_responsive,
     "fluid_response_not_shown": _fluid_response_not_shown,
     "confounded": _confounded,
