@@ -2,11 +2,15 @@
 
 import os
 import sys
+from enum import StrEnum
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from infra.logs import configure_logs
 from infra.settings import Settings, SettingsError, read_settings
 
 app = typer.Typer(
@@ -39,6 +43,102 @@ def settings() -> None:
     current = read_settings(os.environ)
     for name in Settings.model_fields:
         typer.echo(f"{name} = {'(not shown)' if name == 'database_url' else getattr(current, name)}")
+
+
+SPEED_MAX = 3600.0
+
+
+class Format(StrEnum):
+    """The formats that a cohort may come in: the names of `streams.readers.READERS`."""
+
+    CHALLENGE2019 = "challenge2019"
+    MIMIC3 = "mimic3"
+    CLIF = "clif"
+    NDJSON = "ndjson"
+    DEMO = "demo"
+
+
+From = Annotated[Format, typer.Option("--from", help="The format of the data.")]
+
+
+def _fail(sentence: object, status: int = 2) -> typer.Exit:
+    print(f"foreshock: {sentence}", file=sys.stderr)
+    return typer.Exit(status)
+
+
+def _prepared(**given: object) -> Settings:
+    """The settings in force, with what was given on the command line; logging begins."""
+    current = read_settings(os.environ)
+    current = Settings.model_validate(current.model_dump() | {k: v for k, v in given.items() if v is not None})
+    configure_logs(current.log_level)
+    return current
+
+
+Port = Annotated[int | None, typer.Option(help="Port of the board.", min=0, max=65_535, show_default="8000")]
+Host = Annotated[str | None, typer.Option(help="Address the board listens on.", show_default="127.0.0.1")]
+
+
+@app.command()
+def demo(
+    speed: Annotated[float, typer.Option(help="Times as fast as real time.", min=0.1, max=SPEED_MAX)] = 60.0,
+    port: Port = None,
+    host: Host = None,
+    kafka: Annotated[bool, typer.Option("--kafka", help="Carry it over a local Apache Kafka.")] = False,
+) -> None:
+    """Play real ICU stays and two fictional patients behind the board. Ctrl-C stops."""
+    from infra.web import PortTaken
+
+    current = _prepared(port=port, host=host)
+    try:
+        if kafka:
+            from infra.kafka.demo import run_demo
+        else:
+            from infra.demo import run_demo
+        run_demo(current, speed, Console(stderr=True))
+    except PortTaken as problem:
+        raise _fail(problem) from None
+
+
+@app.command()
+def serve(port: Port = None, host: Host = None) -> None:
+    """Run the embedded service: wire messages come in at POST /api/events, the board is at /. Ctrl-C stops."""
+    from infra.serve import run_service
+    from infra.web import PortTaken
+
+    try:
+        run_service(_prepared(port=port, host=host), Console(stderr=True))
+    except PortTaken as problem:
+        raise _fail(problem) from None
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="The data: a file or folder of the format.")],
+    source: From,
+    out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
+    processes: Annotated[int, typer.Option(help="Processes that share the stays.", min=1, max=64)] = os.cpu_count()
+    or 1,
+) -> None:
+    """Replay a cohort through the live service's own `step`; writes risks, forecasts, alerts and a manifest."""
+    from infra.replaying import run_replay
+    from streams.readers import WrongFormat
+
+    try:
+        run_replay(path, source.value, out, processes, _prepared(), Console(stderr=True))
+    except (WrongFormat, OSError) as problem:
+        raise _fail(problem) from None
+
+
+@app.command()
+def check() -> None:
+    """Look whether this installation can serve: settings, rules, model, browser libraries, store."""
+    from infra.checking import findings
+
+    bad = False
+    for finding in findings(_prepared()):
+        typer.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}: {finding.says}")
+        bad = bad or not finding.ok
+    raise typer.Exit(1 if bad else 0)
 
 
 def main() -> None:
