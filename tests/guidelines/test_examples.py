@@ -43,3 +43,10 @@ def test_every_number_of_every_sentence_is_bound(example: Example) -> None:
     judgement = play(example, BOOK)
     assert {f.rule: unbound(f.sentence) for f in judgement.findings} == {f.rule: [] for f in judgement.findings}
     assert all(f.evidence for f in judgement.findings if f.level is not Level.ASK)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_a_finding_survives_the_wire(example: Example) -> None:
+    """What is made without a second check still fits its own record, to the last field."""
+    for finding in play(example, BOOK).findings:
+        assert Finding.model_validate_json(finding.model_dump_json()) == finding
