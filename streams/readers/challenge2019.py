@@ -11,7 +11,7 @@ is known to us with the first row.
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,26 @@ def _check(name: str, columns: Any, *more: str) -> None:
 def _of_files(files: Sequence[Path]) -> Iterator[Stay]:
     waiting = iter(files)
     while some := list(islice(waiting, FILES_AT_ONCE)):
-        yield from _of_frame(pl.concat([_of_file(path) for path in some]))
+        for header, alike in groupby(some, _header_checked):
+            yield from _of_frame(_rows(header, list(alike)))
 
 
-def _of_file(path: Path) -> pl.DataFrame:
-    _check(path.name, _header(path))
+def _header_checked(path: Path) -> str:
+    columns = _header(path)
+    _check(path.name, columns)
+    return "|".join(columns)
+
+
+def _rows(header: str, files: Sequence[Path]) -> pl.DataFrame:
+    """The rows of files with one header, read as one table: to open a table costs more than its few rows."""
+    bodies = [path.read_bytes().split(b"\n", 1)[-1].strip() for path in files]
+    table = "\n".join([header, *(body.decode("utf-8", "replace") for body in bodies if body)])
     # In text first: a column that holds no number at all is still one of numbers.
-    cells = pl.read_csv(path, separator="|", infer_schema=False, columns=list(_NEEDED))
+    cells = pl.read_csv(table.encode(), separator="|", infer_schema=False, columns=list(_NEEDED))
     numbers = pl.col(_NEEDED).str.strip_chars().cast(pl.Float64, strict=False)
-    return cells.select(pl.lit(path.stem).alias("patient_id"), numbers)
+    hours = [body.count(b"\n") + 1 if body else 0 for body in bodies]
+    patients = pl.Series("patient_id", [path.stem for path in files]).repeat_by(pl.Series(hours)).explode()
+    return cells.select(patients.drop_nulls(), numbers)
 
 
 def _of_frame(frame: pl.DataFrame) -> Iterator[Stay]:
@@ -123,7 +134,7 @@ def _admission(patient: str, about: Mapping[str, float | None]) -> Movement:
     age = about["Age"] if about["Age"] is not None and 0 <= about["Age"] <= 130 else None
     return Movement(
         encounter=patient,
-        observed_at=BASE + timedelta(hours=min(before or 0.0, 0.0)),
+        observed_at=BASE + timedelta(hours=min(round(before or 0.0, _PRECISE), 0.0)),
         available_at=BASE,
         action="admit",
         unit=unit,

@@ -226,9 +226,11 @@ def _assessed(assessed: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
 @cache
 def _item(name: str | None, category: str | None) -> str | None:
     """The item of a medication: by its own name (which tells 0.9 % from 0.45 % saline), else by its category."""
-    listed = _MAP["items"].get((category or "").lower())
-    if listed is not None:
-        return listed or None
+    group = (category or "").lower()
+    if name in _MAP["repeated"].get(group, ()):
+        return None
+    if group in _MAP["items"]:
+        return str(_MAP["items"][group])
     for words in (name, category):
         try:
             return drug(words or "").id

@@ -51,7 +51,7 @@ ABOUT = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime", "ICULOS"]
 
 
 def row(**cells: float) -> dict[str, float | None]:
-    about = {"Age": 62.5, "Gender": 1.0, "Unit1": 0.0, "Unit2": 1.0, "HospAdmTime": -12.5}
+    about = {"Age": 62.5, "Gender": 1.0, "Unit1": 0.0, "Unit2": 1.0, "HospAdmTime": -12.52}
     return {**dict.fromkeys([*MEASURED, *ABOUT]), **about, **cells}
 
 
@@ -84,6 +84,16 @@ def test_the_label_changes_nothing(tmp_path: Path) -> None:
     assert all(other == first for other in others)
 
 
+def test_a_file_without_rows_hides_no_other(tmp_path: Path) -> None:
+    """Between an empty file and files with other columns in other order, every patient keeps the right rows."""
+    psv(tmp_path, "p1", [row(HR=81), row(HR=82)])
+    psv(tmp_path, "p2", [])
+    psv(tmp_path, "p3", [row(HR=83)], labelled=False)
+    psv(tmp_path, "p4", [row(HR=84)])
+    told = [(s.encounter, s.hours, [e.value for e in s.events if isinstance(e, Reading)]) for s in read(tmp_path)]
+    assert told == [("p1", 2, [81.0, 82.0]), ("p3", 1, [83.0]), ("p4", 1, [84.0])]
+
+
 def test_who_the_patient_is_travels_with_the_admission(tmp_path: Path) -> None:
     """Age, sex and unit are in the admission; its time is that of coming to the hospital, known with the first row."""
     psv(tmp_path, "p1", [row(HR=88)])
@@ -93,7 +103,7 @@ def test_who_the_patient_is_travels_with_the_admission(tmp_path: Path) -> None:
     assert admission.patient is not None
     assert (admission.patient.age_years, admission.patient.sex) == (62.5, "male")
     assert (admission.unit, admission.setting) == ("SICU", "icu")
-    assert (admission.observed_at, admission.available_at) == (BASE - timedelta(hours=12.5), BASE)
+    assert (admission.observed_at, admission.available_at) == (BASE - timedelta(hours=12.52), BASE)
 
 
 @pytest.mark.parametrize(
