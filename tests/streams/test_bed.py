@@ -36,7 +36,7 @@ def every_second(concept: str, second: int, value: float, **more: object) -> Rea
 
 
 def test_a_monitor_at_one_hertz_for_days_fits() -> None:
-    """Ten signals at 1 Hz with long remarks, then two days of one every two minutes: within the limit, both days told."""
+    """Ten signals at 1 Hz with long remarks, then two days of one every two minutes: within the limit, to the start."""
     chart = Chart()
     second = 0
     for second in [*range(1_200), *range(1_200, 2 * 86_400, 120)]:
@@ -86,7 +86,8 @@ def test_a_note_beyond_the_budget_keeps_its_beginning_and_its_facts() -> None:
     assert sum(len(kept.note.text) for kept in chart.notes) < NOTE_BYTES_MAX
 
 
-_rows = st.lists(st.tuples(st.integers(0, 200_000), st.integers(30, 120), st.booleans()), min_size=1, max_size=200, unique_by=lambda row: row[0])  # fmt: skip
+_row = st.tuples(st.integers(0, 200_000), st.integers(30, 120), st.booleans())
+_rows = st.lists(_row, min_size=1, max_size=200, unique_by=lambda row: row[0])
 
 
 @settings(max_examples=60)
@@ -131,7 +132,7 @@ def lived_in() -> Bed:
 
 
 def test_a_saved_bed_is_the_same_bed() -> None:
-    """Everything comes back: readings, notes, facts, treatments, the line, the episodes; and saved again, the same bytes."""
+    """Readings, notes, facts, treatments, the line, the episodes come back; and saved again, the same bytes."""
     bed = lived_in()
     assert bed.episodes
     assert bed.line.waiting

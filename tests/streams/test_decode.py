@@ -81,7 +81,7 @@ def test_what_is_wrong_is_refused_with_its_reason(raw: bytes, fault: Fault) -> N
 
 
 def test_a_refusal_names_the_bed_and_not_the_value() -> None:
-    """The encounter is read from a bad message where it can be; the value and a strange field's name are not repeated."""
+    """The encounter is read from a bad message; its value and the name of a strange field are not repeated."""
     (refusal,) = decode(message(**{"Jane Doe, born 1956": 1}), NOW)
     assert isinstance(refusal, Rejected)
     assert refusal.encounter == "e1"

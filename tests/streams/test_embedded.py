@@ -45,7 +45,7 @@ async def test_the_shell_says_what_the_step_says(url: str) -> None:
 
 
 async def test_killed_at_any_effect_nothing_is_lost_or_said_twice(url: str, root: Path, tmp_path: Path) -> None:
-    """A real process killed with SIGKILL at three of its effects, one after another: the store ends as if it never was."""
+    """A real process killed with SIGKILL at three of its effects in turn: the store ends as if it never was."""
     for die_at in (7, 16, 21):  # logging, publishing, saving
         command = [sys.executable, "-W", "ignore", "-m", "tests.streams.mortal", url, str(die_at)]
         killed = await asyncio.to_thread(subprocess.run, command, cwd=root, capture_output=True, text=True, timeout=60)
@@ -87,8 +87,11 @@ async def test_a_damaged_checkpoint_is_rebuilt_from_the_log(url: str) -> None:
 
 
 async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None:
-    """Garbage, a 6 MB message and an impossible value among good ones: each is kept with its reason; the good ones count."""
-    good = b'{"v":1,"kind":"reading","encounter":"e1","observed_at":"2026-03-01T08:00:00Z","concept":"%s","value":%d,"unit":"%s"}'
+    """Garbage, 6 MB and an impossible value among good messages: each is kept with its reason; the good ones count."""
+    good = (
+        b'{"v":1,"kind":"reading","encounter":"e1","observed_at":"2026-03-01T08:00:00Z",'
+        b'"concept":"%s","value":%d,"unit":"%s"}'
+    )
     async with Embedded(url, mind()) as service:
         for raw in (b"\xff", good % (b"hr", 80, b"/min"), b"x" * 6_000_000, good % (b"map", 900, b"mm[Hg]")):
             await service.submit(raw, at("08:00"))
@@ -119,10 +122,10 @@ async def test_a_subscriber_hears_at_once_and_a_slow_one_is_told_so(url: str, mo
 
 async def test_the_process_that_opened_the_store_last_owns_it(url: str) -> None:
     """An older process that still writes is stopped at its next write, and says so to whoever submits."""
+    old = await Embedded(url, mind()).__aenter__()
+    await old.submit_event(SHOCK[0], SHOCK[0].available_at)
+    Store(url).close()
+    with pytest.raises(RuntimeError, match="stopped"):
+        await old.submit_event(reading("hr", 80, "08:00"), at("08:00"))
     with pytest.raises(Fenced):
-        async with Embedded(url, mind()) as old:
-            await old.submit_event(SHOCK[0], SHOCK[0].available_at)
-            other = Store(url)
-            with pytest.raises(RuntimeError, match="stopped"):
-                await old.submit_event(reading("hr", 80, "08:00"), at("08:00"))
-            other.close()
+        await old.__aexit__(None, None, None)
