@@ -502,7 +502,7 @@ class FakeSource:
             ),
         )
         self._changed: dict[asyncio.Event, set[str]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def beds(self) -> Sequence[BedView]:
         return tuple(self.views.values())
@@ -514,7 +514,7 @@ class FakeSource:
         return self.now_status
 
     async def changes(self) -> AsyncIterator[str]:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         bell = asyncio.Event()
         self._changed[bell] = set()
         try:
@@ -558,8 +558,8 @@ class FakeSource:
                 changed.add(encounter)
                 bell.set()
 
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(ring)
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(ring)
 
 
 def five() -> FakeSource:

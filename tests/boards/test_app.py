@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
 from boards import live
 from boards.app import create_app
@@ -170,9 +171,11 @@ def test_a_bed_that_cannot_be_drawn_says_so_and_harms_no_other(source: FakeSourc
     finding = broken.alerts[0].finding.model_copy(update={"sentence": sentence})
     alerts = (broken.alerts[0].model_copy(update={"finding": finding}),)
     source.views[broken.encounter] = broken.model_copy(update={"alerts": alerts})
-    html = client.get("/").text
+    with capture_logs() as logs:
+        html = client.get("/").text
     assert "This bed cannot be shown" in html
     assert html.count("<article") == 5
+    assert {log["event"] for log in logs} == {"card_failed"}
 
 
 def test_an_unknown_bed_or_warning_is_a_plain_404(client: Client) -> None:
@@ -381,9 +384,10 @@ async def test_however_slow_its_reader_the_line_keeps_each_bed_once(monkeypatch:
     source = FakeSource(calm("a"), calm("b"))
     feed = live.gathered(source.changes())
     await anext(feed)
+    both = (calm("a"), calm("b"))
     for _ in range(1000):
-        source.put(calm("a"))
-        source.put(calm("b"))
+        for view in both:
+            source.put(view)
     changed, _ = await asyncio.wait_for(anext(feed), 5)
     assert changed == {"a", "b"}
     await feed.aclose()

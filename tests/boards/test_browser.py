@@ -1,0 +1,252 @@
+"""The boards in a real browser, on a real server: what a nurse sees, and what she sees when the line breaks."""
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page, expect
+
+from boards.app import create_app
+from schemas.findings import Level
+from tests.boards.fixtures import DAY, FakeSource, acknowledged, artefact, asking, calm, five, septic, silent
+
+pytestmark = pytest.mark.browser
+
+NOTICED_MS = 10_000  # a broken line must be told within this time
+CRITICAL = "article.critical"
+
+
+class Served:
+    """A source with its server and address."""
+
+    def __init__(self, source: FakeSource) -> None:
+        self.source = source
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(create_app(source), log_level="critical", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        end = time.monotonic() + 10
+        while not self._server.started:
+            assert time.monotonic() < end, "the server did not start"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+    def freeze(self, seconds: float) -> None:
+        """The server keeps every connection open, and says nothing on any of them."""
+        assert self.source.loop is not None
+        self.source.loop.call_soon_threadsafe(time.sleep, seconds)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served(five())
+    served.start()
+    yield served
+    served.stop()
+
+
+@pytest.fixture
+def heard(page: Page, served: Served) -> Iterator[list[str]]:
+    """Whatever the page complains of, or asks of another origin; it must stay empty."""
+    found: list[str] = []
+    page.on("console", lambda line: found.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if urlsplit(request.url).netloc == urlsplit(served.address).netloc
+            else found.append(f"asked of another origin: {request.url}")
+        ),
+    )
+    yield found
+    assert found == []
+
+
+def open_board(page: Page, served: Served) -> None:
+    page.goto(served.address)
+    expect(page.locator("#line")).to_have_text("● live")
+
+
+def test_a_warning_arrives_by_itself_and_is_announced(page: Page, served: Served, heard: list[str]) -> None:
+    """Without a reload a calm bed becomes critical, moves to the top, is told aloud and counted in the title."""
+    del served.source.views["mimic3|200001"]
+    served.source.views["mimic3|200001"] = calm("mimic3|200001", "ICU 2-07")
+    open_board(page, served)
+    expect(page).to_have_title("(1) Foreshock: beds")
+    page.evaluate("window.sameDocument = true")
+    served.source.put(septic())
+    card = page.locator(CRITICAL)
+    expect(card).to_contain_text("Septic shock is likely: MAP fell from 74 mmHg at 08:00 to 61 mmHg at 10:30")
+    expect(page.locator("article").first).to_have_attribute("data-label", "ICU 2-07")
+    expect(page.locator("#assertive")).to_contain_text("ICU 2-07: Septic shock is likely")
+    expect(page.locator("#polite")).to_be_empty()
+    expect(page).to_have_title("(2) Foreshock: beds")
+    assert page.evaluate("window.sameDocument") is True
+    assert heard == []
+
+
+def test_a_milder_warning_is_announced_politely_and_a_patient_who_left_is_gone(
+    page: Page, served: Served, heard: list[str]
+) -> None:
+    """A warning speaks in the polite region; a bed whose patient left is taken off the board."""
+    open_board(page, served)
+    view = silent()
+    served.source.put(view.model_copy(update={"encounter": "new", "bed": "ICU 2-20"}))
+    newer = view.alerts[0].model_copy(update={"id": f"{77:032x}"})
+    served.source.put(view.model_copy(update={"encounter": "new", "bed": "ICU 2-20", "alerts": (newer,)}))
+    expect(page.locator("#polite")).to_contain_text("ICU 2-20: NEWS2 is at least 7")
+    served.source.drop("clif:77")
+    expect(page.locator("[data-encounter='clif:77']")).to_have_count(0)
+    assert heard == []
+
+
+def test_both_links_open_and_show_the_evidence(page: Page, served: Served, heard: list[str]) -> None:
+    """From the card: the summary with drawn trends and the framed words of the note; the checklist with its reasons."""
+    open_board(page, served)
+    page.locator(CRITICAL).get_by_role("link", name="Data summary").click()
+    expect(page.locator("#trends canvas")).to_have_count(9)
+    expect(page.locator("#notes mark.rests")).to_have_text("Mottled to the knees")
+    expect(page.locator("#notes")).to_contain_text("<script>alert('x')</script>")
+    expect(page.locator("#rests")).to_contain_text("4.2 mmol/L")
+    assert _painted(page)
+    page.locator("#top").get_by_role("link", name=re.compile("Checklist")).click()
+    expect(page.locator(".step.withheld")).to_contain_text("Penicillin anaphylaxis is on the allergy list")
+    expect(page.locator(".step.withheld button")).to_have_count(0)
+    assert heard == []
+
+
+def _painted(page: Page) -> bool:
+    """Whether the first chart shows the yellow of evidence and the blue of the forecast."""
+    return bool(
+        page.evaluate("""() => {
+            const canvas = document.querySelector("#trends canvas");
+            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+            let yellow = false, blue = false;
+            for (let i = 0; i < data.length; i += 4) {
+                yellow ||= data[i] > 200 && data[i + 1] > 180 && data[i + 2] < 60 && data[i + 3] > 200;
+                blue ||= data[i + 2] > 200 && data[i] < 160 && data[i + 3] > 30;
+            }
+            return yellow && blue;
+        }""")
+    )
+
+
+def test_a_warning_is_acknowledged_by_keyboard_and_another_screen_sees_it(
+    page: Page, served: Served, heard: list[str]
+) -> None:
+    """The button is reached and pressed without a mouse; who acknowledged is shown here and on a second board."""
+    open_board(page, served)
+    other = page.context.new_page()
+    open_board(other, served)
+    page.get_by_label("Signed as").fill("RN Okafor")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent") == "Acknowledge":
+            break
+    page.keyboard.press("Enter")
+    for screen in (page, other):
+        expect(screen.locator(CRITICAL)).to_contain_text("✓ acknowledged 10:32 by RN Okafor")
+    assert served.source.answers == [("mimic3|200001", f"{1:032x}", "acknowledge", None, "RN Okafor")]
+    assert heard == []
+
+
+def test_a_step_is_ticked_and_unticked_in_place(page: Page, served: Served, heard: list[str]) -> None:
+    """A tick shows at once, without another page, and can be taken back; a change elsewhere arrives by itself."""
+    page.goto(f"{served.address}/bed/mimic3%7C200001/checklist/{1:032x}")
+    page.evaluate("window.sameDocument = true")
+    box = page.get_by_role("checkbox", name=re.compile("Start norepinephrine"))
+    box.click()
+    expect(box).to_be_checked()
+    box.click()
+    expect(box).not_to_be_checked()
+    served.source.put(septic().model_copy(update={"last_heard_at": DAY}))
+    expect(page.locator("#top")).to_contain_text("no data since 00:00")
+    assert page.evaluate("window.sameDocument") is True
+    assert heard == []
+
+
+def test_an_answer_that_was_not_kept_is_said(page: Page, served: Served) -> None:
+    """When the log refuses, the board says so in words and still offers the button."""
+    served.source.broken = "The log cannot be written."
+    open_board(page, served)
+    page.locator(CRITICAL).get_by_role("button").click()
+    expect(page.locator("#said")).to_have_text("Not saved: The log cannot be written.")
+    expect(page.locator(CRITICAL).get_by_role("button")).to_be_enabled()
+
+
+def test_a_server_that_says_nothing_is_noticed_and_caught_up_with(page: Page, served: Served) -> None:
+    """Connections stay open, no word comes: within 10 s the page says so and greys; then it catches up by itself."""
+    open_board(page, served)
+    served.freeze(9)
+    expect(page.locator("#broken")).to_contain_text("Connection lost at", timeout=NOTICED_MS)
+    expect(page.locator("#line")).to_contain_text("reconnecting since")
+    assert "grayscale" in page.evaluate("getComputedStyle(document.querySelector('main')).filter")
+    served.source.views["mimic3|200001"] = acknowledged(septic())  # nobody rings: it must be found by catching up
+    expect(page.locator("#line")).to_have_text("● live", timeout=NOTICED_MS)
+    expect(page.locator("#broken")).to_be_hidden()
+    expect(page.locator(CRITICAL)).to_contain_text("✓ acknowledged")
+
+
+def test_a_server_that_died_is_noticed(page: Page, served: Served) -> None:
+    """Ten seconds after the process is gone nobody can take the board for a live one."""
+    open_board(page, served)
+    served.stop()
+    expect(page.locator("#broken")).to_contain_text("What stands here is old", timeout=NOTICED_MS)
+    expect(page.locator("body")).to_have_class("stale")
+
+
+def test_nothing_runs_over_the_side_of_a_phone(page: Page, served: Served, heard: list[str]) -> None:
+    """At 390 px no page scrolls sideways, and the sentence is in letters of at least 20 px."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/", "/bed/mimic3%7C200001", f"/bed/mimic3%7C200001/checklist/{1:032x}", "/refused"):
+        page.goto(served.address + path)
+        page.wait_for_load_state()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    open_board(page, served)
+    size = page.evaluate(f"getComputedStyle(document.querySelector('{CRITICAL} .sentence')).fontSize")
+    assert float(size.removesuffix("px")) >= 20
+    assert heard == []
+
+
+def test_the_sentence_can_be_read_across_a_room(page: Page, served: Served, heard: list[str]) -> None:
+    """On a 1080p wall screen the critical sentence has letters of 36 px or more and lies above the fold, unclipped."""
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    open_board(page, served)
+    sentence = page.locator(f"{CRITICAL} .sentence")
+    size = sentence.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")
+    box = sentence.bounding_box()
+    assert size >= 36
+    assert box is not None
+    assert box["y"] + box["height"] < 540
+    assert heard == []
+
+
+def test_each_level_differs_by_more_than_colour(page: Page, served: Served, heard: list[str]) -> None:
+    """Every loud level on the board has its own word, its own mark and its own shape."""
+    view = asking()
+    alert = view.alerts[0].model_copy(update={"level": Level.WATCH, "id": f"{9:032x}"})
+    served.source.views["w"] = view.model_copy(update={"encounter": "w", "bed": "W", "alerts": (alert,)})
+    served.source.views["u"] = artefact().model_copy(update={"encounter": "u", "bed": "U", "last_heard_at": None})
+    open_board(page, served)
+    looks = page.evaluate("""() => [...document.querySelectorAll(".head .level")].filter(e => e.querySelector(".shape"))
+        .map(e => { const shape = e.querySelector(".shape"), style = getComputedStyle(shape);
+            return [e.querySelector(".word").textContent, shape.textContent, style.clipPath + style.borderStyle]; })""")
+    assert len(looks) == 5
+    for part in range(3):
+        assert len({look[part] for look in looks}) == 5
+    assert heard == []
