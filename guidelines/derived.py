@@ -36,6 +36,7 @@ __all__ = ["INFUSION_VALID", "NUMBERS", "PREDICATES", "SERIES", "acvpu", "per_kg
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
+STAY = timedelta(days=365)
 PAIRED = timedelta(minutes=5)  # shock index: heart rate and pressure at most this far apart (reference §1.7)
 TOLERANCE = 1e-6  # reference §1.11
 
@@ -306,8 +307,14 @@ def infection(case: Case) -> Infection:
     return case.once("infection", _infection)
 
 
-def _infection(case: Case) -> Infection:
+def _infection_words(case: Case) -> list[NoteFact]:
+    """The newest word on each kind of infection; the one that carries a grade stands for its span."""
     words = [w for w in case.said("infection.*", DAY) if w.concept not in SIGNS_ONLY]
+    return sorted(words, key=lambda w: (w.effective_at, w.detail is not None, w.concept))
+
+
+def _infection(case: Case) -> Infection:
+    words = list({(w.note, w.start): w for w in _infection_words(case)}.values())  # one span may bear several facts
     affirmed = [w for w in words if w.polarity is Polarity.AFFIRMED]
     hedged = [w for w in words if w.polarity is Polarity.UNCERTAIN]
     denied = [w for w in words if w.polarity is Polarity.NEGATED]
@@ -370,7 +377,7 @@ def _graded(*grades: str) -> Callable[[Case], Answer]:
 
 def _infection_denied(case: Case) -> Answer:
     """The newest word on infection is no, and no antimicrobial runs: cultures alone keep it possible."""
-    words = [w for w in case.said("infection.*", DAY) if w.concept not in SIGNS_ONLY]
+    words = _infection_words(case)
     denied = [w for w in words if w.polarity is Polarity.NEGATED]
     treated = _work_up(case)[0]
     return yes(*denied[:1]) if denied and len(denied) == len(words) and treated is None else no()
@@ -542,6 +549,14 @@ def _sofa_rise(case: Case) -> Answer:
     if now.lower - baseline >= 2:
         return yes(*known.cites)
     return unknown(*known.wants) if now.upper - baseline >= 2 else no(*known.cites)
+
+
+def escalation_limited(case: Case) -> Answer:
+    """A limit of escalation in the record, or noted in this stay."""
+    if "no_escalation" in (case.snapshot.patient.limits or ()):
+        return yes(Personal("limits", "treatment limit", "no escalation"))
+    words = [w for w in case.said("limit.no_escalation", STAY) if w.polarity is Polarity.AFFIRMED]
+    return yes(*words) if words else no()
 
 
 def _known_ventilated(case: Case) -> Answer:

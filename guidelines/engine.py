@@ -59,7 +59,7 @@ from schemas.conditions import (
     Trend,
     Windowed,
 )
-from schemas.facts import NoteFact, Polarity
+from schemas.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.findings import Evidence, Need, Truth
 from schemas.forecasts import LEVELS, Fan, Outlook, Unavailable
 from schemas.snapshot import Snapshot
@@ -337,6 +337,9 @@ def _diagnosed(c: Diagnosed) -> Ask:
 
 def _allergic(c: Allergic) -> Ask:
     def ask(case: Case) -> Answer:
+        noted = _noted_allergy(case, c)
+        if noted is not None:
+            return yes(noted)
         listed = case.snapshot.patient.allergies
         if listed is None:
             return unknown(Want("allergies", "no allergy list was ever sent"))
@@ -348,6 +351,18 @@ def _allergic(c: Allergic) -> Ask:
         return no()
 
     return ask
+
+
+def _noted_allergy(case: Case, c: Allergic) -> NoteFact | None:
+    """An allergy that a note names, also as history or copied: it lasts. "No known allergies" does not make a list."""
+    for fact in case.snapshot.facts:
+        if fact.polarity is not Polarity.AFFIRMED or fact.detail is None or not fact.concept.startswith("allergy"):
+            continue
+        mine = fact.experiencer is Experiencer.PATIENT and fact.temporality is not Temporality.HYPOTHETICAL
+        severity = fact.concept.partition(".")[2] or "unknown"
+        if mine and c.severity in (None, severity) and members(fact.detail) & members(c.substance):
+            return fact
+    return None
 
 
 def _person(c: Person) -> Ask:

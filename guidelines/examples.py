@@ -82,6 +82,7 @@ def _fact(row: Mapping[str, Any]) -> NoteFact:
         concept=row["fact"],
         polarity=Polarity(row.get("polarity", "affirmed")),
         value=row.get("value"),
+        detail=row.get("detail"),
         note=f"n|{row['at']}",
         start=0,
         end=len(words),

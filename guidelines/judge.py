@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from guidelines.book import Block, Book, Guideline, Requirement, StepRule, Trigger
 from guidelines.case import NO, Answer, Case, Cite, Computed, Foreseen, Personal, Want, item_name, members, yes
+from guidelines.derived import escalation_limited
 from guidelines.engine import Ask, compiled_of, quantity
 from guidelines.evidence import NO_OUTLOOK, clock, evidences, needs
 from guidelines.sentence import question, warning
@@ -276,10 +277,12 @@ class _Speaker:
                 reasons.append(reason)
                 if block.rule.severity == "modify" and reason.severity == "modify" and block.rule.change:
                     text = _filled(block.rule.change, case)
+        if rule.limited:
+            reasons += self._limits()
         reasons += [
             self._check("data", "needed before this step", (w,)) for r in rule.requires if (w := _owed(case, r))
         ]
-        state = StepState.DONE if done_at is not None else self._state(rule, reasons)
+        state = StepState.DONE if done_at is not None else self._state(reasons)
         return Step(
             id=rule.id,
             text=text,
@@ -290,9 +293,9 @@ class _Speaker:
             passage=compiled.passage,
         )
 
-    def _state(self, rule: StepRule, reasons: list[Reason]) -> StepState:
+    def _state(self, reasons: list[Reason]) -> StepState:
         severities = {r.severity for r in reasons}
-        if rule.limited and "no_escalation" in (self.case.snapshot.patient.limits or ()):
+        if "limit" in {r.block for r in reasons}:
             return StepState.DISCUSS
         if "hard" in severities:
             return StepState.WITHHELD
@@ -325,6 +328,13 @@ class _Speaker:
         if answer.truth is Truth.UNKNOWN and asks:
             return self._check(rule.id, f"not known whether this holds: {rule.text}", answer.wants)
         return None
+
+    def _limits(self) -> list[Reason]:
+        limit = self.case.once("limit", escalation_limited)
+        if limit.truth is not Truth.YES:
+            return []
+        text = "A limit of treatment is recorded: talk about this step first."
+        return [Reason(block="limit", severity="soft", text=text, evidence=evidences(self.case, limit.cites))]
 
     def _check(self, block: str, text: str, wants: Iterable[Want]) -> Reason:
         return Reason(block=block, severity="check", text=text[:400], needs=needs(self.case, wants))

@@ -32,7 +32,7 @@ WORSE = {
     "map": -10.0, "sbp": -20.0, "hr": 15.0, "rr": 4.0, "spo2": -3.0, "temp": 1.0, "lactate": 0.5, "crt": 1.0,
     "gcs_total": -1.0, "creatinine": 0.3, "o2_flow": 2.0, "fio2": 0.1,
 }  # fmt: skip
-"""The change, in its bad direction, that a sentence may claim (our choice: beyond the noise of a repeated measurement)."""
+"""The change, in its bad direction, that a sentence may claim (our choice: beyond the noise of measuring twice)."""
 
 PRONOUN = {"female": "Her", "male": "His"}
 NAMES = sorted({w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)}, key=len)[::-1]

@@ -98,9 +98,22 @@ def test_an_answer_names_its_evidence_and_a_question_its_needs(condition: Condit
 
 
 MORE = {
-    "map": 58.0, "sbp": 80.0, "dbp": 47.0, "hr": 130.0, "rr": 30.0, "spo2": 88.0, "temp": 39.5, "lactate": 5.0, "crt": 5.0,
-    "creatinine": 2.4, "platelets": 80.0, "bilirubin": 3.0, "wbc": 20.0, "gcs_total": 13.0, "weight": 80.0,
-}  # fmt: skip
+    "map": 58.0,
+    "sbp": 80.0,
+    "dbp": 47.0,
+    "hr": 130.0,
+    "rr": 30.0,
+    "spo2": 88.0,
+    "temp": 39.5,
+    "lactate": 5.0,
+    "crt": 5.0,
+    "creatinine": 2.4,
+    "platelets": 80.0,
+    "bilirubin": 3.0,
+    "wbc": 20.0,
+    "gcs_total": 13.0,
+    "weight": 80.0,
+}
 
 
 @given(st.sets(st.sampled_from(sorted(MORE))), st.sampled_from(sorted(MORE)), st.booleans())
@@ -151,9 +164,16 @@ LOW = "map below 65 for 10 min"
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([60, 60, 60], YES), ([64.9, 64.9, 64.9], YES), ([65.0, 65.0, 65.0], NO), ([60, 66, 60], NO), ([70, 60, 60], NO),
-     ([60, 60], UNKNOWN), ([60], UNKNOWN)],
-)  # fmt: skip
+    [
+        ([60, 60, 60], YES),
+        ([64.9, 64.9, 64.9], YES),
+        ([65.0, 65.0, 65.0], NO),
+        ([60, 66, 60], NO),
+        ([70, 60, 60], NO),
+        ([60, 60], UNKNOWN),
+        ([60], UNKNOWN),
+    ],
+)
 def test_sustained_needs_every_sample_and_enough_of_them(values: list[float], expected: Truth) -> None:
     """Low for ten minutes: each sample of the window, two or more of them, spanning eight minutes."""
     assert story(LOW, "08:00", *every(5, values, "map", "08:00")) is expected
@@ -274,8 +294,16 @@ def test_treatments_are_summed_and_remembered(text: str, expected: Truth) -> Non
     assert story(text, "08:00", rows, treatments=TREATED) is expected
 
 
-@pytest.mark.parametrize("text", ["on norepinephrine", "given any cephalosporin within 1 h", "ordered gelatin within 1 h",
-                                  "total of any crystalloid over 3 h at_least 30 mL/kg", "ned at_least 0.1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "on norepinephrine",
+        "given any cephalosporin within 1 h",
+        "ordered gelatin within 1 h",
+        "total of any crystalloid over 3 h at_least 30 mL/kg",
+        "ned at_least 0.1",
+    ],
+)
 def test_a_silent_feed_is_not_nothing_given(text: str) -> None:
     """Where no treatment was ever reported, nothing is known of treatments."""
     assert story(text, "08:00") is UNKNOWN
@@ -298,7 +326,11 @@ def test_fluid_is_dosed_by_adjusted_weight_above_a_bmi_of_30() -> None:
         ("allergic penicillin", {"allergies": []}, NO),
         ("allergic penicillin", {"allergies": [{"substance": "amoxicillin", "severity": "rash"}]}, YES),
         ("allergic penicillin with anaphylaxis", {"allergies": [{"substance": "amoxicillin", "severity": "rash"}]}, NO),
-        ("allergic penicillin with anaphylaxis", {"allergies": [{"substance": "penicillin", "severity": "anaphylaxis"}]}, YES),
+        (
+            "allergic penicillin with anaphylaxis",
+            {"allergies": [{"substance": "penicillin", "severity": "anaphylaxis"}]},
+            YES,
+        ),
         ("diagnosed heart_failure", {}, UNKNOWN),
         ("diagnosed heart_failure", {"diagnoses": []}, NO),
         ("diagnosed heart_failure", {"diagnoses": ["heart_failure"]}, YES),
@@ -306,7 +338,7 @@ def test_fluid_is_dosed_by_adjusted_weight_above_a_bmi_of_30() -> None:
         ("age at_least 65", {}, UNKNOWN),
         ("lvef below 40", {"lvef_percent": 25}, YES),
     ],
-)  # fmt: skip
+)
 def test_an_absent_list_is_unknown_and_an_empty_one_says_no(
     text: str, patient: dict[str, Any], expected: Truth
 ) -> None:
@@ -319,15 +351,17 @@ def test_an_absent_list_is_unknown_and_an_empty_one_says_no(
 
 @pytest.mark.parametrize(
     ("creatinine", "patient", "stage"),
-    [([("-1 16:00", 1.19), ("08:00", 1.49)], {"baseline_creatinine_mg_dl": 1.19}, 1),
-     ([("-1 16:00", 1.19), ("08:00", 1.48)], {"baseline_creatinine_mg_dl": 1.19}, 0),
-     ([("08:00", 1.9)], {"baseline_creatinine_mg_dl": 0.9}, 2),
-     ([("08:00", 1.5)], {"baseline_creatinine_mg_dl": 0.9}, 1),
-     ([("-1 08:00", 4.0), ("08:00", 4.2)], {"baseline_creatinine_mg_dl": 3.8}, 0),
-     ([("08:00", 2.7)], {"baseline_creatinine_mg_dl": 0.9}, 3),
-     ([("-1 20:00", 0.9), ("08:00", 1.2)], {}, 1),
-     ([("08:00", 2.2)], {"age_years": 60, "sex": "male", "diagnoses": []}, 2)],
-)  # fmt: skip
+    [
+        ([("-1 16:00", 1.19), ("08:00", 1.49)], {"baseline_creatinine_mg_dl": 1.19}, 1),
+        ([("-1 16:00", 1.19), ("08:00", 1.48)], {"baseline_creatinine_mg_dl": 1.19}, 0),
+        ([("08:00", 1.9)], {"baseline_creatinine_mg_dl": 0.9}, 2),
+        ([("08:00", 1.5)], {"baseline_creatinine_mg_dl": 0.9}, 1),
+        ([("-1 08:00", 4.0), ("08:00", 4.2)], {"baseline_creatinine_mg_dl": 3.8}, 0),
+        ([("08:00", 2.7)], {"baseline_creatinine_mg_dl": 0.9}, 3),
+        ([("-1 20:00", 0.9), ("08:00", 1.2)], {}, 1),
+        ([("08:00", 2.2)], {"age_years": 60, "sex": "male", "diagnoses": []}, 2),
+    ],
+)
 def test_kidney_injury_is_staged_by_creatinine(
     creatinine: list[tuple[str, float]], patient: dict[str, Any], stage: int
 ) -> None:
@@ -377,9 +411,15 @@ def test_the_level_of_infection(
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
-    [([{"o2_flow": 2}, {"o2_flow": 4}], YES), ([{"o2_flow": 2}, {"o2_flow": 3}], NO), ([{"fio2": 0.3}, {"fio2": 0.4}], YES),
-     ([{"o2_device": "nc"}, {"o2_device": "nrb"}], YES), ([{"o2_device": "hfnc"}, {"o2_device": "nc"}], NO), ([], UNKNOWN)],
-)  # fmt: skip
+    [
+        ([{"o2_flow": 2}, {"o2_flow": 4}], YES),
+        ([{"o2_flow": 2}, {"o2_flow": 3}], NO),
+        ([{"fio2": 0.3}, {"fio2": 0.4}], YES),
+        ([{"o2_device": "nc"}, {"o2_device": "nrb"}], YES),
+        ([{"o2_device": "hfnc"}, {"o2_device": "nc"}], NO),
+        ([], UNKNOWN),
+    ],
+)
 def test_more_oxygen_within_the_hour(rows: list[dict[str, Any]], expected: Truth) -> None:
     """FiO2 up by 0.10, flow by 2 L/min or a stronger device within an hour."""
     charted = [{"at": at, **row} for at, row in zip(("07:30", "07:50"), rows, strict=False)]

@@ -136,10 +136,15 @@ def test_sirs_is_strict(row: dict[str, Any], total: int) -> None:
 
 @pytest.mark.parametrize(
     ("row", "total"),
-    [({"sbp": 101, "hr": 100, "rr": 14, "temp": 38.4}, 0), ({"sbp": 100, "hr": 101, "rr": 15, "temp": 38.5}, 5),
-     ({"sbp": 95, "hr": 112, "rr": 24, "temp": 38.6}, 7), ({"sbp": 128, "hr": 88, "rr": 16, "temp": 37.0}, 1),
-     ({"sbp": 78, "hr": 38, "rr": 8, "temp": 34.8, "acvpu": "P"}, 10), ({"sbp": 128, "hr": 40, "rr": 14, "temp": 37}, 1)],
-)  # fmt: skip
+    [
+        ({"sbp": 101, "hr": 100, "rr": 14, "temp": 38.4}, 0),
+        ({"sbp": 100, "hr": 101, "rr": 15, "temp": 38.5}, 5),
+        ({"sbp": 95, "hr": 112, "rr": 24, "temp": 38.6}, 7),
+        ({"sbp": 128, "hr": 88, "rr": 16, "temp": 37.0}, 1),
+        ({"sbp": 78, "hr": 38, "rr": 8, "temp": 34.8, "acvpu": "P"}, 10),
+        ({"sbp": 128, "hr": 40, "rr": 14, "temp": 37}, 1),
+    ],
+)
 def test_mews_of_subbe(row: dict[str, Any], total: int) -> None:
     """MEWS gives the reference's examples and edges their totals; a pulse of exactly 40 scores 1."""
     assert scored(mews, **({"acvpu": "A"} | row)).total == total
@@ -154,16 +159,24 @@ def test_qsofa_at_its_edges(row: dict[str, Any], total: int) -> None:
 
 
 SOFA_EDGES = [
-    *[("coagulation", {"platelets": v}, p) for v, p in ((150, 0), (149, 1), (100, 1), (99, 2), (80, 2), (50, 2), (20, 3), (19, 4))],
-    *[("liver", {"bilirubin": v}, p) for v, p in ((1.1, 0), (1.2, 1), (1.9, 1), (2.0, 2), (6.0, 3), (11.9, 3), (12.0, 4))],
+    *[
+        ("coagulation", {"platelets": v}, p)
+        for v, p in ((150, 0), (149, 1), (100, 1), (99, 2), (80, 2), (50, 2), (20, 3), (19, 4))
+    ],
+    *[
+        ("liver", {"bilirubin": v}, p)
+        for v, p in ((1.1, 0), (1.2, 1), (1.9, 1), (2.0, 2), (6.0, 3), (11.9, 3), (12.0, 4))
+    ],
     *[("renal", {"creatinine": v}, p) for v, p in ((1.1, 0), (1.2, 1), (2.0, 2), (3.5, 3), (4.9, 3), (5.0, 4))],
     *[("cns", {"gcs_total": v}, p) for v, p in ((15, 0), (14, 1), (13, 1), (12, 2), (9, 3), (6, 3), (5, 4))],
     *[("cardiovascular", {"map": v}, p) for v, p in ((70.0, 0), (69.9, 1))],
-    *[("respiration", {"pao2": v, "fio2": 1.0, "o2_device": "imv"}, p)
-      for v, p in ((400, 0), (399, 1), (300, 1), (200, 2), (100, 3), (75, 4))],
+    *[
+        ("respiration", {"pao2": v, "fio2": 1.0, "o2_device": "imv"}, p)
+        for v, p in ((400, 0), (399, 1), (300, 1), (200, 2), (100, 3), (75, 4))
+    ],
     ("respiration", {"pao2": 90, "fio2": 1.0, "o2_device": "nc"}, 2),
     ("respiration", {"pao2": 84, "o2_device": "air"}, 0),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("part", "row", "points"), SOFA_EDGES)
@@ -174,9 +187,18 @@ def test_sofa_at_its_edges(part: str, row: dict[str, Any], points: int) -> None:
 
 @pytest.mark.parametrize(
     ("drug", "rate", "points"),
-    [("norepinephrine", 0.1, 3), ("norepinephrine", 0.11, 4), ("dopamine", 5, 2), ("dopamine", 15, 3), ("dopamine", 15.1, 4),
-     ("dobutamine", 2, 2), ("epinephrine", 0.2, 4), ("vasopressin", 0.04, 1), ("milrinone", 0.3, 1)],
-)  # fmt: skip
+    [
+        ("norepinephrine", 0.1, 3),
+        ("norepinephrine", 0.11, 4),
+        ("dopamine", 5, 2),
+        ("dopamine", 15, 3),
+        ("dopamine", 15.1, 4),
+        ("dobutamine", 2, 2),
+        ("epinephrine", 0.2, 4),
+        ("vasopressin", 0.04, 1),
+        ("milrinone", 0.3, 1),
+    ],
+)
 def test_sofa_counts_the_drugs_of_1996(drug: str, rate: float, points: int) -> None:
     """Vasoactive drugs score by dose after an hour; vasopressin and milrinone do not score, the low MAP does."""
     start = {"at": "06:00", "item": drug, "action": "start", "rate": rate}
@@ -187,7 +209,7 @@ def test_sofa_counts_the_drugs_of_1996(drug: str, rate: float, points: int) -> N
 
 
 def test_sofa_of_the_worked_example() -> None:
-    """Ventilated, P/F 180, platelets 88, bilirubin 2.4, norepinephrine 0.15, GCS 13, creatinine 2.2 with 420 mL/24 h: 15."""
+    """P/F 180 ventilated, platelets 88, bilirubin 2.4, norepinephrine 0.15, GCS 13, 420 mL of urine in 24 h: 15."""
     urine = [{"at": f"{hour:02d}:00", "urine": 17.5} for hour in range(24)]
     row = {
         "at": "22:00",

@@ -36,9 +36,13 @@ class Story:
             return [row for row in rows if moment(row["at"]) <= moment(at)]
 
         return chart(
-            at, *known(self.readings), patient=self.patient, setting=self.setting,
-            notes=known(self.notes), treatments=known(self.treatments),
-        )  # fmt: skip
+            at,
+            *known(self.readings),
+            patient=self.patient,
+            setting=self.setting,
+            notes=known(self.notes),
+            treatments=known(self.treatments),
+        )
 
     def at(self, time: str, expected: Mapping[str, float] | None = None) -> Judgement:
         judgement = judge(self.snapshot(time), BOOK, Told(expected or {}), self.onsets)
@@ -85,20 +89,27 @@ V1_TREATMENTS: Rows = (
     {"at": "09:10", "item": "lactated_ringer", "action": "given", "amount": 500},
     {"at": "09:15", "item": "blood_culture", "action": "given"},
     {"at": "09:20", "item": "meropenem", "action": "given", "amount": 1, "amount_unit": "g"},
-    *({"at": at, "item": "lactated_ringer", "action": "given", "amount": 500} for at in ("09:35", "10:00", "10:25", "11:30")),
+    *(
+        {"at": at, "item": "lactated_ringer", "action": "given", "amount": 500}
+        for at in ("09:35", "10:00", "10:25", "11:30")
+    ),
     {"at": "10:40", "item": "norepinephrine", "action": "start", "rate": 0.08},
     {"at": "12:00", "item": "norepinephrine", "action": "change", "rate": 0.28},
     {"at": "12:05", "item": "lactated_ringer", "action": "ordered", "amount": 1000},
     {"at": "12:20", "item": "vasopressin", "action": "start", "rate": 0.03},
-)  # fmt: skip
+)
 
 
 def v1() -> Story:
     allergy = {"substance": "piperacillin_tazobactam", "severity": "anaphylaxis"}
     return Story(
         patient={
-            "age_years": 62, "sex": "male", "allergies": [allergy], "diagnoses": [],
-            "baseline_creatinine_mg_dl": 0.9, "baseline_sofa": 0,
+            "age_years": 62,
+            "sex": "male",
+            "allergies": [allergy],
+            "diagnoses": [],
+            "baseline_creatinine_mg_dl": 0.9,
+            "baseline_sofa": 0,
         },
         readings=V1_READINGS,
         notes=(
@@ -106,7 +117,7 @@ def v1() -> Story:
             {"at": "10:30", "fact": "resp.crackles_bilat", "words": "lungs clear", "polarity": "negated"},
         ),
         treatments=V1_TREATMENTS,
-    )  # fmt: skip
+    )
 
 
 def test_v1_septic_shock_with_penicillin_anaphylaxis() -> None:
@@ -192,10 +203,25 @@ def test_v1_never_says_what_it_must_not() -> None:
 
 def v2() -> Story:
     return Story(
-        patient={"age_years": 71, "sex": "female", "lvef_percent": 25, "allergies": [], "baseline_creatinine_mg_dl": 1.2},
+        patient={
+            "age_years": 71,
+            "sex": "female",
+            "lvef_percent": 25,
+            "allergies": [],
+            "baseline_creatinine_mg_dl": 1.2,
+        },
         readings=(
             {"at": "13:00", "weight": 68},
-            {"at": "14:00", "hr": 118, "rr": 26, "spo2": 92, "o2_flow": 3, "o2_device": "nc", "temp": 36.4, "acvpu": "A"},
+            {
+                "at": "14:00",
+                "hr": 118,
+                "rr": 26,
+                "spo2": 92,
+                "o2_flow": 3,
+                "o2_device": "nc",
+                "temp": 36.4,
+                "acvpu": "A",
+            },
             {"at": "14:00", "sbp": 96, "dbp": 64, **NIBP},
             {"at": "14:10", "o2_flow": 6, "o2_device": "simple", "spo2": 91},
             {"at": "14:20", "lactate": 3.4, "creatinine": 1.9, "k": 4.8, "hs_tni": 480},
@@ -215,11 +241,11 @@ def v2() -> Story:
             {"at": "14:41", "item": "metoprolol", "action": "ordered", "amount": 5, "amount_unit": "mg", "route": "IV"},
             {"at": "15:00", "item": "norepinephrine", "action": "start", "rate": 0.06},
         ),
-    )  # fmt: skip
+    )
 
 
 def test_v2_a_bolus_into_wet_lungs_is_withheld() -> None:
-    """V2: the hedged infection alarms without being called sure, and bolus and beta-blocker are withheld with reasons."""
+    """V2: the hedged infection alarms without being called sure; bolus and beta-blocker are withheld with reasons."""
     story = v2()
     story.at("14:00")
     assert "SEP.T1" in rules(story.at("14:20"))
@@ -312,10 +338,25 @@ def v10() -> Snapshot:
         patient={"age_years": 55, "sex": "male"},
     )
     arterial = {
-        "sbp": [("00:00", 118, Quality.OK), ("00:10", 68, Quality.SUSPECT), ("00:20", 262, Quality.ARTEFACT), ("01:25", 120, Quality.OK)],
-        "dbp": [("00:00", 64, Quality.OK), ("00:10", 62, Quality.SUSPECT), ("00:20", 214, Quality.ARTEFACT), ("01:25", 66, Quality.OK)],
-        "map": [("00:00", 82, Quality.OK), ("00:10", 64, Quality.SUSPECT), ("00:20", 230, Quality.ARTEFACT), ("01:25", 84, Quality.OK)],
-    }  # fmt: skip
+        "sbp": [
+            ("00:00", 118, Quality.OK),
+            ("00:10", 68, Quality.SUSPECT),
+            ("00:20", 262, Quality.ARTEFACT),
+            ("01:25", 120, Quality.OK),
+        ],
+        "dbp": [
+            ("00:00", 64, Quality.OK),
+            ("00:10", 62, Quality.SUSPECT),
+            ("00:20", 214, Quality.ARTEFACT),
+            ("01:25", 66, Quality.OK),
+        ],
+        "map": [
+            ("00:00", 82, Quality.OK),
+            ("00:10", 64, Quality.SUSPECT),
+            ("00:20", 230, Quality.ARTEFACT),
+            ("01:25", 84, Quality.OK),
+        ],
+    }
     extra = {
         name: tuple(measured(name, value, at, quality, "invasive") for at, value, quality in rows)
         for name, rows in arterial.items()
