@@ -8,6 +8,7 @@ The set tells when the patient came to the hospital (`HospAdmTime`): that is the
 is known to us with the first row.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,7 @@ _COLUMNS: Mapping[str, Mapping[str, str]] = tomllib.loads(
 _ABOUT = ("Age", "Gender", "Unit1", "Unit2", "HospAdmTime")
 _NEEDED = (*_COLUMNS, *_ABOUT)
 _UNUSABLE_FIO2 = "neither a fraction 0.21–1 nor a percent 21–100"
+_ID = re.compile(r"[A-Za-z0-9][\w.:|/-]{0,63}")
 _PRECISE = 2  # digits kept beyond those shown: the parquet holds single precision (37.110001)
 
 
@@ -117,6 +119,8 @@ def _unfold(frame: pl.DataFrame, runs: Sequence[tuple[str, int]]) -> Iterator[St
     ahead = next(readings, None)
     row = 0
     for patient, hours in runs:
+        if not _ID.fullmatch(patient):
+            raise WrongFormat("expected ids of at most 64 letters, digits and _.:|/- (challenge2019), found another")
         events: list[Event] = [_admission(patient, about.row(row, named=True))]
         for hour in range(hours):
             moment = BASE + timedelta(hours=hour)

@@ -171,13 +171,14 @@ def outside(what: Concept) -> str:
 
 
 def _treatment(row: Mapping[str, Any]) -> Treatment:
-    """A rate without the weight that it needs is left out: that the drug runs is known, how fast is not."""
+    """A rate without the weight it needs, or beyond any pump, is left out: that it runs is known, how fast is not."""
     item = DRUGS[row["item"]]
     fields = {name: cell for name, cell in row.items() if name not in _NO_VALUES}
     weight = row.get("weight_kg")
     if "rate" in row and item.rate_unit is not None:
         with suppress(WeightNeeded):
-            fields["rate"] = rate_to_canonical(row["rate"], row["rate_unit"], item, weight)
+            rate = rate_to_canonical(row["rate"], row["rate_unit"], item, weight)
+            fields |= {"rate": rate} if item.plausible_rate(rate) else {}
     if "amount" in row and item.amount_unit is not None:
         try:
             fields["amount"] = amount_to_canonical(row["amount"], row["amount_unit"], item, weight)

@@ -171,6 +171,11 @@ def test_another_file_is_named_for_what_it_lacks(tmp_path: Path) -> None:
     empty.mkdir()
     with pytest.raises(WrongFormat, match=r"expected a folder of \.psv files or one \.parquet file"):
         read(empty)
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    psv(odd, "Mr Smith", [row(HR=80)])
+    with pytest.raises(WrongFormat, match=r"expected ids of at most 64 letters"):
+        list(read(odd))
     pl.DataFrame({"stay": [1]}).write_parquet(tmp_path / "other.parquet")
     with pytest.raises(WrongFormat, match=r"expected column 'patient_id' in 'other\.parquet'"):
         read(tmp_path / "other.parquet")

@@ -255,6 +255,16 @@ def test_a_drip_is_told_as_by_its_pump(tmp_path: Path) -> None:
     assert all(e.available_at - e.observed_at == INFUSION_CHARTED for e in stay.events if isinstance(e, Treatment))
 
 
+def test_a_rate_that_no_pump_gives_is_not_believed(tmp_path: Path) -> None:
+    """Norepinephrine charted in mg/kg/min: that it runs is known, at what rate is not."""
+    (start, _) = (
+        e
+        for e in one(hospital(tmp_path, inputevents_mv=[drip(221906, "08:00", "09:00", 0.1, "mg/kg/min")])).events
+        if isinstance(e, Treatment)
+    )
+    assert (start.item, start.action, start.rate) == ("norepinephrine", Action.START, None)
+
+
 def test_boluses_add_up_and_carriers_are_no_fluid(tmp_path: Path) -> None:
     """Two boluses of one minute are one volume, given when they are in; the saline that carries a drug is not read."""
     bolus = {"ordercategoryname": "03-IV Fluid Bolus", "ordercategorydescription": "Bolus", "amountuom": "ml"}
