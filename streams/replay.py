@@ -90,7 +90,7 @@ def play(stay: Stay, mind: Mind) -> Played:
     played.counts["events"] = len(stay.events)
     bed = Bed(stay.encounter)
     last = max((event.available_at for event in stay.events), default=stay.start)
-    hours = stay.hours if stay.hours is not None else int((last - stay.start) / timedelta(hours=1)) + 1
+    hours = stay.hours if stay.hours is not None else _hours(stay, last)
     played.counts["patient_hours"] = hours
     arriving = iter(stay.events)
     event = next(arriving, None)
@@ -106,9 +106,15 @@ def play(stay: Stay, mind: Mind) -> Played:
         bed, said = step(bed, event, event.available_at, mind)
         _note(played, said)
         event = next(arriving, None)
-    bed = _passed(bed, last, mind, played)
+    if last > stay.start + timedelta(hours=hours - 1):
+        bed = _passed(bed, last, mind, played)
     played.counts.update({f"bed_{name}": count for name, count in bed.counts.items()})
     return played
+
+
+def _hours(stay: Stay, last: datetime) -> int:
+    """Hours begun between the stay's start and its last event; a stay of which all was refused has none."""
+    return int((last - stay.start) / timedelta(hours=1)) + 1 if stay.events else 0
 
 
 def _passed(bed: Bed, at: datetime, mind: Mind, played: Played) -> Bed:
