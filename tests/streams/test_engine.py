@@ -85,7 +85,7 @@ async def lived(world: World, sizes: Sequence[int]) -> None:
             continue
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, 30), max_size=8), st.lists(st.integers(1, 9), min_size=1, max_size=6))
 def test_crashes_and_batches_change_nothing(crashes: list[int], sizes: list[int]) -> None:
     """Crashed after any effects, and cut into any batches: the same alerts, one body for each, and the same beds."""
