@@ -16,7 +16,7 @@ from forecasting.contract import DEADLINE_MS, Forecaster
 from schemas.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, On, Op
 from schemas.events import Quality, Reading
-from schemas.forecasts import Forecast, Odds, Unavailable
+from schemas.forecasts import Fan, Forecast, Odds, Unavailable
 from schemas.snapshot import Snapshot
 
 Check = Callable[[Forecaster, Snapshot], None]
@@ -58,6 +58,7 @@ def fans_are_sound(forecaster: Forecaster, snapshot: Snapshot) -> None:
             assert fan.reason, f"{concept}: unavailable without a reason"
             continue
         about = CONCEPTS[concept]
+        assert Fan.model_validate(fan.model_dump()) == fan, f"{concept}: not a legal fan"
         assert fan.concept == concept, f"{concept}: answered for {fan.concept}"
         assert fan.horizons_h, f"{concept}: a fan without a horizon"
         assert set(fan.horizons_h) <= set(forecaster.horizons_h), f"{concept}: a horizon that was not promised"

@@ -8,8 +8,8 @@ fitted by `forecasting.fit_trend` on charted (about hourly) readings of patients
     Compare  `map below 65`            the table's frequency
              `map below 65 for 15 min` the same as the most likely value; its lower bound is the frequency of crossings
                                        that were still there at the next charted reading
-    any_of   parts as above            between the likeliest part and their sum
-    all_of   parts as above, true together at some moment: between nothing and the least likely part
+    any_of   parts as above            as if independent; the interval, from the likeliest part to the sum of all,
+                                       holds however they depend on each other
 
 Anything else, and any question outside the tables, is `Unavailable` with its reason. The chance is of a crossing that
 would be *measured*: a value nobody measures cannot be seen to cross.
@@ -125,19 +125,20 @@ def _chance(
     match condition:
         case Compare():
             return _crosses(condition, hours, snapshot, fan, tables)
-        case AnyOf(parts) | AllOf(parts):
+        case AnyOf(parts):
             if not 1 <= len(parts) <= PARTS_MAX or not all(isinstance(part, Compare) for part in parts):
-                return Unavailable(reason=f"only one to {PARTS_MAX} comparisons can be forecast together")
-            answers = [_chance(part, hours, snapshot, fan, tables) for part in parts]
-            for answer in answers:
+                return Unavailable(reason=f"any_of is forecast for one to {PARTS_MAX} comparisons only")
+            known: list[Chance] = []
+            for part in parts:
+                answer = _chance(part, hours, snapshot, fan, tables)
                 if isinstance(answer, Unavailable):
                     return answer
-            known = [answer for answer in answers if isinstance(answer, Chance)]
-            return _any(known) if isinstance(condition, AnyOf) else _all(known)
+                known.append(answer)
+            return _any(known)
+        case AllOf():
+            return Unavailable(reason="how often values cross together was not validated: ask for each alone")
         case _:
-            return Unavailable(
-                reason="a chance is given only for comparisons of measured values, alone, any_of or all_of"
-            )
+            return Unavailable(reason="a chance is given for comparisons of measured values only, alone or any_of")
 
 
 def _any(parts: Sequence[Chance]) -> Chance:
@@ -146,14 +147,6 @@ def _any(parts: Sequence[Chance]) -> Chance:
     for part in parts:
         none *= 1 - part.p
     return Chance(1 - none, max(part.low for part in parts), min(1.0, sum(part.high for part in parts)))
-
-
-def _all(parts: Sequence[Chance]) -> Chance:
-    """As if the parts were independent; the bounds hold however they depend on each other."""
-    together = 1.0
-    for part in parts:
-        together *= part.p
-    return Chance(together, parts[0].low if len(parts) == 1 else 0.0, min(part.high for part in parts))
 
 
 def _crosses(

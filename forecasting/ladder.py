@@ -9,9 +9,10 @@ from schemas.events import Quality, Reading
 
 RUNGS_MAX = 24  # readings looked at per concept, whatever the sampling rate
 RUNG_GAP = timedelta(minutes=5)
-RUNG_GROWTH = 0.25  # each step back is at least this part of the age reached
+RUNG_PART = 4  # each step back is at least a quarter of the age reached
 
 _observed_at = attrgetter("observed_at")
+_OK = Quality.OK
 
 
 def ladder(readings: Sequence[Reading], now: datetime, span: timedelta) -> list[Reading]:
@@ -23,7 +24,9 @@ def ladder(readings: Sequence[Reading], now: datetime, span: timedelta) -> list[
     rungs: list[Reading] = []
     reach, end = now, len(readings)
     while len(rungs) < RUNGS_MAX:
-        end = bisect_right(readings, reach, 0, end, key=_observed_at) - 1
+        end -= 1
+        if end >= 0 and readings[end].observed_at > reach:  # charted hourly, the neighbour is often far enough already
+            end = bisect_right(readings, reach, 0, end, key=_observed_at) - 1
         while end >= 0 and not usable(readings[end], now):
             end -= 1
         if end < 0:
@@ -37,14 +40,15 @@ def ladder(readings: Sequence[Reading], now: datetime, span: timedelta) -> list[
         elif at < oldest:
             break
         rungs.append(found)
-        reach = at - max(RUNG_GAP, (newest - at) * RUNG_GROWTH)
+        quarter = (newest - at) // RUNG_PART
+        reach = at - (quarter if quarter > RUNG_GAP else RUNG_GAP)
     return rungs
 
 
 def usable(reading: Reading, now: datetime) -> bool:
     """Quality ok, a number, observed and available by `now`."""
     return (
-        reading.quality is Quality.OK
+        reading.quality is _OK
         and reading.value is not None
         and reading.available_at <= now
         and reading.observed_at <= now

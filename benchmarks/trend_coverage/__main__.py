@@ -16,7 +16,7 @@ import platform
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -31,17 +31,18 @@ from forecasting.trend import Trend, load
 from schemas.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, Op
 from schemas.events import Patient, Reading
-from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Odds
+from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Outlook, Unavailable
 from schemas.snapshot import Snapshot
 
 HERE = Path(__file__).parent
-STAYS = 2_000  # per collection
-MOMENTS = 6  # per stay
+STAYS = 1_000  # per collection
+MOMENTS = 5  # per stay
 BANDS = {"50 %": (0.25, 0.75), "80 %": (0.1, 0.9), "90 %": (0.05, 0.95)}
 TOGETHER: Mapping[str, Condition] = {
     "any_of (map below 65; hr above 130)": AnyOf((Compare("map", Op.BELOW, 65), Compare("hr", Op.ABOVE, 130))),
     "any_of (sbp below 90; spo2 below 90)": AnyOf((Compare("sbp", Op.BELOW, 90), Compare("spo2", Op.BELOW, 90))),
     "any_of (rr above 30; spo2 below 90)": AnyOf((Compare("rr", Op.ABOVE, 30), Compare("spo2", Op.BELOW, 90))),
+    # refused; measured as if independent, to show why
     "all_of (map below 65; hr above 100)": AllOf((Compare("map", Op.BELOW, 65), Compare("hr", Op.ABOVE, 100))),
     "all_of (map below 70; sbp below 100)": AllOf((Compare("map", Op.BELOW, 70), Compare("sbp", Op.BELOW, 100))),
     "all_of (rr above 22; sbp below 100)": AllOf((Compare("rr", Op.ABOVE, 22), Compare("sbp", Op.BELOW, 100))),
@@ -113,12 +114,14 @@ class Tally:
     def table(self) -> Iterator[dict[str, Any]]:
         for (source, concept, horizon), rows in sorted(self.rows.items()):
             q, y, last = np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[2] for r in rows])
-            half = 0.5 * 10 ** -CONCEPTS[concept].decimals
+            about = CONCEPTS[concept]
+            half = 0.5 * 10**-about.decimals
+            low, high = np.maximum(y - half, about.hard_low), np.minimum(y + half, about.hard_high)
             column = {level: q[:, i] for i, level in enumerate(LEVELS)}
             yield {
                 "source": source, "concept": concept, "horizon_h": horizon, "n": len(y),
                 # a charted value stands for its rounding interval: the half of it that lies inside counts
-                **{name: _mean(_inside(y, column[a], column[b], half)) for name, (a, b) in BANDS.items()},
+                **{name: _mean(_inside(low, high, column[a], column[b])) for name, (a, b) in BANDS.items()},
                 "below q05": _mean(y < column[0.05]), "above q95": _mean(y > column[0.95]),
                 "width 90 %": _mean(column[0.95] - column[0.05]),
                 "mae": _mean(np.abs(y - column[0.5])), "mae last value": _mean(np.abs(y - last)),
@@ -130,9 +133,22 @@ def _mean(x: np.ndarray) -> float:
     return round(float(np.mean(x)), 3)
 
 
-def _inside(y: np.ndarray, low: np.ndarray, high: np.ndarray, half: float) -> np.ndarray:
-    """The share of a charted value's rounding interval that lies in [low, high]."""
-    return np.clip((np.minimum(y + half, high) - np.maximum(y - half, low)) / (2 * half), 0.0, 1.0)
+def _inside(low: np.ndarray, high: np.ndarray, band_low: np.ndarray, band_high: np.ndarray) -> np.ndarray:
+    """The share of a charted value's rounding interval that lies in the band."""
+    return np.clip((np.minimum(high, band_high) - np.maximum(low, band_low)) / (high - low), 0.0, 1.0)
+
+
+def answer(outlook: Outlook, asked: Condition, within: float) -> Odds | Unavailable:
+    """The chance; for all_of, which the forecaster refuses, the product of its parts: to show why it does."""
+    if not isinstance(asked, AllOf):
+        return outlook.chance(asked, timedelta(hours=within))
+    product, high = 1.0, 1.0
+    for each in asked.parts:
+        alone = outlook.chance(each, timedelta(hours=within))
+        if isinstance(alone, Unavailable):
+            return alone
+        product, high = product * alone.probability, min(high, alone.high)
+    return Odds(probability=product, low=0.0, high=high, within_h=within, model="as if independent")
 
 
 def crossed(stay: Stay, asked: Condition, now: float, within: float) -> bool | None:
@@ -168,7 +184,7 @@ def questions() -> Iterator[tuple[str, Condition, tuple[float, ...]]]:
             yield (
                 f"{name} {threshold:g}",
                 Compare(concept, op, threshold),
-                (1.0, 4.0, 12.0) if concept in VITALS else (6.0, 12.0, 24.0),
+                (1.0, 4.0, 12.0) if concept in VITALS else (6.0, 24.0),
             )
     for name, condition in TOGETHER.items():
         yield name, condition, (4.0, 12.0)
@@ -229,10 +245,10 @@ def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
                     if any(p.quantity not in stay.arrays for p in parts if isinstance(p, Compare)):
                         continue
                     for within in withins:
-                        answer = outlook.chance(condition, timedelta(hours=within))
-                        happened = crossed(stay, condition, now, within) if isinstance(answer, Odds) else None
-                        if isinstance(answer, Odds) and happened is not None:
-                            odds[collection, name, within].append((answer, happened))
+                        said = answer(outlook, condition, within)
+                        happened = crossed(stay, condition, now, within) if isinstance(said, Odds) else None
+                        if isinstance(said, Odds) and happened is not None:
+                            odds[collection, name, within].append((said, happened))
         print(collection, "done", file=sys.stderr, flush=True)
     minute_by_minute(data, trend, tally)
     return {
@@ -268,27 +284,35 @@ def minute_by_minute(data: Path, trend: Trend, tally: Tally) -> None:
 
 
 def timings(data: Path, seed: int, trend: Trend) -> dict[str, float]:
-    """Microseconds on real held-out snapshots, median and 99th percentile."""
-    vitals, alone, chance = [], [], []
+    """Microseconds on real held-out snapshots (each the best of nine: other work on the machine is not ours)."""
+    asked = Compare("map", Op.BELOW, 65)
     rng = np.random.default_rng(seed)
-    for stay in held_out(data, "A", seed)[:200]:
-        snapshot = stay.at(moments(stay, rng)[-1])
-        start = time.perf_counter()
-        outlook = trend.outlook(snapshot)
-        for concept in VITALS:
-            outlook.fan(concept)
-        vitals.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        outlook.chance(Compare("map", Op.BELOW, 65), timedelta(hours=4))
-        chance.append(time.perf_counter() - start)
-        outlook = trend.outlook(snapshot)
-        start = time.perf_counter()
-        if isinstance(outlook.fan("hr"), Fan):
-            alone.append(time.perf_counter() - start)
+    snapshots = [stay.at(moments(stay, rng)[-1]) for stay in held_out(data, "A", seed)[:200]]
+
+    def best(ask: Callable[[Outlook], object], prepare: Callable[[Outlook], object] = id) -> list[float]:
+        taken = []
+        for snapshot in snapshots:
+            tries = []
+            for _ in range(9):
+                outlook = trend.outlook(snapshot)
+                prepare(outlook)
+                start = time.perf_counter()
+                ask(outlook)
+                tries.append(time.perf_counter() - start)
+            taken.append(1e6 * min(tries))
+        return taken
+
+    measured = {
+        "one fan": best(lambda outlook: outlook.fan("hr")),
+        "all seven vital fans": best(lambda outlook: [outlook.fan(concept) for concept in sorted(VITALS)]),
+        "a chance, its fan made": best(
+            lambda outlook: outlook.chance(asked, timedelta(hours=4)), lambda outlook: outlook.fan("map")
+        ),
+    }
     return {
-        f"{name}, {what}": round(1e6 * float(np.quantile(taken, level)), 1)
-        for name, taken in (("one fan", alone), ("all seven vital fans", vitals), ("a chance, its fan made", chance))
-        for what, level in (("p50 µs", 0.5), ("p99 µs", 0.99))
+        f"{name}, {what} µs": round(float(np.quantile(taken, level)), 1)
+        for name, taken in measured.items()
+        for what, level in (("p50", 0.5), ("p99", 0.99))
     }
 
 
@@ -332,7 +356,7 @@ def main() -> None:
     result = {
         "command": f"python -m benchmarks.trend_coverage --data DIR --date {said.date}",
         "about": {
-            "date": said.date, "seed": said.seed, "model": trend.model, "model digest": trend.digest,
+            "date": said.date, "seed": said.seed, "model": trend.model,
             "parameters blake2b": trend.parameters_hash,
             "data blake2b": hashes(said.data), "data": sorted(set(CITATIONS.values())),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
