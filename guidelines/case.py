@@ -136,6 +136,12 @@ def open_range(*wants: Want) -> Known:
 
 
 @cache
+def missing(subject: str) -> Known:
+    """A number that is not known because its measurement is not."""
+    return open_range(Want(subject))
+
+
+@cache
 def members(item: str) -> frozenset[str]:
     """The drug ids that a drug id or class names."""
     if item in classes():
@@ -171,6 +177,10 @@ class Case:
         self._kept.append(cite)
 
     # -- readings
+
+    def has(self, concept: str) -> bool:
+        """Whether the concept was ever read at all."""
+        return concept in self.snapshot.readings
 
     def latest(self, concept: str) -> Reading | None:
         """The newest `ok` reading that is still valid."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from guidelines import derived
 from guidelines.case import (
+    NO,
     Answer,
     Case,
     Cite,
@@ -25,13 +26,14 @@ from guidelines.case import (
     Want,
     item_name,
     members,
+    missing,
     no,
     open_range,
     unknown,
     yes,
 )
 from guidelines.evidence import NO_OUTLOOK, evidences, label, needs
-from guidelines.scores import TALLIES, tally
+from guidelines.scores import TALLIES, known
 from schemas.concepts import CONCEPTS
 from schemas.conditions import (
     Aggregate,
@@ -104,28 +106,29 @@ def quantity(case: Case, name: str) -> Known:
     if reading is not None and reading.value is not None:
         return Known(reading.value, reading.value, (reading,))
     if name in TALLIES:
-        return case.once(("known", name), lambda case: tally(case, name).known(case))
+        return known(case, name)
     if name in derived.NUMBERS:
         return case.once(("number", name), derived.NUMBERS[name])
-    return open_range(Want(name))
+    return missing(name)
 
 
 def _map(case: Case) -> Known:
     newest = case.newest_map()
-    return open_range(Want("map")) if newest is None else Known(newest.value, newest.value, (newest.cite,))
+    return missing("map") if newest is None else Known(newest.value, newest.value, (newest.cite,))
 
 
-def settled(op: Op, known: Known, value: float) -> Answer:
-    """Kleene's answer to `known op value`: a range that straddles the bound leaves it open."""
-    low, high = COMPARED[op](known.low, value), COMPARED[op](known.high, value)
-    if op is Op.EQUALS and known.low < value < known.high:
-        return Answer(Truth.UNKNOWN, (), known.wants)
+def settled(op: Op, number: Known, value: float) -> Answer:
+    """Kleene's answer to `number op value`: a range that straddles the bound leaves it open."""
+    holds = COMPARED[op]
+    low, high = holds(number.low, value), holds(number.high, value)
+    if op is Op.EQUALS and number.low < value < number.high:
+        return Answer(Truth.UNKNOWN, (), number.wants)
     if low and high:
-        return Answer(Truth.YES, known.cites, (), 1.0)
+        return Answer(Truth.YES, number.cites, (), 1.0)
     if low or high:
-        rising = op in (Op.AT_LEAST, Op.ABOVE) and value > 0 and known.low > 0
-        return Answer(Truth.UNKNOWN, (), known.wants, min(known.low / value, 1.0) if rising else 0.0)
-    return Answer(Truth.NO, known.cites)
+        rising = op in (Op.AT_LEAST, Op.ABOVE) and value > 0 and number.low > 0
+        return Answer(Truth.UNKNOWN, (), number.wants, min(number.low / value, 1.0) if rising else 0.0)
+    return Answer(Truth.NO, number.cites)
 
 
 def series(case: Case, name: str, span: timedelta) -> Sequence[Sample]:
@@ -238,6 +241,7 @@ def _trend(c: Trend) -> Ask:
 
 def _noted(c: Noted) -> Ask:
     fact, within, hedged_suffices = c.fact, c.within, c.uncertain
+    unread = unknown(Want(fact, "no note was read in the last 24 h"))
 
     def ask(case: Case) -> Answer:
         hedged: NoteFact | None = None
@@ -253,30 +257,38 @@ def _noted(c: Noted) -> Ask:
             return unknown(Want(fact, f"noted as possible: “{hedged.words[:80]}”"))
         if denied is not None:
             return no(denied)
-        return no() if case.notes_heard() else unknown(Want(fact, "no note was read in the last 24 h"))
+        return NO if case.notes_heard() else unread
 
     return ask
 
 
 def _on(c: On) -> Ask:
+    unheard = unknown(Want(c.item, "no treatment was ever reported"))
+
     def ask(case: Case) -> Answer:
+        if not case.snapshot.treatments:
+            return unheard
         running = case.running(c.item)
         fresh = [t for t in running if case.now - t.observed_at <= derived.INFUSION_VALID]
         if fresh:
             return yes(*fresh)
         if running:
             return unknown(Want(c.item, "started long ago, no word since"))
-        return no() if case.treatments_heard else unknown(Want(c.item, "no treatment was ever reported"))
+        return NO
 
     return ask
 
 
 def _given(c: Given) -> Ask:
+    unheard = unknown(Want(c.item, "no treatment was ever reported"))
+
     def ask(case: Case) -> Answer:
+        if not case.snapshot.treatments:
+            return unheard
         done = case.given(c.item, c.within)
         if done is not None:
             return yes(done)
-        return no() if case.treatments_heard else unknown(Want(c.item, "no treatment was ever reported"))
+        return NO
 
     return ask
 
@@ -284,12 +296,16 @@ def _given(c: Given) -> Ask:
 def _ordered(c: Ordered) -> Ask:
     names = members(c.item)
 
+    unheard = unknown(Want(c.item, "no treatment was ever reported"))
+
     def ask(case: Case) -> Answer:
+        if not case.snapshot.treatments:
+            return unheard
         start = case.now - c.within
         for order in case.orders():
             if order.item in names and order.observed_at > start:
                 return yes(order)
-        return no() if case.treatments_heard else unknown(Want(c.item, "no treatment was ever reported"))
+        return NO
 
     return ask
 
@@ -423,8 +439,8 @@ def _chance(c: Chance) -> Ask:
                 if odds.settles
                 else unknown(Want("forecast", odds.reason[:200]))
             )
-        known = Known(odds.probability, odds.probability, (Computed("chance", odds.probability, case.now, ()),))
-        return settled(Op.AT_LEAST, known, c.at_least)
+        odds_of = Known(odds.probability, odds.probability, (Computed("chance", odds.probability, case.now, ()),))
+        return settled(Op.AT_LEAST, odds_of, c.at_least)
 
     return ask
 

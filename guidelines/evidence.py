@@ -204,7 +204,9 @@ def _why(case: Case, subject: str) -> str:
 
 def need(case: Case, want: Want) -> Need:
     """What would settle an open question, and why it is not known now."""
-    return Need(subject=want.subject, label=label(want.subject), why=(want.why or _why(case, want.subject))[:200])
+    return Need.model_construct(
+        subject=want.subject, label=label(want.subject), why=(want.why or _why(case, want.subject))[:200]
+    )
 
 
 def needs(case: Case, wants: Iterable[Want]) -> tuple[Need, ...]:

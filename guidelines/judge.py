@@ -190,7 +190,7 @@ def _asking(case: Case, rules: _Rules, onsets: Mapping[str, Onset], trigger: Tri
     subjects = list(dict.fromkeys(want.subject for want in answer.wants))
     settling = [s for s in rules.steps if set(s.rule.measures) & set(subjects)]
     passing = _Speaker(case, rules, onsets, [])
-    return Finding(
+    return Finding.model_construct(
         encounter=case.snapshot.encounter,
         rule=rule,
         rule_version=rules.guideline.rule_version,
@@ -232,7 +232,7 @@ class _Speaker:
 
     def _finding(self, trigger: Trigger, answer: Answer, orders: tuple[Step, ...]) -> Finding:
         foretold = trigger.level is Level.WATCH and any(isinstance(c, Foreseen) for c in answer.cites)
-        return Finding(
+        return Finding.model_construct(
             encounter=self.case.snapshot.encounter,
             rule=trigger.id,
             rule_version=self.rules.guideline.rule_version,
@@ -283,7 +283,7 @@ class _Speaker:
             self._check("data", "needed before this step", (w,)) for r in rule.requires if (w := _owed(case, r))
         ]
         state = StepState.DONE if done_at is not None else self._state(reasons)
-        return Step(
+        return Step.model_construct(
             id=rule.id,
             text=text,
             state=state,
@@ -322,7 +322,7 @@ class _Speaker:
         rule = block.rule
         if answer.truth is Truth.YES:
             text = f"{rule.text} {rule.instead}" if rule.instead else rule.text
-            return Reason(
+            return Reason.model_construct(
                 block=rule.id, severity=rule.severity, text=text[:400], evidence=evidences(self.case, answer.cites)
             )
         if answer.truth is Truth.UNKNOWN and asks:
@@ -334,10 +334,14 @@ class _Speaker:
         if limit.truth is not Truth.YES:
             return []
         text = "A limit of treatment is recorded: talk about this step first."
-        return [Reason(block="limit", severity="soft", text=text, evidence=evidences(self.case, limit.cites))]
+        return [
+            Reason.model_construct(
+                block="limit", severity="soft", text=text, evidence=evidences(self.case, limit.cites)
+            )
+        ]
 
     def _check(self, block: str, text: str, wants: Iterable[Want]) -> Reason:
-        return Reason(block=block, severity="check", text=text[:400], needs=needs(self.case, wants))
+        return Reason.model_construct(block=block, severity="check", text=text[:400], needs=needs(self.case, wants))
 
     # -- orders
 
@@ -368,7 +372,7 @@ class _Speaker:
         change = (
             f" → {_filled(block.rule.change, self.case)}" if reason.severity == "modify" and block.rule.change else ""
         )
-        return Step(
+        return Step.model_construct(
             id=f"order:{order.item}@{order.observed_at:%Y-%m-%dT%H:%M:%S}",
             text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}"[:400],
             state=states.get(reason.severity, StepState.NEEDS_CHECK),
@@ -392,7 +396,7 @@ class _Speaker:
             values=(),
         )
         cites = (order, *answer.cites)
-        return Finding(
+        return Finding.model_construct(
             encounter=self.case.snapshot.encounter,
             rule=rule.id,
             rule_version=self.rules.guideline.rule_version,

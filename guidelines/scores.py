@@ -8,6 +8,7 @@ Inside a judgement a score is a `Tally` of `Case`; the public functions turn it 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import cache
 from math import floor
 from typing import NamedTuple
 
@@ -89,10 +90,15 @@ def rounded(value: float, decimals: int = 0) -> float:
     return floor(value * scale + 0.5 + 1e-9) / scale
 
 
+@cache
+def _unknown_part(name: str, most: int, wanted: str) -> Part:
+    return Part(name, None, most, (), Want(wanted))
+
+
 def _banded(case: Case, concept: str, bands: Bands, most: int, decimals: int = 0) -> Part:
     reading = case.latest(concept)
     if reading is None or reading.value is None:
-        return Part(concept, None, most, (), Want(concept))
+        return _unknown_part(concept, most, concept)
     return Part(concept, points(bands, rounded(reading.value, decimals)), most, (reading,))
 
 
@@ -224,7 +230,7 @@ def _tested(case: Case, name: str, tests: Mapping[str, Callable[[float], bool]])
         return Part(name, 1, 1, tuple(hit))
     first = next(iter(tests))  # the others (PaCO2, bands) can add the point; they are not owed
     if seen[first] is None:
-        return Part(name, None, 1, (), Want(first))
+        return _unknown_part(name, 1, first)
     return Part(name, 0, 1, tuple(r for r in seen.values() if r is not None))
 
 
@@ -264,15 +270,17 @@ SOFA_GCS: Bands = ((5, 4), (9, 3), (12, 2), (14, 1), (REST, 0))
 
 
 def _worst(case: Case, name: str, concept: str, bands: Bands) -> Part:
-    readings = [r for r in case.recent(concept, DAY) if r.value is not None]
+    readings = [r for r in case.recent(concept, DAY) if r.value is not None] if case.has(concept) else []
     if not readings:
-        return Part(name, None, 4, (), Want(concept))
+        return _unknown_part(name, 4, concept)
     worst = max(readings, key=lambda r: points(bands, r.value or 0.0))
     return Part(name, points(bands, worst.value or 0.0), 4, (worst,))
 
 
 def oxygenation(case: Case) -> list[Sample]:
     """P/F ratios (mmHg) of the last 24 h: PaO2 with the last FiO2 at most 2 h before it, or air; newest first."""
+    if not case.has("pao2"):
+        return []
     settings = [
         *case.recent("fio2", DAY + PAIRED),
         *(r for r in case.recent("o2_device", DAY + PAIRED) if r.code == "air"),
@@ -402,6 +410,11 @@ READS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """The concepts that each score reads."""
+
+
+def known(case: Case, name: str) -> Known:
+    """The score as a range, worked out once per judgement."""
+    return case.once(name + "=", lambda case: tally(case, name).known(case))
 
 
 def tally(case: Case, name: str) -> Tally:

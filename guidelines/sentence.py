@@ -24,6 +24,7 @@ from schemas.findings import Evidence, Sentence
 WINDOWS = tuple(timedelta(minutes=m) for m in (15, 60, 240))
 """The shortest window that shows a change is the one named."""
 
+TEMPLATE_CHARS_MAX = 600
 VALUES_MAX = 5
 NOTES_MAX = 2
 NEEDS_MAX = 4
@@ -63,7 +64,11 @@ class _Draft:
         return f"{{{len(self.evidence) - 1}}}"
 
     def sentence(self, *parts: str) -> Sentence:
-        return Sentence(template=" ".join(p for p in parts if p)[:600], evidence=tuple(self.evidence))
+        template = ""
+        for part in parts:  # a part that does not fit is left out whole: half a slot is no slot
+            if part and len(template) + len(part) < TEMPLATE_CHARS_MAX:
+                template = f"{template} {part}".lstrip()
+        return Sentence(template=template, evidence=tuple(self.evidence))
 
 
 def warning(case: Case, words: Words, answer: Answer, opening: str) -> Sentence:
