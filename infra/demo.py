@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 from datetime import datetime
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
 from streams.embedded import Embedded
-from streams.readers import demo as recorded
 from streams.readers import Stay
+from streams.readers import demo as recorded
 
 
 def run_demo(settings: Settings, speed: float, console: Console) -> None:
@@ -34,7 +35,7 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-async def _play(settings: Settings, speed: float, folder: Path, listener, console: Console) -> None:  # type: ignore[no-untyped-def]
+async def _play(settings: Settings, speed: float, folder: Path, listener: socket.socket, console: Console) -> None:
     stays = list(recorded.read())
     mind = mind_of(settings)
     bar = Progress(

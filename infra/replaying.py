@@ -30,6 +30,6 @@ def run_replay(path: Path, source: str, out: Path, processes: int, settings: Set
     counts, timings = manifest["counts"], manifest["timings"]
     console.print(
         f"{counts.get('stays', 0)} stays, {counts.get('patient_hours', 0)} patient-hours, "
-        f"{counts.get('alert_raised', 0)} alerts raised, {timings['patient_hours_per_second']} patient-hours per second; "
-        f"written to {out}"
+        f"{counts.get('alert_raised', 0)} alerts raised, "
+        f"{timings['patient_hours_per_second']} patient-hours per second; written to {out}"
     )

@@ -17,7 +17,7 @@ class CardSource(Frozen):
 class Suggestion(Frozen):
     label: ShortText
     uuid: ShortText
-    isRecommended: bool = False  # noqa: N815, the specification's own name
+    isRecommended: bool = False  # the specification's own name
 
 
 class Link(Frozen):
@@ -40,6 +40,6 @@ class Card(Frozen):
     indicator: Literal["info", "warning", "critical"]
     source: CardSource
     suggestions: tuple[Suggestion, ...] = ()
-    selectionBehavior: Literal["at-most-one", "any"] | None = None  # noqa: N815
-    overrideReasons: tuple[OverrideReason, ...] = ()  # noqa: N815
+    selectionBehavior: Literal["at-most-one", "any"] | None = None
+    overrideReasons: tuple[OverrideReason, ...] = ()
     links: tuple[Link, ...] = ()

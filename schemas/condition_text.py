@@ -6,13 +6,12 @@
     at_least 2 of (crt above 3; noted perf.mottled within 2 h; uo_rate_6h below 0.5)
     chance of (map below 65 for 15 min) within 4 h at_least 50 %
 
-Concepts and drugs may be written by any alias (`heart_rate`, `levophed`); the canonical id is what is kept. A number may
-carry a unit (`lactate above 36 mg/dL`); it is converted on reading.
+Concepts and drugs may be written by any alias (`heart_rate`, `levophed`); the canonical id is what is kept. A number
+may carry a unit (`lactate above 36 mg/dL`); it is converted on reading.
 """
 
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
 from lark import Lark, Token, Transformer, UnexpectedInput, v_args
 from lark.exceptions import VisitError
@@ -107,7 +106,7 @@ class _Builder(Transformer[Token, c.Condition]):
     def unit(self, token: Token) -> str:
         return str(token)
 
-    def item(self, any_: Token | None, name: Token) -> str:
+    def item(self, _any: Token | None, name: Token) -> str:
         return _item(str(name))
 
     def compare(self, name: Token, op: c.Op, number: Token, unit: str | None, hold: timedelta | None) -> c.Condition:

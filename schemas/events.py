@@ -189,6 +189,7 @@ def identity(event: Event) -> str:
 
     Same identity and same content: a duplicate. Same identity and other content: a correction.
     """
+    parts: tuple[str, ...]
     match event:
         case Reading():
             parts = ("r", event.concept, event.method or "", event.source.value)

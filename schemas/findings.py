@@ -92,7 +92,7 @@ class Step(Frozen):
 
 
 class Sentence(Frozen):
-    """A sentence made by template. Each `{n}` of the template was filled from `evidence[n]`; see guidelines.sentence."""
+    """A sentence made by template: each `{n}` was filled from `evidence[n]`; see guidelines.sentence."""
 
     template: Annotated[str, Field(max_length=600)]
     evidence: tuple[Evidence, ...]

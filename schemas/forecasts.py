@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
@@ -35,7 +36,7 @@ class Fan(Frozen):
     def _shaped(self) -> "Fan":
         if len(self.quantiles) != len(self.horizons_h) or any(len(q) != len(LEVELS) for q in self.quantiles):
             raise ValueError("expected one row of quantiles per horizon and one column per level")
-        if any(a > b for row in self.quantiles for a, b in zip(row, row[1:], strict=False)):
+        if any(a > b for row in self.quantiles for a, b in pairwise(row)):
             raise ValueError("expected quantiles that rise with their level")
         return self
 

@@ -41,6 +41,7 @@ STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per proce
 FORECAST_ROWS_PER_PART = 500_000
 NO_SEPSIS_MODEL = "unavailable: no sepsis model is fitted yet; alarm is the rules' own"
 JUST_AFTER = timedelta(microseconds=1)
+POLICY = Policy()
 
 QUESTIONS: tuple[tuple[str, timedelta], ...] = tuple(
     (text, timedelta(hours=6))
@@ -175,7 +176,7 @@ class Job:
 
     path: Path
     source: str
-    policy: Policy = Policy()
+    policy: Policy = POLICY
 
     def mind(self) -> Mind:
         return Mind(book.load(), trend.load(), self.policy)

@@ -29,6 +29,7 @@ def at(clock: str) -> datetime:
     return datetime.fromisoformat(f"2026-03-01T{clock}:00+00:00").astimezone(UTC)
 
 
+ANAPHYLAXIS = Allergy(substance="penicillin", severity=Severity.ANAPHYLAXIS)
 RECORDS = [
     Reading(encounter="e1", concept="map", value=61.0, observed_at=at("08:00"), available_at=at("08:01")),
     Reading(encounter="e1", concept="acvpu", code="C", observed_at=at("08:00"), available_at=at("08:01")),
@@ -42,7 +43,12 @@ RECORDS = [
         original_value=30.6,
         original_unit="mg/dL",
     ),
-    Note(encounter="e1", text="Cool and clammy, “bibasilar crackles”.", observed_at=at("08:05"), available_at=at("08:06")),
+    Note(
+        encounter="e1",
+        text="Cool and clammy, “bibasilar crackles”.",
+        observed_at=at("08:05"),
+        available_at=at("08:06"),
+    ),
     Treatment(
         encounter="e1",
         item="norepinephrine",
@@ -66,13 +72,13 @@ RECORDS = [
         unit="MICU",
         setting="icu",
         bed="Bed 4",
-        patient=Patient(age_years=62, sex="male", allergies=(Allergy(substance="penicillin", severity=Severity.ANAPHYLAXIS),)),
+        patient=Patient(age_years=62, sex="male", allergies=(ANAPHYLAXIS,)),
         observed_at=at("07:00"),
         available_at=at("07:00"),
     ),
     Response(encounter="e1", alert="0" * 32, verb="acknowledge", observed_at=at("08:20"), available_at=at("08:20")),
     Tick(available_at=at("08:21")),
-]  # fmt: skip
+]
 
 
 def test_version_1_is_what_it_always_was() -> None:
