@@ -57,14 +57,16 @@ def standing(view: BedView) -> tuple[Alert, ...]:
     return tuple(alert for alert in view.alerts if alert.state != "resolved")
 
 
-def _loudness(alert: Alert) -> tuple[int, bool, float]:
-    return -alert.level.rank, alert.state == "acknowledged", -alert.raised_at.timestamp()
+def _loudness(alert: Alert) -> tuple[int, bool, int, float]:
+    """Which alert of one bed leads its card: of equally loud ones the one with more to do, then the newest."""
+    return -alert.level.rank, alert.state == "acknowledged", -len(steps(alert)), -alert.raised_at.timestamp()
 
 
 def _order(view: BedView, level: str, alerts: tuple[Alert, ...]) -> str:
     """By level; of one level those that nobody has answered first, then the newest; quiet beds by their label."""
     answered = bool(alerts) and alerts[0].state == "acknowledged"
-    newest = int(99_999_999_999 - alerts[0].raised_at.timestamp()) if alerts else 0
+    loudest = [a.raised_at.timestamp() for a in alerts if (a.level, a.state) == (alerts[0].level, alerts[0].state)]
+    newest = int(99_999_999_999 - max(loudest)) if loudest else 0
     return f"{_ORDER.index(level)}{int(answered)}{newest:011d} {view.bed or ''} {view.encounter}"
 
 

@@ -90,6 +90,7 @@ def drawn(view: BedView) -> dict[str, Any]:
                 "concept": c.concept,
                 "label": f"{c.label} ({c.unit})" if c.unit else c.label,
                 "lab": c.lab,
+                "small": not c.marked and c.concept not in _SHOWN_FIRST,
                 "points": [[p.at.timestamp(), p.value, p.quality.value, p.ref in c.marked] for p in c.points],
                 "band": [] if c.fan is None else list(_band(c.fan, view.now)),
             }

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
   const INK = "#e8eef3", DIM = "#9fb0bd", GRID = "#26323c", MARK = "#ffd60a", GIVEN = "#5bd6a0", BAND = "120, 190, 255";
-  const HEIGHT = 190, DAY_S = 86400;
+  const HEIGHT = 190, SMALL = 120, DAY_S = 86400;
   const home = document.getElementById("trends");
   const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
   const pad = (n) => String(n).padStart(2, "0");
@@ -15,11 +15,14 @@
     const given = await answer.json();
     plots.forEach((plot) => plot.destroy());
     home.replaceChildren();
-    plots = given.charts.map((chart) => one(given, chart));
+    const rest = document.createElement("div"); // small ones, below those that a warning or a first look needs
+    rest.className = "rest";
+    plots = given.charts.map((chart) => one(given, chart, chart.small ? rest : home));
+    home.append(rest);
     if (!plots.length) home.textContent = "Nothing has been measured in the last 24 hours.";
   }
 
-  function one(given, chart) {
+  function one(given, chart, place) {
     const figure = document.createElement("figure");
     const caption = document.createElement("figcaption");
     caption.textContent = chart.label;
@@ -27,7 +30,7 @@
     const newest = last ? ", newest " + last[1] : ", nothing usable";
     figure.setAttribute("aria-label", chart.label + newest + "; all values are in the tables below");
     figure.append(caption);
-    home.append(figure);
+    place.append(figure);
     const used = chart.points.filter((p) => p[2] === "ok");
     // what is not used does not set the scale: an artefact beyond it is drawn at its edge
     const scaled = used.length || chart.band.length ? used : chart.points;
@@ -35,7 +38,7 @@
     const low = Math.min(...values), high = Math.max(...values);
     const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 0.1);
     return new uPlot({
-      width: width(figure), height: HEIGHT, tzDate: utc, legend: { show: false },
+      width: width(figure), height: chart.small ? SMALL : HEIGHT, tzDate: utc, legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: [given.since, given.until] }, y: { range: [low - room, high + room] } },
       axes: [
@@ -118,7 +121,7 @@
   }
 
   const width = (figure) => Math.max(260, figure.clientWidth);
-  const fit = (plot) => plot.setSize({ width: width(plot.root.parentElement), height: HEIGHT });
+  const fit = (plot) => plot.setSize({ width: width(plot.root.parentElement), height: plot.height });
   addEventListener("resize", () => plots.forEach(fit));
   document.addEventListener("refreshed", draw);
   draw();

@@ -57,6 +57,16 @@ def test_of_one_level_the_newest_that_nobody_answered_is_first() -> None:
     assert [c.view.encounter for c in sorted(shown, key=lambda c: c.order)] == ["new", "old", "answered"]
 
 
+def test_of_equally_loud_warnings_of_one_bed_the_one_with_more_to_do_leads() -> None:
+    """The long checklist leads the card, also when the other warning is newer; the newer one places the bed."""
+    view = septic()
+    bare = view.alerts[0].finding.model_copy(update={"steps": ()})
+    newer = view.alerts[0].model_copy(update={"id": f"{6:032x}", "raised_at": NOW, "finding": bare})
+    both = cards.card(view.model_copy(update={"alerts": (newer, *view.alerts)}), NOW)
+    assert [alert.id for alert in both.alerts] == [view.alerts[0].id, newer.id]
+    assert both.order < cards.card(view, NOW).order
+
+
 @pytest.mark.parametrize(("minutes", "is_silent"), [(30, False), (31, True)])
 def test_a_bed_is_silent_once_nothing_was_heard_for_longer_than_the_limit(minutes: int, is_silent: bool) -> None:
     """Time alone makes a bed silent, one instant after the limit."""
