@@ -21,7 +21,7 @@ from schemas.drugs import UnknownDrug, drug
 from streams.readers import long
 from streams.readers.pump import Run, turns
 from streams.readers.stay import Stay
-from streams.readers.tables import TIME, Tables
+from streams.readers.tables import IN_ORDER, TIME, Tables
 
 STAYS_AT_ONCE = 1000
 RESULT_AFTER = timedelta(minutes=80)  # a result without its own time, counted from the sample
@@ -52,7 +52,12 @@ def read(path: Path) -> Iterator[Stay]:
     tables = Tables(path, "CLIF", prefix="clif_")
     stays = tables.scan("hospitalization", _STAYS)
     people = tables.scan_if_there("patient", {"patient_id": _TEXT, "sex_category": _TEXT}).unique("patient_id")
-    known = stays.join(people, on="patient_id", how="left").drop_nulls([_ID, "admission_dttm"]).sort(_ID).collect()
+    known = (
+        stays.join(people, on="patient_id", how="left", maintain_order=IN_ORDER)
+        .drop_nulls([_ID, "admission_dttm"])
+        .sort(_ID)
+        .collect()
+    )
     tables.scan("vitals", _VITALS)
     return chain.from_iterable(long.stays(_events(tables, some)) for some in known.iter_slices(STAYS_AT_ONCE))
 
@@ -61,7 +66,11 @@ def _events(tables: Tables, stays: pl.DataFrame) -> pl.DataFrame:
     here = stays.lazy().select(_ID)
 
     def of(name: str, columns: Mapping[str, Any]) -> pl.LazyFrame:
-        return tables.scan_if_there(name, columns).join(here, on=_ID).with_columns(pl.col(_ID).alias("encounter"))
+        return (
+            tables.scan_if_there(name, columns)
+            .join(here, on=_ID, maintain_order=IN_ORDER)
+            .with_columns(pl.col(_ID).alias("encounter"))
+        )
 
     parts = [
         long.as_frame(_movements(tables, stays, of("adt", _PLACES).collect())),
@@ -141,7 +150,7 @@ def _vitals(vitals: pl.LazyFrame) -> pl.LazyFrame:
     )  # fmt: skip
     return _readings(
         vitals.with_columns(pl.col("vital_category").str.to_lowercase().alias("category"))
-        .join(_mapped("vitals"), on="category")
+        .join(_mapped("vitals"), on="category", maintain_order=IN_ORDER)
         .drop_nulls(["vital_value", "recorded_dttm"])
         .with_columns(
             pl.col("vital_value").alias("value"), pl.col("source").fill_null("monitor"), method.alias("method")
@@ -155,7 +164,7 @@ def _labs(labs: pl.LazyFrame) -> pl.LazyFrame:
     moment, result = pl.col("lab_collect_dttm"), pl.col("lab_result_dttm")
     return (
         labs.with_columns(pl.col("lab_category").str.to_lowercase().alias("category"))
-        .join(_mapped("labs"), on="category")
+        .join(_mapped("labs"), on="category", maintain_order=IN_ORDER)
         .with_columns(pl.coalesce("lab_value_numeric", limit).alias("value"))
         .drop_nulls(["value", "lab_collect_dttm"])
         .with_columns(
@@ -206,7 +215,9 @@ def _assessed(assessed: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
     )
     silent = (pl.col("category") == "gcs_verbal") & (pl.col("numerical_value") == 0)
     tubes = scores.filter(silent).select("encounter", "recorded_dttm", pl.lit(True).alias("tube")).unique()
-    spoken = scores.drop_nulls("concept").join(tubes, on=["encounter", "recorded_dttm"], how="left")
+    spoken = scores.drop_nulls("concept").join(
+        tubes, on=["encounter", "recorded_dttm"], how="left", maintain_order=IN_ORDER
+    )
     tube = pl.col("tube").fill_null(False) & pl.col("concept").is_in(["gcs_v", "gcs_total"])
     yield _readings(
         spoken.with_columns(

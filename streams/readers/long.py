@@ -69,7 +69,7 @@ _IDENTITY = (
     "title",
     "text",
 )
-_ORDER = ("available_at", "observed_at", "kind", "concept", "item", "method", "action")
+_ORDER = ("available_at", *_IDENTITY)  # total, once of each identity one row is kept: the same order on every run
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _NO_VALUES = {"value", "unit", "rate", "rate_unit", "amount", "amount_unit", "weight_kg", "patient"}
 

@@ -30,7 +30,7 @@ from schemas.drugs import DRUGS, drugs_of
 from streams.readers import long
 from streams.readers.pump import Run, turns
 from streams.readers.stay import Stay
-from streams.readers.tables import TIME, Tables
+from streams.readers.tables import IN_ORDER, TIME, Tables
 
 STAYS_AT_ONCE = 1000  # stays whose rows are held in memory together
 NOTE_VALUES_MAX = 60  # charted words in one note
@@ -72,8 +72,8 @@ def read(path: Path) -> Iterator[Stay]:
     people = tables.scan("patients", {"subject_id": pl.Int64, "gender": pl.String, "dob": TIME})
     reasons = tables.scan_if_there("admissions", {"hadm_id": pl.Int64, "diagnosis": pl.String})
     known = (
-        stays.join(people, on="subject_id", how="left")
-        .join(reasons.unique("hadm_id"), on="hadm_id", how="left")
+        stays.join(people, on="subject_id", how="left", maintain_order=IN_ORDER)
+        .join(reasons.unique("hadm_id"), on="hadm_id", how="left", maintain_order=IN_ORDER)
         .filter(pl.col("icustay_id").is_not_null() & pl.col("intime").is_not_null())
         .with_columns(pl.col("icustay_id").cast(pl.String).alias("encounter"))
         .sort("icustay_id")
@@ -88,7 +88,13 @@ def read(path: Path) -> Iterator[Stay]:
 def _events(tables: Tables, stays: pl.DataFrame) -> pl.DataFrame:
     """All events of these stays, as a long table."""
     keys = stays.lazy().select("icustay_id", "encounter")
-    chart = tables.scan("chartevents", _CHART).join(keys, on="icustay_id").drop_nulls("charttime").collect().lazy()
+    chart = (
+        tables.scan("chartevents", _CHART)
+        .join(keys, on="icustay_id", maintain_order=IN_ORDER)
+        .drop_nulls("charttime")
+        .collect()
+        .lazy()
+    )
     parts = [
         long.as_frame(_movements(stays, chart)),
         _numbers(chart),
@@ -204,7 +210,7 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("untestable", "unscored").cast(pl.List(pl.String))
     )
     numbers = (
-        chart.join(table, on="itemid")
+        chart.join(table, on="itemid", maintain_order=IN_ORDER)
         .with_columns(
             pl.coalesce("valuenum", pl.col("value").cast(pl.Float64, strict=False)).alias("number"),
             pl.col("untestable").list.contains(pl.col("value")).fill_null(False).alias("untestable"),
@@ -214,7 +220,7 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
     )
     tubes = numbers.filter("untestable").select("encounter", "charttime", pl.lit(True).alias("tube")).unique()
     total = pl.col("concept") == "gcs_total"
-    spoken = numbers.join(tubes, on=["encounter", "charttime"], how="left").with_columns(
+    spoken = numbers.join(tubes, on=["encounter", "charttime"], how="left", maintain_order=IN_ORDER).with_columns(
         (pl.col("untestable") | (total & pl.col("tube").fill_null(False))).alias("untestable")
     )
     parts = spoken.filter(
@@ -223,8 +229,9 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
         & (pl.col("error").fill_null(0) == 0)
     )
     sums = (
-        parts.unique(["encounter", "charttime", "concept"])
-        .group_by("encounter", "charttime")
+        parts.sort("rank", "number")
+        .unique(["encounter", "charttime", "concept"], keep="first", maintain_order=True)
+        .group_by("encounter", "charttime", maintain_order=True)
         .agg(pl.len().alias("parts"), pl.col("number").sum(), pl.col("storetime").max())
         .filter(pl.col("parts") == 3)
         .with_columns(
@@ -241,9 +248,9 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
 
 def _word_numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
     found = [
-        chart.join(_table("words_number").filter(pl.col("itemid").is_in(entry["items"])), on="itemid").with_columns(
-            pl.col("value").str.extract(entry["pattern"]).cast(pl.Float64, strict=False)
-        )
+        chart.join(
+            _table("words_number").filter(pl.col("itemid").is_in(entry["items"])), on="itemid", maintain_order=IN_ORDER
+        ).with_columns(pl.col("value").str.extract(entry["pattern"]).cast(pl.Float64, strict=False))
         for entry in _MAP["words_number"]
     ]
     return _readings(pl.concat(found).drop_nulls("value").with_columns(pl.col("unit").fill_null("")))
@@ -257,7 +264,7 @@ def _codes(chart: pl.LazyFrame) -> pl.LazyFrame:
         for strength, (code, words) in enumerate(entry["codes"]) for word in words
     ]  # fmt: skip
     words = chart.with_columns(pl.col("value").str.strip_chars().str.to_lowercase().alias("word"))
-    return _readings(words.join(pl.LazyFrame(rows), on=["itemid", "word"])).drop("value")
+    return _readings(words.join(pl.LazyFrame(rows), on=["itemid", "word"], maintain_order=IN_ORDER)).drop("value")
 
 
 def _notes(chart: pl.LazyFrame) -> pl.LazyFrame:
@@ -268,9 +275,9 @@ def _notes(chart: pl.LazyFrame) -> pl.LazyFrame:
     ]  # fmt: skip
     words = pl.col("value").str.strip_chars()
     return (
-        chart.join(pl.LazyFrame(labels), on="itemid")
+        chart.join(pl.LazyFrame(labels), on="itemid", maintain_order=IN_ORDER)
         .filter(words.is_not_null() & ~words.is_in(_MAP["notes"]["skip"]) & (pl.col("error").fill_null(0) == 0))
-        .group_by("encounter", "charttime", "place", "label")
+        .group_by("encounter", "charttime", "place", "label", maintain_order=True)
         .agg(words.unique().sort().str.join(", ").alias("words"), pl.col("storetime").max())
         .sort("place")
         .group_by("encounter", "charttime", maintain_order=True)
@@ -285,6 +292,10 @@ def _notes(chart: pl.LazyFrame) -> pl.LazyFrame:
             pl.max_horizontal("charttime", "storetime").alias("available_at"),
         )
     )
+
+
+def _spans(stays: pl.DataFrame) -> pl.LazyFrame:
+    return stays.lazy().select("subject_id", "encounter", "intime", "outtime")
 
 
 def _of_the_stay(time: str) -> pl.Expr:
@@ -316,9 +327,9 @@ def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
     limit = pl.col("value").str.extract(r"(\d+(?:\.\d+)?)").cast(pl.Float64, strict=False)
     only_arterial = pl.col("concept").is_in(["paco2", "pao2", "sao2"])
     return (
-        results.join(pl.LazyFrame(rows, infer_schema_length=None), on="itemid")
-        .join(specimens, on=["subject_id", "charttime"], how="left")
-        .join(stays.lazy().select("subject_id", "encounter", "intime", "outtime"), on="subject_id")
+        results.join(pl.LazyFrame(rows, infer_schema_length=None), on="itemid", maintain_order=IN_ORDER)
+        .join(specimens, on=["subject_id", "charttime"], how="left", maintain_order=IN_ORDER)
+        .join(_spans(stays), on="subject_id", maintain_order=IN_ORDER)
         .filter(_of_the_stay("charttime"))
         .with_columns(
             pl.coalesce("valuenum", pl.when(bound.is_not_null()).then(limit)).alias("number"),
@@ -359,12 +370,12 @@ def _outputs(tables: Tables, keys: pl.LazyFrame) -> pl.LazyFrame:
     ]
     return (
         tables.scan_if_there("outputevents", _OUTPUTS)
-        .join(keys, on="icustay_id")
-        .join(pl.LazyFrame(rows), on="itemid")
+        .join(keys, on="icustay_id", maintain_order=IN_ORDER)
+        .join(pl.LazyFrame(rows), on="itemid", maintain_order=IN_ORDER)
         .filter(
             pl.col("value").is_not_null() & pl.col("charttime").is_not_null() & (pl.col("iserror").fill_null(0) == 0)
         )
-        .group_by("encounter", "charttime", "concept")
+        .group_by("encounter", "charttime", "concept", maintain_order=True)
         .agg((pl.col("value") * pl.col("sign")).sum().alias("value"), pl.col("storetime").max())
         .with_columns(
             pl.lit("reading").alias("kind"),
@@ -383,7 +394,7 @@ def _metavision(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
     """Drips as start, change and stop; pushes, boluses and doses as given, when they are in."""
     rows = (
         tables.scan_if_there("inputevents_mv", _INPUTS_MV)
-        .join(keys, on="icustay_id")
+        .join(keys, on="icustay_id", maintain_order=IN_ORDER)
         .filter((pl.col("statusdescription") != "Rewritten") & pl.col("itemid").is_in(list(_ITEMS)))
         .drop_nulls(["starttime", "endtime"])
         .with_columns(pl.col("itemid").replace_strict(_ITEMS, return_dtype=pl.String).alias("item"))
@@ -434,7 +445,7 @@ def _carevue(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
     """Rates as charted (a repeated rate is no news); fluids as the volumes of each entry."""
     rows = (
         tables.scan_if_there("inputevents_cv", _INPUTS_CV)
-        .join(keys, on="icustay_id")
+        .join(keys, on="icustay_id", maintain_order=IN_ORDER)
         .filter(pl.col("itemid").is_in(list(_ITEMS)))
         .drop_nulls("charttime")
         .with_columns(pl.col("itemid").replace_strict(_ITEMS, return_dtype=pl.String).alias("item"))
@@ -468,7 +479,7 @@ def _rates(rows: list[Row]) -> Iterator[Row]:
 def _procedures(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
     rows = (
         tables.scan_if_there("procedureevents_mv", _PROCEDURES)
-        .join(keys, on="icustay_id")
+        .join(keys, on="icustay_id", maintain_order=IN_ORDER)
         .filter((pl.col("statusdescription") != "Rewritten") & pl.col("itemid").is_in(list(_ITEMS)))
         .drop_nulls("starttime")
         .collect()
@@ -489,7 +500,7 @@ def _cultures(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         tables.scan_if_there("microbiologyevents", _CULTURES)
         .filter(pl.col("spec_itemid").is_in(list(kinds)))
         .drop_nulls("charttime")
-        .join(stays.lazy().select("subject_id", "encounter", "intime", "outtime"), on="subject_id")
+        .join(_spans(stays), on="subject_id", maintain_order=IN_ORDER)
         .filter(
             pl.col("charttime").is_between(
                 pl.col("intime") - BEFORE_ADMISSION, pl.col("outtime").fill_null(pl.col("charttime"))
@@ -522,6 +533,7 @@ def _orders(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         .join(
             stays.lazy().filter(pl.col("dbsource") == "carevue").select("hadm_id", "encounter", "intime", "outtime"),
             on="hadm_id",
+            maintain_order=IN_ORDER,
         )
         .filter(
             pl.col("startdate").is_between(pl.col("intime") - day, pl.col("outtime").fill_null(pl.col("startdate")))

@@ -6,7 +6,7 @@ tables.scan("labevents", {"charttime": TIME, "valuenum": pl.Float64})   # LazyFr
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from streams.readers.stay import WrongFormat
 
 TIME = pl.Datetime("us", "UTC")
 """All times of all tables. Naive local times are read as UTC."""
+
+IN_ORDER: Literal["left_right"] = "left_right"
+"""For every join: without it the order of rows, and so which of two equal ones is kept, differs from run to run."""
 
 Columns = Mapping[str, Any]  # column -> polars type
 

@@ -51,6 +51,13 @@ def test_values_are_usable_but_for_a_few_marked_ones(some: tuple[str, list[Stay]
             assert reading.reason
 
 
+def test_reading_twice_is_reading_the_same(some: tuple[str, list[Stay]]) -> None:
+    """A second reading gives equal stays in the same order: nothing hangs on the order in which threads finish."""
+    name, stays = some
+    place = Path(__file__).parents[4] / "shared" / "data" / SETS[name][0]
+    assert list(islice(READERS[name](place), 20)) == stays[:20]
+
+
 def test_no_unit_is_unknown(some: tuple[str, list[Stay]]) -> None:
     """Of what a set holds nothing is refused for its unit, but for doses charted as volumes of a solution."""
     for stay in some[1]:
