@@ -105,9 +105,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Opens it, makes what is missing, and takes it over from whoever had it before."""
-        self._engine: Engine = create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _sqlite_settings)
+        self._engine: Engine = opened(url)
         _TABLES.create_all(self._engine)
         with self._engine.begin() as connection:
             self._insert(connection, _progress, [{"id": 0, "applied": -1, "epoch": 0}])
@@ -211,26 +209,40 @@ class Store:
         connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
 
 
+def opened(url: str) -> Engine:
+    """The database of this address; SQLite with the settings that make a commit durable."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_settings)
+    return engine
+
+
+def named(output: Output) -> tuple[str, bytes]:
+    """The id of an output, made of its content, and its bytes: the same in every store, topic and run."""
+    body = output.model_dump_json(exclude_defaults=True).encode()
+    if isinstance(output, AlertEvent):
+        return digest(output.alert.id, output.change.value, output.at.isoformat()), body
+    return digest(body.decode()), body
+
+
 def _sqlite_settings(connection: Any, _: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
 def _row(output: Output) -> tuple[Table, dict[str, Any]]:
-    """The table of an output, and its row. The id is made of content: the same output has the same id."""
-    body = output.model_dump_json(exclude_defaults=True).encode()
-    about: dict[str, Any]
+    """The table of an output, and its row."""
+    name, body = named(output)
+    row: dict[str, Any] = {"id": name, "body": body}
     match output:
         case AlertEvent():
-            about = {"alert": output.alert.id, "encounter": output.alert.encounter, "change": output.change.value}
-            name = digest(output.alert.id, output.change.value, output.at.isoformat())
-            return _alert_events, {"id": name, **about, "at_us": _us(output.at), "body": body}
+            row |= {"alert": output.alert.id, "encounter": output.alert.encounter, "change": output.change.value}
+            return _alert_events, row | {"at_us": _us(output.at)}
         case Rejected():
-            about = {"encounter": output.encounter, "fault": output.fault.value}
-            return _quarantine, {"id": digest(body.decode()), **about, "at_us": _us(output.received_at), "body": body}
+            row |= {"encounter": output.encounter, "fault": output.fault.value}
+            return _quarantine, row | {"at_us": _us(output.received_at)}
         case Late():
-            about = {"encounter": output.event.encounter, "at_us": _us(output.applied_at)}
-            return _late, {"id": digest(body.decode()), **about, "body": body}
+            return _late, row | {"encounter": output.event.encounter, "at_us": _us(output.applied_at)}
 
 
 def _response_row(response: Response) -> dict[str, Any]:

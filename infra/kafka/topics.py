@@ -53,6 +53,7 @@ TOPICS = (
     Topic("notes", "free text", WEEK, NOTE_MAX_BYTES),
     Topic("treatments", "drugs, fluids, oxygen, devices: start, change, stop", WEEK),
     Topic("movements", "admissions, transfers, discharges", WEEK),
+    Topic("responses", "what people answered on the boards", WEEK),
     # the truth: decoded, in one order, keyed by encounter
     Topic("events", "the one ordered log that every worker reads and every replay repeats", MONTH, NOTE_MAX_BYTES),
     # what was not taken, and can be sent again
@@ -60,9 +61,8 @@ TOPICS = (
     Topic("late", "events that came after their time", MONTH, NOTE_MAX_BYTES),
     # what Foreshock says
     Topic("alerts", "alerts raised, changed and resolved", QUARTER),
-    Topic("forecasts", "the newest forecasts, for boards that draw them", timedelta(days=1)),
-    # what a worker remembers of its beds
-    Topic("checkpoints", "the bed of each encounter and the offset up to which it is true", None),
+    # each bed as it stands, for boards
+    Topic("views", "what a board shows of each bed, and how far each partition is judged", None, NOTE_MAX_BYTES),
 )
 
 

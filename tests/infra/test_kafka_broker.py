@@ -68,10 +68,10 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 
 def test_a_topic_is_declared_once_and_completely() -> None:
-    """Names are unique; only what a worker remembers is compacted; the ordered log outlives what it was made of."""
+    """Names are unique; only what shows the present is compacted; the ordered log outlives what it was made of."""
     declared = {topic.name: topic for topic in TOPICS}
     assert len(declared) == len(TOPICS)
-    assert [topic.name for topic in TOPICS if topic.retention is None] == ["checkpoints"]
+    assert [topic.name for topic in TOPICS if topic.retention is None] == ["views"]
     raw, log = declared["vitals"].retention, declared["events"].retention
     assert raw is not None
     assert log is not None

@@ -1,0 +1,361 @@
+"""One suite for both shells: whatever carries the messages, and whoever is killed, the same bytes are said.
+
+Every run of the Kafka shell is of real processes on a real broker, with topics of its own. A process that is to die
+kills itself with SIGKILL at the nth time that it comes to one of the effects, so that every gap between two is hit.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from sqlalchemy import create_engine, text
+
+from infra.kafka.broker import Broker
+from infra.kafka.topics import create
+from schemas.events import Event, Response
+from streams.embedded import BATCH_MAX, Embedded
+from streams.kafka.feed import LAST_LOOK, Feed, Message, message
+from streams.kafka.log import INPUTS, found, partition_of, read_now, read_src
+from streams.readers import ndjson
+from streams.store import named
+from tests.streams.bedside import EIGHT, SHOCK, mind, vitals
+
+PARTITIONS = 3
+DAY = datetime(2000, 1, 1, 8, tzinfo=UTC)
+SAID = ("alerts", "quarantine", "late")
+SEED = 7
+DONE_WITHIN_S = 120.0
+Said = dict[str, dict[str, bytes]]  # topic -> id -> bytes
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload(["infra.kafka.run", "streams.kafka.router", "streams.kafka.worker", "infra.service"])
+
+
+# --- what is said to both -------------------------------------------------------------------------------------------
+
+
+def _of(encounter: str, event: Event, by: timedelta) -> Event:
+    times = {"observed_at": event.observed_at + by, "available_at": event.available_at + by}
+    return event.model_copy(update={"encounter": encounter, **times})
+
+
+def _made_up(number: int) -> list[Event]:
+    """A patient who goes into shock, or does well, at a pace of her own."""
+    chance = random.Random(f"{SEED} {number}")
+    by = DAY - EIGHT + timedelta(minutes=chance.randint(0, 240), seconds=chance.randint(0, 59))
+    calm = [
+        event
+        for quarter in range(12)
+        for event in vitals(
+            quarter * 15, hr=chance.randint(60, 125), rr=chance.randint(12, 28), spo2=chance.randint(90, 99),
+            bp=f"{chance.randint(85, 150)}/{chance.randint(45, 90)}", temp=chance.choice([36.8, 38.4]),
+        )
+    ]  # fmt: skip
+    story = SHOCK if number % 2 else calm
+    return [_of(f"made-up-{number}", event, by) for event in story]
+
+
+def _raw(now: datetime, topic: str, body: bytes | dict[str, Any], encounter: str = "made-up-1") -> Message:
+    return Message(now, topic, encounter, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def _garbage() -> Iterator[Message]:
+    """What a hospital may send: each of these is refused, bounded, late, or said twice."""
+    at = DAY + timedelta(hours=2)
+    hr = {"v": 1, "kind": "reading", "encounter": "made-up-1", "concept": "hr", "value": 88, "unit": "/min"}
+    hr["observed_at"] = at.isoformat()
+    yield _raw(at, "vitals", b"\xff\xfe no JSON at all")
+    yield _raw(at, "labs", b"")
+    yield _raw(at, "vitals", hr | {"concept": "phlogiston"})
+    yield _raw(at, "vitals", hr | {"unit": "furlongs"})
+    yield _raw(at, "vitals", hr | {"value": 9000})
+    yield _raw(at, "vitals", hr | {"observed_at": "2000-01-01T10:00:00"})
+    yield _raw(at, "vitals", hr | {"available_at": (at + timedelta(days=1)).isoformat()})
+    yield _raw(at, "movements", {"v": 2, "kind": "movement"})
+    note = {"v": 1, "kind": "note", "encounter": "made-up-1", "observed_at": at.isoformat()}
+    yield _raw(at, "notes", note | {"text": "long " * 200_000})
+    late = hr | {"observed_at": DAY.isoformat(), "available_at": DAY.isoformat(), "value": 91}
+    yield _raw(at + timedelta(hours=1), "vitals", late)
+    for n in range(520):  # too fast for one bed
+        fast = hr | {"observed_at": (at + timedelta(minutes=1, microseconds=n)).isoformat(), "value": 80 + n % 30}
+        yield _raw(at + timedelta(minutes=1), "vitals", fast)
+    both = [hr | {"encounter": f"made-up-{n}", "method": "ecg"} for n in range(8)]
+    yield _raw(at + timedelta(minutes=2), "vitals", {"v": 1, "kind": "batch", "records": both})
+
+
+def _without_answers() -> list[Message]:
+    stays = [stay.events for stay in ndjson.read(Path(__file__).parents[2] / "data" / "vignettes")]
+    told = [event for events in stays for event in events]
+    told += [event for number in range(6) for event in _made_up(number)]
+    clean = [message(event) for event in told]
+    again = [m._replace(now=m.now + timedelta(hours=1)) for m in clean[::40]]
+    return sorted([*clean, *again, *_garbage()], key=lambda m: m.now)
+
+
+@cache
+def messages() -> tuple[Message, ...]:
+    """Everything that is sent, in the order of log time, with the answers of a nurse to the first warnings."""
+    plain = _without_answers()
+    answers = []
+    shock = tuple(m for m in plain if m.encounter == "made-up-3")
+    for body in embedded(shock)["alerts"].values():
+        alert, at = json.loads(body)["alert"], datetime.fromisoformat(json.loads(body)["at"])
+        at += timedelta(minutes=3)
+        about = {"encounter": alert["encounter"], "alert": alert["id"], "verb": "acknowledge"}
+        answers.append(message(Response.model_validate({**about, "observed_at": at, "available_at": at})))
+    return tuple(sorted([*plain, *answers], key=lambda m: m.now))
+
+
+# --- the embedded shell ---------------------------------------------------------------------------------------------
+
+
+@cache
+def embedded(told: tuple[Message, ...]) -> Said:
+    """What the embedded shell says of these messages."""
+
+    async def run() -> Said:
+        said: Said = {topic: {} for topic in SAID}
+        async with Embedded("sqlite://", mind()) as service:
+            with service.subscribe() as queue:
+                for start in range(0, len(told), BATCH_MAX):
+                    await asyncio.gather(*(service.submit(m.body, m.now) for m in told[start : start + BATCH_MAX]))
+                    _note(said, queue)
+                await service.advance(told[-1].now + LAST_LOOK)
+                _note(said, queue)
+        return said
+
+    return asyncio.run(run())
+
+
+def _note(said: Said, queue: Any) -> None:
+    while not queue.empty():
+        update = queue.get_nowait()
+        assert update.encounters is not None, "the subscriber has missed something"
+        for output in update.outputs:
+            name, body = named(output)
+            topic = {"AlertEvent": "alerts", "Rejected": "quarantine", "Late": "late"}[type(output).__name__]
+            said[topic][name] = body
+
+
+# --- the Kafka shell ------------------------------------------------------------------------------------------------
+
+
+class Death(NamedTuple):
+    """Where a process kills itself: before or after an effect, at its nth time."""
+
+    effect: str
+    after: bool
+    nth: int
+
+
+def _dies(death: Death, effects: dict[str, tuple[type, str]]) -> None:
+    owner, name = effects[death.effect]
+    alive = getattr(owner, name)
+    left = death.nth
+
+    def countdown() -> None:
+        nonlocal left
+        left -= 1
+        if left <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def dying(*args: Any, **kwargs: Any) -> Any:
+        if not death.after:
+            countdown()
+        result = await alive(*args, **kwargs)
+        if death.after:
+            countdown()
+        return result
+
+    setattr(owner, name, dying)
+
+
+def _router(bootstrap: str, prefix: str, url: str, death: Death | None) -> None:
+    from infra.kafka.run import router_command
+    from infra.settings import Settings
+    from aiokafka import AIOKafkaProducer
+
+    from streams.kafka.router import Router
+
+    if death is not None:
+        _dies(death, {"send": (AIOKafkaProducer, "send"), "write": (Router, "_write")})
+    router_command(Settings(database_url=url), bootstrap, "feed", prefix)
+
+
+def _worker(bootstrap: str, prefix: str, url: str, death: Death | None) -> None:
+    from infra.kafka.run import worker_command
+    from infra.settings import Settings
+    from streams.kafka.worker import Carried, Shell
+
+    if death is not None:
+        ports = {"publish": (Shell, "publish"), "save": (Carried, "save"), "acknowledge": (Carried, "acknowledge")}
+        _dies(death, ports)
+    worker_command(Settings(database_url=url), bootstrap, prefix)
+
+
+class Running:
+    """Topics of one's own with all messages on them, and processes on those."""
+
+    def __init__(self, broker: Broker, prefix: str, folder: Path) -> None:
+        self.bootstrap, self.prefix = broker.bootstrap, prefix
+        self.url = f"sqlite:///{folder}/{prefix}sqlite"
+        create(self.bootstrap, PARTITIONS, prefix=prefix)
+        self.log = found(self.bootstrap, prefix)
+        feed = Feed(self.log, 0, threading.Event())
+        feed.play(messages(), None, lambda *_: None)
+        self.until = messages()[-1].now + LAST_LOOK
+
+    @contextmanager
+    def process(self, of: Callable[..., None], deaths: Sequence[Death] = ()) -> Iterator[None]:
+        """A process that is started again whenever it dies; after the listed deaths it lives until the end."""
+        ended = threading.Event()
+        died: list[int | None] = []
+
+        def keep_alive() -> None:
+            for death in (*deaths, None):
+                child = processes.Process(target=of, args=(self.bootstrap, self.prefix, self.url, death))
+                child.start()
+                while child.is_alive() and not ended.is_set():
+                    child.join(0.1)
+                if ended.is_set():
+                    child.kill()
+                    child.join()
+                    return
+                died.append(child.exitcode)
+
+        keeper = threading.Thread(target=keep_alive)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join()
+        assert died == [-signal.SIGKILL] * len(deaths)
+
+    def wait_for_workers(self, count: int) -> None:
+        """Until so many workers share the log, so that each of them has a part in it."""
+        deadline = time.monotonic() + DONE_WITHIN_S
+        group = f"{self.prefix}foreshock-worker"
+        with KafkaAdminClient(bootstrap_servers=self.bootstrap) as client:
+            while True:
+                told = client.describe_groups([group])[group]
+                if told["group_state"] == "Stable" and len(told["members"]) == count:
+                    return
+                assert time.monotonic() < deadline, "the workers have not joined"
+                time.sleep(0.2)
+
+    def wait(self) -> None:
+        """Until every partition is judged up to the last tick of the feed."""
+        deadline = time.monotonic() + DONE_WITHIN_S
+        goals: dict[int, int] = {}
+        with self._consumer("events") as consumer:
+            while len(goals) < PARTITIONS:
+                assert time.monotonic() < deadline, f"the router has not come to the end; done: {sorted(goals)}"
+                for records in consumer.poll(200).values():
+                    for record in records:
+                        if read_src(record.headers) is None and read_now(record.headers) == self.until:
+                            goals[record.partition] = record.offset
+        engine = create_engine(self.url)
+        rows: dict[int, int] = {}
+        while any(rows.get(number, -1) < goal for number, goal in goals.items()):
+            assert time.monotonic() < deadline, f"the worker has not come to the end: {rows} of {goals}"
+            time.sleep(0.1)
+            with engine.connect() as connection:
+                rows = dict(connection.execute(text("SELECT partition, applied FROM partition_progress")).all())  # type: ignore[arg-type]
+        engine.dispose()
+
+    def records(self, topic: str) -> list[Any]:
+        with self._consumer(topic) as consumer:
+            ends = consumer.end_offsets(consumer.assignment())
+            found = []
+            while any(consumer.position(tp) < end for tp, end in ends.items()):
+                for records in consumer.poll(200).values():
+                    found.extend(records)
+        return found
+
+    def said(self) -> Said:
+        """What is on the output topics, by id; the same id twice has the same bytes."""
+        said: Said = {}
+        for topic in SAID:
+            said[topic] = {}
+            for record in self.records(topic):
+                name = dict(record.headers)["id"].decode()
+                assert said[topic].setdefault(name, record.value) == record.value, f"two bodies for one id in {topic}"
+        return said
+
+    def _consumer(self, topic: str) -> KafkaConsumer:
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None)
+        tps = [TopicPartition(self.log.topic(topic), number) for number in range(PARTITIONS)]
+        consumer.assign(tps)
+        consumer.seek_to_beginning(*tps)
+        return consumer
+
+
+_chance = random.Random(SEED)
+WORKER_DEATHS = [
+    Death(effect, after, _chance.randint(2, 5)) for effect, after in (("publish", False), ("publish", True), ("save", True))
+]
+ROUTER_DEATHS = [Death("send", False, _chance.randint(100, 600)), Death("write", True, 1)]
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)  # the first one also starts the broker
+@pytest.mark.parametrize(
+    ("name", "workers", "router"),
+    [
+        ("one-worker.", [[]], []),
+        ("two-workers.", [[], []], []),
+        ("killed-worker.", [WORKER_DEATHS], []),
+        ("killed-of-two.", [[Death("save", False, 1)], []], []),
+        ("killed-router.", [[]], ROUTER_DEATHS),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_shell_says_the_same_bytes(
+    kafka_broker: Broker, tmp_path: Path, name: str, workers: list[list[Death]], router: list[Death]
+) -> None:
+    """Alerts, refusals and late notices are the embedded shell's, byte for byte; each message is accounted for."""
+    running = Running(kafka_broker, name, tmp_path)
+    with ExitStack() as stack:
+        for deaths in workers:
+            stack.enter_context(running.process(_worker, deaths))
+        running.wait_for_workers(len(workers))
+        stack.enter_context(running.process(_router, router))
+        running.wait()
+    wanted = embedded(messages())
+    assert all(len(wanted[topic]) > 0 for topic in SAID)
+    said = running.said()
+    assert {topic: said[topic].keys() for topic in SAID} == {topic: wanted[topic].keys() for topic in SAID}
+    assert [(name, body) for topic in SAID for name, body in said[topic].items() if body != wanted[topic][name]] == []
+    _accounted(running)
+
+
+def _accounted(running: Running) -> None:
+    """Every message that was sent is in the log or in the quarantine, and nothing else is."""
+    sent = {
+        (running.log.source(topic, record.partition), record.offset)
+        for topic in INPUTS
+        for record in running.records(topic)
+        if b'"kind":"tick"' not in record.value
+    }
+    kept = {read_src(record.headers) for topic in ("events", "quarantine") for record in running.records(topic)}
+    assert len(sent) == len(messages())
+    assert sent == {tuple(src) for src in kept if src is not None}
+
+
+def test_the_stays_are_spread_over_the_partitions() -> None:
+    """The suite would prove little if all stays were on one partition."""
+    assert {partition_of(m.encounter, PARTITIONS) for m in messages()} == set(range(PARTITIONS))
