@@ -1,14 +1,12 @@
 """A chance is calibrated, bounded and ordered, or refused with its reason."""
 
-import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.trend import PARAMETERS, load
+from forecasting.trend import load
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, Op
 from schemas.forecasts import Odds, Unavailable
 from schemas.snapshot import Snapshot
@@ -100,17 +98,3 @@ def test_off_the_validated_domain_the_answer_is_a_reason(condition: Condition, h
 def test_a_chance_that_needs_a_measurement_names_it() -> None:
     """Without a lactate the chance of a high lactate asks for one."""
     assert refused(SINKING, Compare("lactate", Op.ABOVE, 4), 6).settles == ("lactate",)
-
-
-@pytest.fixture(scope="module")
-def measured(request: pytest.FixtureRequest) -> dict[str, list[dict[str, float | str]]]:
-    """The committed result of `benchmarks/trend_coverage`."""
-    path = Path(request.config.rootpath) / "benchmarks" / "trend_coverage" / "result.json"
-    found: dict[str, list[dict[str, float | str]]] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
-def test_the_committed_coverage_is_of_the_committed_parameters(measured: dict[str, dict[str, str]]) -> None:
-    """A refit without a new measurement is found."""
-    assert measured["about"]["parameters blake2b"] == load().parameters_hash
-    assert PARAMETERS.exists()
