@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.concepts import CONCEPTS, Concept
 from schemas.drugs import DRUGS
 from schemas.events import Event, Quality, Reading, Treatment
+from schemas.frozen import EARLIEST
 from schemas.quarantine import Fault, Rejected
 from schemas.units import (
     ImpossibleUnit,
@@ -105,13 +106,13 @@ def stays(frame: pl.DataFrame) -> Iterator[Stay]:
         for row in rows.iter_rows(named=True):
             answer = event_of({name: cell for name, cell in row.items() if cell is not None})
             (refused if isinstance(answer, Rejected) else events).append(answer)  # type: ignore[arg-type]
-        if events:
-            yield Stay(str(encounter), events, start=_start(events), refused=refused)
+        first = rows["available_at"].min() or EARLIEST
+        yield Stay(str(encounter), events, start=_start(events, first), refused=refused)  # type: ignore[arg-type]
 
 
-def _start(events: list[Event]) -> datetime:
+def _start(events: list[Event], first: datetime) -> datetime:
     admitted = (e.observed_at for e in events if e.kind == "movement" and e.action == "admit")
-    return next(admitted, events[0].available_at)
+    return next(admitted, first if not events else events[0].available_at)
 
 
 def event_of(row: Mapping[str, Any]) -> Event | Rejected:

@@ -20,7 +20,8 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from schemas.drugs import DRUGS, drugs_of
 from streams.readers import long
 from streams.readers.pump import Run, turns
 from streams.readers.stay import Stay
-from streams.readers.tables import IN_ORDER, TIME, Tables
+from streams.readers.tables import IN_ORDER, TIME, Tables, totally_sorted
 
 STAYS_AT_ONCE = 1000  # stays whose rows are held in memory together
 NOTE_VALUES_MAX = 60  # charted words in one note
@@ -402,9 +403,9 @@ def _metavision(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
             ~(pl.col("item").is_in(list(_FLUIDS)) & pl.col("ordercategoryname").is_in(_CARRIES))
             & (pl.col("item") != "carrier")
         )
-        .sort("encounter", "item", "starttime", "endtime")
         .collect()
     )
+    rows = totally_sorted(rows, "encounter", "item", "starttime", "endtime")
     drip = pl.col("ordercategorydescription").is_in(["Continuous Med", "Continuous IV"]) & pl.col("rate").is_not_null()
     drip = drip & (pl.col("endtime") > pl.col("starttime"))
     for _, runs in rows.filter(drip).group_by("encounter", "item", maintain_order=True):
@@ -450,9 +451,9 @@ def _carevue(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
         .drop_nulls("charttime")
         .with_columns(pl.col("itemid").replace_strict(_ITEMS, return_dtype=pl.String).alias("item"))
         .filter(pl.col("item") != "carrier")
-        .sort("encounter", "item", "charttime", "storetime")
         .collect()
     )
+    rows = totally_sorted(rows, "encounter", "item", "charttime", "storetime")
     for _, charted in rows.group_by("encounter", "item", maintain_order=True):
         some = list(charted.iter_rows(named=True))
         rates = [row for row in some if row["rate"] is not None]
@@ -466,14 +467,19 @@ _ENDS = ("Stopped", "D/C'd")
 
 
 def _rates(rows: list[Row]) -> Iterator[Row]:
+    """Of several entries at one time (an old bag ends, a new one runs) the highest rate that still runs counts."""
     before = 0.0
-    for row in rows:
-        rate = 0.0 if row["stopped"] in _ENDS else row["rate"] or 0.0
+    for _, together in groupby(rows, key=itemgetter("charttime")):
+        rate, row = max(((_running(row), row) for row in together), key=itemgetter(0))
         if rate != before:
             action = "stop" if not rate else "change" if before else "start"
             charted = _treated(row, action, row["charttime"], row["storetime"])
             yield {**charted, "rate": rate or None, "rate_unit": row["rateuom"]}
         before = rate
+
+
+def _running(row: Row) -> float:
+    return 0.0 if row["stopped"] in _ENDS else row["rate"] or 0.0
 
 
 def _procedures(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
@@ -484,7 +490,7 @@ def _procedures(tables: Tables, keys: pl.LazyFrame) -> Iterator[Row]:
         .drop_nulls("starttime")
         .collect()
     )
-    for row in rows.sort("encounter", "starttime", "itemid").iter_rows(named=True):
+    for row in totally_sorted(rows, "encounter", "starttime", "itemid").iter_rows(named=True):
         done = row | {"item": _ITEMS[row["itemid"]]}
         lasts = bool(DRUGS[done["item"]].classes & {"organ_support", "ventilation"})
         begun, over = row["starttime"], row["endtime"]

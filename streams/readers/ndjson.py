@@ -21,6 +21,7 @@ from streams.readers.stay import Stay, WrongFormat
 
 ENDINGS = (".ndjson", ".jsonl")
 FIRST_LINES = 100  # if not one of so many is a wire record, the file is something else
+NOBODY = "nobody"  # the stay of lines that name no encounter, where no other stay takes them
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -70,10 +71,10 @@ def _stays(files: list[Path]) -> Iterator[Stay]:
                 if not owners:
                     nobody.append(line)
     for encounter, own in lines.items():
-        stay = _stay(encounter, own, nobody)
-        if stay is not None:
-            nobody = []
-            yield stay
+        yield _stay(encounter, own, nobody)
+        nobody = []
+    if nobody:
+        yield _stay(NOBODY, [], nobody)
 
 
 def _owners(record: dict[str, Any] | None) -> set[str]:
@@ -84,7 +85,7 @@ def _owners(record: dict[str, Any] | None) -> set[str]:
     return {name for name in named if isinstance(name, str)}
 
 
-def _stay(encounter: str, lines: list[bytes], nobody: list[bytes]) -> Stay | None:
+def _stay(encounter: str, lines: list[bytes], nobody: list[bytes]) -> Stay:
     events: list[Event] = []
     refused: list[Rejected] = []
     for line in (*nobody, *lines):
@@ -96,10 +97,9 @@ def _stay(encounter: str, lines: list[bytes], nobody: list[bytes]) -> Stay | Non
                     continue
                 case _ if answer.encounter == encounter:
                     events.append(answer)
-    if not events:
-        return None
     events.sort(key=attrgetter("available_at"))
-    return Stay(encounter, events, start=events[0].available_at, refused=refused)
+    start = events[0].available_at if events else min((r.received_at for r in refused), default=_EPOCH)
+    return Stay(encounter, events, start=start, refused=refused)
 
 
 def _received(record: dict[str, Any] | None) -> datetime:

@@ -88,3 +88,8 @@ def _as(column: str, kind: pl.DataType, wanted: Any) -> pl.Expr:
 def _is_whole(wanted: Any) -> bool:
     """Integers may be written "1.0": by way of a float none is lost (ids stay far below 2^53)."""
     return wanted in (pl.Int64, pl.Int32)
+
+
+def totally_sorted(frame: pl.DataFrame, *first: str) -> pl.DataFrame:
+    """Sorted by these columns and then by all others: equal rows aside, the order hangs on nothing but the content."""
+    return frame.sort(*first, *(name for name in frame.columns if name not in first))

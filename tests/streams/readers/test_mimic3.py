@@ -10,7 +10,7 @@ import pytest
 
 from schemas.events import Action, Movement, Note, Quality, Reading, Source, Status, Treatment
 from streams.readers import Stay, WrongFormat
-from streams.readers.mimic3 import INFUSION_CHARTED, read
+from streams.readers.mimic3 import INFUSION_CHARTED, _rates, read
 
 ADMITTED = datetime(2150, 3, 1, 6, 0, tzinfo=UTC)
 
@@ -374,3 +374,12 @@ def test_another_folder_is_named_for_what_it_lacks(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(WrongFormat, match="expected a folder of MIMIC-III tables, found nothing at 'nowhere'"):
         read(tmp_path / "nowhere")
+
+
+def test_an_old_bag_that_ends_as_a_new_one_runs_is_no_stop() -> None:
+    """Entries of one time are one event, whatever order they stand in: what still runs counts."""
+    when = datetime(2150, 1, 1, 17, tzinfo=UTC)
+    about = {"encounter": "1", "item": "propofol", "charttime": when, "storetime": when, "rateuom": "mcg/kg/min"}
+    old, new = about | {"rate": None, "stopped": "D/C'd"}, about | {"rate": 20.0, "stopped": "NotStopd"}
+    for entries in ([old, new], [new, old]):
+        assert [(row["action"], row["rate"]) for row in _rates(entries)] == [("start", 20.0)]

@@ -88,3 +88,16 @@ def test_another_file_is_named_for_what_it_is(tmp_path: Path) -> None:
         read(write(tmp_path / "b.ndjson", "HR|Temp"))
     with pytest.raises(WrongFormat, match="expected a file of wire records"):
         read(tmp_path / "nowhere.ndjson")
+
+
+def test_a_stay_of_which_all_is_refused_is_still_told(tmp_path: Path) -> None:
+    """Lines that are refused are never lost, also when nothing else is known of their encounter, or of anyone."""
+    bad = {"v": 1, "kind": "reading", "encounter": "e9", "concept": "gossip", "value": 1.0, "unit": "1"}
+    lines = [json.dumps(bad | {"observed_at": "2026-03-01T08:00:00Z"}).encode(), b'{"v": 1, "kind": "reading"}']
+    file = tmp_path / "bad.ndjson"
+    file.write_bytes(b"\n".join(lines))
+    stays = list(read(file))
+    assert [(stay.encounter, len(stay.events)) for stay in stays] == [("e9", 0)]
+    assert sum(len(stay.refused) for stay in stays) == 2
+    file.write_bytes(lines[1])
+    assert [(stay.encounter, len(stay.refused)) for stay in read(file)] == [("nobody", 1)]
