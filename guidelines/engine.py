@@ -74,6 +74,10 @@ SPANNED = 0.8
 COMPARED = {Op.BELOW: lt, Op.ABOVE: gt, Op.AT_MOST: le, Op.AT_LEAST: ge, Op.EQUALS: eq}
 
 
+OUT_OF_REACH = Answer(Truth.UNKNOWN, met=-1.0)
+"""What `while_in_reach` answers when it gives up."""
+
+
 class Verdict(NamedTuple):
     """The truth of one condition, what made it so, and what would settle it."""
 
@@ -448,23 +452,30 @@ def _chance(c: Chance) -> Ask:
 # -- combinations (Kleene)
 
 
-def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...]) -> Ask:
-    """`counted` says which parts are claims; the others (none_of) are guards, and do not make it half satisfied."""
+def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...], least: float = -1.0) -> Ask:
+    """`counted` says which parts are claims; the others (none_of) are guards, and do not make it half satisfied.
+
+    Given up (`OUT_OF_REACH`) once it can be neither YES nor an UNKNOWN that is met by `least`.
+    """
     weight = 1.0 / (sum(counted) or 1)
     weighed = tuple(zip(parts, (weight if c else 0.0 for c in counted), strict=True))
 
     def ask(case: Case) -> Answer:
         cites: tuple[Cite, ...] = ()
         wants: tuple[Want, ...] | None = None
-        met = 0.0
+        met, reach = 0.0, 1.0
         for part, share in weighed:
             answer = part(case)
             if answer.truth is Truth.NO:
                 return answer
             met += share * answer.met
             cites += answer.cites
-            if wants is None and answer.truth is Truth.UNKNOWN:
-                wants = answer.wants  # of the first open part only: settling it may settle all
+            if answer.truth is Truth.UNKNOWN:
+                reach -= share * (1.0 - answer.met)
+                if reach < least:
+                    return OUT_OF_REACH
+                if wants is None:
+                    wants = answer.wants  # of the first open part only: settling it may settle all
         return Answer(Truth.YES, cites, (), 1.0) if wants is None else Answer(Truth.UNKNOWN, cites, wants, met)
 
     return ask
@@ -531,7 +542,7 @@ def compiled_of(condition: Condition) -> Ask:
     """The condition as a function of a case."""
     match condition:
         case AllOf(parts):
-            return _all_of(tuple(compiled_of(p) for p in parts), tuple(not isinstance(p, NoneOf) for p in parts))
+            return _all_of(*_parts(parts))
         case AnyOf(parts):
             return _at_least(1, tuple(compiled_of(part) for part in parts))
         case NoneOf(parts):
@@ -540,6 +551,19 @@ def compiled_of(condition: Condition) -> Ask:
             return _at_least(count, tuple(compiled_of(part) for part in parts))
         case _:
             return _LEAVES[type(condition)](condition)
+
+
+def _parts(parts: Sequence[Condition]) -> tuple[tuple[Ask, ...], tuple[bool, ...]]:
+    return tuple(compiled_of(part) for part in parts), tuple(not isinstance(part, NoneOf) for part in parts)
+
+
+def while_in_reach(condition: Condition, half: float | None) -> Ask:
+    """The condition for those who act on YES, or on an UNKNOWN that is met by `half` (None: on YES only).
+
+    Its answer is `OUT_OF_REACH` where neither can be: then the truth is UNKNOWN or NO, and the rest was not asked.
+    """
+    least = 2.0 if half is None else half - 1e-9
+    return _all_of(*_parts(condition.parts), least) if isinstance(condition, AllOf) else compiled_of(condition)
 
 
 def children(condition: Condition) -> tuple[Condition, ...]:

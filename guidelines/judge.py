@@ -1,58 +1,35 @@
-"""What the rule book says of one patient at one moment: triggers become findings, steps a checklist.
+"""What the rule book says of one patient at one moment: triggers become claims, claims findings with their checklists.
 
-    judgement = judge(snapshot, book, outlook, onsets)
+    weighed = weigh(snapshot, book, outlook, onsets)     # at every look: what speaks, not yet put into words
+    judgement = judge(snapshot, book, outlook, onsets)   # all of it, in words
 
-Semantics: reference §0.4. A trigger fires only when TRUE; a block withholds when TRUE, asks when UNKNOWN. Precedence:
-done, treatment limit, hard block, modification, check, offer. A forecast alone leads to watching and preparing only.
+Semantics: reference §0.4. A trigger fires only when TRUE. A forecast alone leads to watching and preparing only.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property, lru_cache
+from typing import NamedTuple, Protocol
 
-from guidelines.book import Block, Book, Guideline, Requirement, StepRule, Trigger
+from guidelines.book import Block, Book, Guideline, StepRule, Trigger
 from guidelines.case import NO, Answer, Case, Cite, Computed, Foreseen, Personal, Want, item_name, members, yes
-from guidelines.derived import escalation_limited
-from guidelines.engine import Ask, compiled_of, quantity
-from guidelines.evidence import NO_OUTLOOK, clock, evidences, needs
-from guidelines.sentence import question, warning
-from schemas.events import Treatment, identity
+from guidelines.checklist import HALF, BlockAsk, Checklist, Line, Outline, StepAsk
+from guidelines.engine import OUT_OF_REACH, Ask, compiled_of, while_in_reach
+from guidelines.evidence import NO_OUTLOOK, evidences, needs
+from guidelines.sentence import Words, question, warning
+from schemas.concepts import CONCEPTS
+from schemas.events import Reading, Treatment, identity
 from schemas.facts import NoteFact
-from schemas.findings import Finding, Judgement, Level, Onset, Passage, Reason, Step, StepState, Truth
+from schemas.findings import Finding, Judgement, Level, Onset, Passage, Sentence, Truth
 from schemas.forecasts import Outlook
 from schemas.snapshot import Snapshot
 
-ORDER_VALID = timedelta(hours=24)
-"""An order neither given nor cancelled for longer is forgotten."""
-
-HALF = 0.5
-"""An open trigger asks when at least this part of it is known to hold (reference §0.4, rule 1)."""
-
 ADULT_YEARS = 18
-FLUID_ML_KG = 30
-ELDERLY_YEARS = 65
 
 
 class _Trigger(NamedTuple):
     rule: Trigger
-    ask: Ask
-
-
-class _Block(NamedTuple):
-    rule: Block
-    ask: Ask
-    items: frozenset[str]
-    passage: Passage
-
-
-class _Step(NamedTuple):
-    rule: StepRule
-    when: Ask
-    done: Ask
-    blocks: tuple[_Block, ...]
-    triggers: frozenset[str]
-    passage: Passage
+    ask: Ask  # given up once it can neither fire nor ask
 
 
 class _Rules(NamedTuple):
@@ -60,8 +37,73 @@ class _Rules(NamedTuple):
 
     guideline: Guideline
     triggers: tuple[_Trigger, ...]
-    steps: tuple[_Step, ...]
-    orders: tuple[_Block, ...]
+    steps: tuple[StepAsk, ...]
+    orders: tuple[BlockAsk, ...]
+
+
+class _Compiled(NamedTuple):
+    """A book, compiled: `asks` holds every trigger's condition, `definitions` every shared predicate."""
+
+    rules: tuple[_Rules, ...]
+    asks: Mapping[str, Ask]
+    definitions: Mapping[str, Ask]
+
+
+class Claim(Protocol):
+    """A rule that speaks. What it says is worked out when it is asked for: most looks bring nothing worth saying."""
+
+    @property
+    def rule(self) -> str: ...
+
+    @property
+    def guideline(self) -> str: ...
+
+    @property
+    def level(self) -> Level: ...
+
+    @property
+    def onset(self) -> Onset:
+        """When it began in this episode, and what made it so."""
+        ...
+
+    @property
+    def concepts(self) -> frozenset[str]:
+        """The concepts of the readings that it rests on."""
+        ...
+
+    @property
+    def outline(self) -> tuple[Outline, ...]:
+        """Its checklist as far as a change of it is worth saying."""
+        ...
+
+    @property
+    def finding(self) -> Finding:
+        """The claim in words."""
+        ...
+
+
+class Truths(Mapping[str, Truth]):
+    """The truth of every trigger, each worked out when it is asked for."""
+
+    def __init__(self, case: Case, asks: Mapping[str, Ask], known: Mapping[str, Truth]) -> None:
+        self._case, self._asks, self._known = case, asks, known
+
+    def __getitem__(self, rule: str) -> Truth:
+        known = self._known.get(rule)
+        return self._asks[rule](self._case).truth if known is None else known
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._asks)
+
+    def __len__(self) -> int:
+        return len(self._asks)
+
+
+class Weighed(NamedTuple):
+    """What the book has to say at one look: a `Judgement` that is not yet put into words."""
+
+    claims: tuple[Claim, ...]
+    truths: Mapping[str, Truth]
 
 
 def _always(_: Case) -> Answer:
@@ -73,13 +115,17 @@ def _never(_: Case) -> Answer:
 
 
 @lru_cache(maxsize=8)
-def _compiled(book: Book) -> tuple[tuple[_Rules, ...], Mapping[str, Ask]]:
-    return tuple(_rules(g) for g in book.guidelines), {n: compiled_of(c) for n, c in book.definitions.items()}
+def _compiled(book: Book) -> _Compiled:
+    return _Compiled(
+        rules=tuple(_rules(guideline) for guideline in book.guidelines),
+        asks={t.id: compiled_of(t.when) for guideline in book.guidelines for t in guideline.triggers},
+        definitions={name: compiled_of(condition) for name, condition in book.definitions.items()},
+    )
 
 
 def _rules(guideline: Guideline) -> _Rules:
     blocks = tuple(
-        _Block(
+        BlockAsk(
             b,
             _always if b.when is None else compiled_of(b.when),
             frozenset(i for o in b.orders for i in members(o)),
@@ -88,7 +134,7 @@ def _rules(guideline: Guideline) -> _Rules:
         for b in guideline.blocks
     )
     steps = tuple(
-        _Step(
+        StepAsk(
             s,
             _always if s.when is None else compiled_of(s.when),
             _never if s.done is None else compiled_of(s.done),
@@ -98,7 +144,10 @@ def _rules(guideline: Guideline) -> _Rules:
         )
         for s in guideline.steps
     )
-    triggers = tuple(_Trigger(t, compiled_of(t.when)) for t in guideline.triggers)
+    triggers = tuple(
+        _Trigger(trigger, while_in_reach(trigger.when, HALF if trigger.asks else None))
+        for trigger in guideline.triggers
+    )
     return _Rules(guideline, triggers, steps, tuple(b for b in blocks if b.items))
 
 
@@ -110,23 +159,29 @@ def _passage(guideline: Guideline, rule: StepRule | Block) -> Passage:
 def judge(
     snapshot: Snapshot, book: Book, outlook: Outlook = NO_OUTLOOK, onsets: Mapping[str, Onset] | None = None
 ) -> Judgement:
-    """Every finding of every guideline, loudest first within each, and the truth of every trigger.
+    """Every finding of every guideline, loudest first within each, and the truth of every trigger; see `weigh`."""
+    claims, truths = weigh(snapshot, book, outlook, onsets)
+    return Judgement.model_construct(findings=tuple(claim.finding for claim in claims), truths=dict(truths))
 
-    `onsets` holds, by the `rule` of a finding, when each first spoke in its present episode; also of those that are no
+
+def weigh(
+    snapshot: Snapshot, book: Book, outlook: Outlook = NO_OUTLOOK, onsets: Mapping[str, Onset] | None = None
+) -> Weighed:
+    """What speaks, loudest first within each guideline.
+
+    `onsets` holds, by the `rule` of a claim, when each first spoke in its present episode; also of those that are no
     longer true while the episode lasts. What is not in it begins now. Outside of the population (adults, not pregnant)
     nothing speaks.
     """
-    rules, definitions = _compiled(book)
+    rules, asks, definitions = _compiled(book)
     case = Case(snapshot, outlook, definitions)
-    findings: list[Finding] = []
-    truths: dict[str, Truth] = {}
-    outside = _outside(snapshot)
+    if _outside(snapshot):
+        return Weighed((), dict.fromkeys(asks, Truth.NO))
+    claims: list[Claim] = []
+    known: dict[str, Truth] = {}
     for guideline in rules:
-        if outside:
-            truths.update({t.rule.id: Truth.NO for t in guideline.triggers})
-        else:
-            findings += _judged(case, guideline, onsets or {}, truths)
-    return Judgement.model_construct(findings=tuple(findings), truths=truths)
+        claims += _weighed(case, guideline, onsets or {}, known)
+    return Weighed(tuple(claims), Truths(case, asks, known))
 
 
 def _outside(snapshot: Snapshot) -> bool:
@@ -134,17 +189,21 @@ def _outside(snapshot: Snapshot) -> bool:
     return patient.pregnant is True or (patient.age_years is not None and patient.age_years < ADULT_YEARS)
 
 
-def _judged(case: Case, rules: _Rules, onsets: Mapping[str, Onset], truths: dict[str, Truth]) -> list[Finding]:
-    answers = [(t.rule, t.ask(case)) for t in rules.triggers]
-    truths.update({rule.id: answer.truth for rule, answer in answers})
+def _weighed(case: Case, rules: _Rules, onsets: Mapping[str, Onset], known: dict[str, Truth]) -> list[Claim]:
+    answers = [(t.rule, answer) for t in rules.triggers if (answer := t.ask(case)) is not OUT_OF_REACH]
+    known.update({rule.id: answer.truth for rule, answer in answers})
     fired = [(rule, answer) for rule, answer in answers if answer.truth is Truth.YES]
     fired.reverse()  # of equal level the later, more specific one speaks first
     fired.sort(key=lambda pair: pair[0].level.rank, reverse=True)
-    found = _Speaker(case, rules, onsets, fired).findings()
-    loudest = fired[0][0].level.rank if fired else -1
-    asked = _open_question(answers, loudest)
+    begun = {t.rule.id: onsets[t.rule.id] for t in rules.triggers if t.rule.id in onsets}
+    with_new = {**begun, **{rule.id: _begins(case, a.cites) for rule, a in fired if rule.id not in begun}}
+    episode = Checklist(case, rules.orders, with_new)
+    found: list[Claim] = [_Fired(case, rules, onsets, episode, trigger, answer) for trigger, answer in fired]
+    if not fired:
+        found += [_Alone(case, rules, onsets, episode, block, order) for block, order in episode.alone()]
+    asked = _open_question(answers, fired[0][0].level.rank if fired else -1)
     if asked is not None:
-        found.append(_asking(case, rules, onsets, *asked))
+        found.append(_Asked(case, rules, onsets, Checklist(case, rules.orders, begun), *asked))
     return found
 
 
@@ -176,8 +235,16 @@ def _events(cites: Iterable[Cite]) -> Iterable[tuple[datetime, str]]:
             yield cite.available_at, identity(cite)
 
 
-def _onset(case: Case, onsets: Mapping[str, Onset], rule: str, cites: Iterable[Cite]) -> Onset:
-    return onsets.get(rule) or Onset(at=case.now, ref=_newest(case, cites)[:400])
+def _begins(case: Case, cites: Iterable[Cite]) -> Onset:
+    return Onset(at=case.now, ref=_newest(case, cites)[:400])
+
+
+def _concepts(cites: Iterable[Cite]) -> Iterator[str]:
+    for cite in cites:
+        if isinstance(cite, Computed):
+            yield from _concepts(cite.sources)
+        elif isinstance(cite, Reading) and cite.concept in CONCEPTS:
+            yield cite.concept
 
 
 def _missing_parts(cites: Iterable[Cite]) -> list[Want]:
@@ -185,288 +252,154 @@ def _missing_parts(cites: Iterable[Cite]) -> list[Want]:
     return [want for cite in cites if isinstance(cite, Computed) for want in cite.missing]
 
 
-def _asking(case: Case, rules: _Rules, onsets: Mapping[str, Onset], trigger: Trigger, answer: Answer) -> Finding:
-    rule = f"{trigger.id}.ask"  # its own episode: the clock of the trigger starts when it fires, not when it is asked
-    subjects = list(dict.fromkeys(want.subject for want in answer.wants))
-    settling = [s for s in rules.steps if set(s.rule.measures) & set(subjects)]
-    passing = _Speaker(case, rules, onsets, [])
-    return Finding.model_construct(
-        encounter=case.snapshot.encounter,
-        rule=rule,
-        rule_version=rules.guideline.rule_version,
-        guideline=rules.guideline.id,
-        title=f"Cannot tell: {trigger.title}",
-        level=Level.ASK,
-        at=case.now,
-        onset=_onset(case, onsets, rule, answer.cites),
-        sentence=question(case, trigger.words, answer, subjects),
-        evidence=evidences(case, answer.cites),
-        needs=needs(case, answer.wants),
-        steps=tuple(made for s in settling if (made := passing.step(s)) is not None),
-    )
-
-
 def _opening(level: Level, foretold: bool) -> str:
     return "Expected" if foretold else "Watch" if level is Level.WATCH else "Warning"
 
 
-class _Speaker:
-    """Turns what fired in one guideline into findings; each step is worked out once."""
+# -- what speaks
+
+
+class _Claim:
+    """What the three kinds have in common."""
 
     def __init__(
-        self, case: Case, rules: _Rules, onsets: Mapping[str, Onset], fired: list[tuple[Trigger, Answer]]
+        self, case: Case, rules: _Rules, onsets: Mapping[str, Onset], checklist: Checklist, cites: tuple[Cite, ...]
     ) -> None:
-        self.case, self.rules, self.fired = case, rules, fired
-        self.begun = {t.rule.id: onsets[t.rule.id] for t in rules.triggers if t.rule.id in onsets}
-        self.known_onsets = onsets
-        for trigger, answer in fired:
-            self.begun.setdefault(trigger.id, _onset(case, onsets, trigger.id, answer.cites))
-        self._made: dict[str, Step | None] = {}
+        self.case, self.rules, self.onsets, self.checklist, self.cites = case, rules, onsets, checklist, cites
+        self.guideline = rules.guideline.id
 
-    def findings(self) -> list[Finding]:
-        orders = self._orders() if self.fired else ()
-        found = [self._finding(trigger, answer, orders) for trigger, answer in self.fired]
-        if not found:
-            found = [self._alone(block, order) for block, order in self._alone_blocks()]
-        return found
+    @property
+    def concepts(self) -> frozenset[str]:
+        return frozenset(_concepts(self.cites))
 
-    def _finding(self, trigger: Trigger, answer: Answer, orders: tuple[Step, ...]) -> Finding:
-        foretold = trigger.level is Level.WATCH and any(isinstance(c, Foreseen) for c in answer.cites)
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        raise NotImplementedError
+
+    @cached_property
+    def outline(self) -> tuple[Outline, ...]:
+        return tuple([line.outline for line in self.lines])
+
+    def _worded(
+        self, rule: str, title: str, level: Level, onset: Onset, sentence: Sentence, wants: Iterable[Want]
+    ) -> Finding:
         return Finding.model_construct(
             encounter=self.case.snapshot.encounter,
-            rule=trigger.id,
+            rule=rule,
             rule_version=self.rules.guideline.rule_version,
-            guideline=self.rules.guideline.id,
-            title=trigger.title,
-            level=trigger.level,
+            guideline=self.guideline,
+            title=title,
+            level=level,
             at=self.case.now,
-            onset=self.begun[trigger.id],
-            sentence=warning(self.case, trigger.words, answer, _opening(trigger.level, foretold)),
-            evidence=evidences(self.case, answer.cites),
-            needs=needs(self.case, _missing_parts(answer.cites)),
-            steps=(*orders, *self._checklist(trigger, foretold)),
+            onset=onset,
+            sentence=sentence,
+            evidence=evidences(self.case, self.cites),
+            needs=needs(self.case, wants),
+            steps=tuple(line.step(self.case) for line in self.lines),
         )
 
-    # -- the checklist
 
-    def _checklist(self, trigger: Trigger, foretold: bool) -> tuple[Step, ...]:
+class _Fired(_Claim):
+    """A trigger that is TRUE."""
+
+    def __init__(
+        self,
+        case: Case,
+        rules: _Rules,
+        onsets: Mapping[str, Onset],
+        checklist: Checklist,
+        trigger: Trigger,
+        answer: Answer,
+    ) -> None:
+        super().__init__(case, rules, onsets, checklist, answer.cites)
+        self.rule, self.level, self.onset = trigger.id, trigger.level, checklist.begun[trigger.id]
+        self._trigger, self._answer = trigger, answer
+
+    @property
+    def _foretold(self) -> bool:
+        return self.level is Level.WATCH and any(isinstance(c, Foreseen) for c in self.cites)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
         """The steps of this trigger and of those that began before in the episode; on a forecast only what prepares."""
-        of = {trigger.id} if foretold else {trigger.id, *(self.begun.keys() & self.known_onsets.keys())}
-        made = (self.step(s) for s in self.rules.steps if of & s.triggers and (s.rule.prepare or not foretold))
-        return tuple(step for step in made if step is not None)
+        foretold, list_ = self._foretold, self.checklist
+        of = {self.rule} if foretold else {self.rule, *(list_.begun.keys() & self.onsets.keys())}
+        made = (list_.line(s) for s in self.rules.steps if of & s.triggers and (s.rule.prepare or not foretold))
+        return (*list_.orders(), *(line for line in made if line is not None))
 
-    def step(self, rule: _Step) -> Step | None:
-        """The step as it stands now, or None while it does not apply."""
-        if rule.rule.id not in self._made:
-            self._made[rule.rule.id] = self._worked_out(rule)
-        return self._made[rule.rule.id]
-
-    def _worked_out(self, compiled: _Step) -> Step | None:
-        rule, case = compiled.rule, self.case
-        applies = compiled.when(case)
-        done_at = self._done_at(compiled)
-        if applies.truth is Truth.NO or (applies.truth is Truth.UNKNOWN and applies.met < HALF):
-            return None
-        reasons: list[Reason] = []
-        text = _filled(rule.text, case)
-        if applies.truth is Truth.UNKNOWN:
-            reasons.append(self._check("applies", "whether this step applies is not known", applies.wants))
-        for block in compiled.blocks:
-            reason = self._reason(block, block.ask(case), asks=block.rule.severity != "soft")
-            if reason is not None:
-                reasons.append(reason)
-                if block.rule.severity == "modify" and reason.severity == "modify" and block.rule.change:
-                    text = _filled(block.rule.change, case)
-        if rule.limited:
-            reasons += self._limits()
-        reasons += [
-            self._check("data", "needed before this step", (w,)) for r in rule.requires if (w := _owed(case, r))
-        ]
-        state = StepState.DONE if done_at is not None else self._state(reasons)
-        return Step.model_construct(
-            id=rule.id,
-            text=text,
-            state=state,
-            reasons=tuple(reasons),
-            due_at=self._due_at(rule),
-            done_at=done_at,
-            passage=compiled.passage,
-        )
-
-    def _state(self, reasons: list[Reason]) -> StepState:
-        severities = {r.severity for r in reasons}
-        if "limit" in {r.block for r in reasons}:
-            return StepState.DISCUSS
-        if "hard" in severities:
-            return StepState.WITHHELD
-        if "modify" in severities:
-            return StepState.MODIFIED
-        return StepState.NEEDS_CHECK if "check" in severities else StepState.OFFERED
-
-    def _done_at(self, compiled: _Step) -> datetime | None:
-        ticked = (self.case.snapshot.steps_done or {}).get(compiled.rule.id)
-        if ticked is not None:
-            return ticked
-        answer = compiled.done(self.case)
-        if answer.truth is not Truth.YES:
-            return None
-        return max((at for at, _ in _times(answer.cites)), default=self.case.now)
-
-    def _due_at(self, rule: StepRule) -> datetime | None:
-        begun = [self.begun[t].at for t in (rule.clock or rule.triggers) if t in self.begun]
-        return min(begun) + rule.within if begun and rule.within is not None else None
-
-    # -- reasons
-
-    def _reason(self, block: _Block, answer: Answer, asks: bool) -> Reason | None:
-        rule = block.rule
-        if answer.truth is Truth.YES:
-            text = f"{rule.text} {rule.instead}" if rule.instead else rule.text
-            return Reason.model_construct(
-                block=rule.id, severity=rule.severity, text=text[:400], evidence=evidences(self.case, answer.cites)
-            )
-        if answer.truth is Truth.UNKNOWN and asks:
-            return self._check(rule.id, f"not known whether this holds: {rule.text}", answer.wants)
-        return None
-
-    def _limits(self) -> list[Reason]:
-        limit = self.case.once("limit", escalation_limited)
-        if limit.truth is not Truth.YES:
-            return []
-        text = "A limit of treatment is recorded: talk about this step first."
-        return [
-            Reason.model_construct(
-                block="limit", severity="soft", text=text, evidence=evidences(self.case, limit.cites)
-            )
-        ]
-
-    def _check(self, block: str, text: str, wants: Iterable[Want]) -> Reason:
-        return Reason.model_construct(block=block, severity="check", text=text[:400], needs=needs(self.case, wants))
-
-    # -- orders
-
-    def _orders(self) -> tuple[Step, ...]:
-        """Each open order that a block speaks about, as a line of the checklist."""
-        made = (self._order(order, self.rules.orders) for order in self._open_orders())
-        return tuple(step for step in made if step is not None)
-
-    def _open_orders(self) -> list[Treatment]:
-        return [o for o in self.case.orders() if self.case.now - o.observed_at <= ORDER_VALID]
-
-    def _alone_blocks(self) -> list[tuple[_Block, Treatment]]:
-        return [
-            (block, order)
-            for order in self._open_orders()
-            for block in self.rules.orders
-            if block.rule.alone and _about(block, order) and block.ask(self.case).truth is Truth.YES
-        ]
-
-    def _order(self, order: Treatment, blocks: Iterable[_Block]) -> Step | None:
-        about = [b for b in blocks if _about(b, order)]
-        pairs = [(b, r) for b in about if (r := self._reason(b, b.ask(self.case), asks=True)) is not None]
-        if not pairs:
-            return None
-        rank = {"hard": 0, "modify": 1, "check": 2, "soft": 3}
-        block, reason = min(pairs, key=lambda pair: rank[pair[1].severity])
-        states = {"hard": StepState.WITHHELD, "modify": StepState.MODIFIED}
-        change = (
-            f" → {_filled(block.rule.change, self.case)}" if reason.severity == "modify" and block.rule.change else ""
-        )
-        return Step.model_construct(
-            id=f"order:{order.item}@{order.observed_at:%Y-%m-%dT%H:%M:%S}",
-            text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}"[:400],
-            state=states.get(reason.severity, StepState.NEEDS_CHECK),
-            reasons=tuple(r for _, r in pairs),
-            passage=block.passage,
-        )
-
-    def _alone(self, block: _Block, order: Treatment) -> Finding:
-        step = self._order(order, [block])
-        answer = block.ask(self.case)
-        rule = Trigger(
-            id=block.rule.id,
-            title=f"Order to check: {item_name(order.item)}",
-            level=Level.WARNING,
-            when=block.rule.when,
-            source=block.rule.source,
-            lead=f"an order of {item_name(order.item)} should not be given",
-            question="",
-            worse="",
-            steady="",
-            values=(),
-        )
-        cites = (order, *answer.cites)
-        return Finding.model_construct(
-            encounter=self.case.snapshot.encounter,
-            rule=rule.id,
-            rule_version=self.rules.guideline.rule_version,
-            guideline=self.rules.guideline.id,
-            title=rule.title[:200],
-            level=rule.level,
-            at=self.case.now,
-            onset=_onset(self.case, self.known_onsets, rule.id, (order,)),
-            sentence=warning(self.case, rule.words, Answer(Truth.YES, cites), _opening(rule.level, False)),
-            evidence=evidences(self.case, cites),
-            steps=(step,) if step is not None else (),
-        )
+    @cached_property
+    def finding(self) -> Finding:
+        opening = _opening(self.level, self._foretold)
+        sentence = warning(self.case, self._trigger.words, self._answer, opening)
+        missing = _missing_parts(self.cites)
+        return self._worded(self.rule, self._trigger.title, self.level, self.onset, sentence, missing)
 
 
-def _about(block: _Block, order: Treatment) -> bool:
-    route = (order.route or "iv").lower()
-    return order.item in block.items and (not block.rule.iv_only or "iv" in route or "intraven" in route)
+class _Asked(_Claim):
+    """A trigger that cannot be told, and what to measure."""
+
+    level = Level.ASK
+
+    def __init__(
+        self,
+        case: Case,
+        rules: _Rules,
+        onsets: Mapping[str, Onset],
+        checklist: Checklist,
+        trigger: Trigger,
+        answer: Answer,
+    ) -> None:
+        super().__init__(case, rules, onsets, checklist, answer.cites)
+        self.rule = f"{trigger.id}.ask"  # an episode of its own: the trigger's clock starts when it fires
+        self._trigger, self._answer = trigger, answer
+        self._subjects = list(dict.fromkeys(want.subject for want in answer.wants))
+
+    @cached_property
+    def onset(self) -> Onset:
+        return self.onsets.get(self.rule) or _begins(self.case, self.cites)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """The steps that would settle it."""
+        settling = (s for s in self.rules.steps if set(s.rule.measures) & set(self._subjects))
+        return tuple(line for s in settling if (line := self.checklist.line(s)) is not None)
+
+    @cached_property
+    def finding(self) -> Finding:
+        title, wants = f"Cannot tell: {self._trigger.title}", self._answer.wants
+        sentence = question(self.case, self._trigger.words, self._answer, self._subjects)
+        return self._worded(self.rule, title, self.level, self.onset, sentence, wants)
 
 
-def _dose(order: Treatment) -> str:
-    if order.amount is None:
-        return item_name(order.item)
-    return f"{item_name(order.item)} {order.amount:g} {order.amount_unit or ''}".rstrip()
+class _Alone(_Claim):
+    """An order that a block speaks against though nothing fired."""
 
+    level = Level.WARNING
 
-def _times(cites: Iterable[Cite]) -> Iterable[tuple[datetime, str]]:
-    """When the things were true that an answer rests on."""
-    for cite in cites:
-        if isinstance(cite, Computed):
-            yield cite.at, cite.subject
-        elif isinstance(cite, NoteFact):
-            yield cite.effective_at, cite.concept
-        elif not isinstance(cite, (Personal, Foreseen)):
-            yield cite.observed_at, cite.kind
+    def __init__(
+        self,
+        case: Case,
+        rules: _Rules,
+        onsets: Mapping[str, Onset],
+        checklist: Checklist,
+        block: BlockAsk,
+        order: Treatment,
+    ) -> None:
+        super().__init__(case, rules, onsets, checklist, (order, *block.ask(case).cites))
+        self.rule, self._block, self._order = block.rule.id, block, order
 
+    @cached_property
+    def onset(self) -> Onset:
+        return self.onsets.get(self.rule) or _begins(self.case, (self._order,))
 
-def _owed(case: Case, required: Requirement) -> Want | None:
-    """What a step still needs to be known: an allergy list, a weight, a pressure no older than …"""
-    if required.what == "allergies":
-        absent = case.snapshot.patient.allergies is None
-        return Want("allergies", "no allergy list was ever sent") if absent else None
-    known = quantity(case, required.what)
-    if known.wants:
-        return known.wants[0]
-    newest = max((at for at, _ in _times(known.cites)), default=case.now)
-    if required.max_age is not None and case.now - newest > required.max_age:
-        return Want(
-            required.what, f"last {clock(newest)}, needed within {int(required.max_age.total_seconds() // 60)} min"
-        )
-    return None
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        line = self.checklist.order(self._order, [self._block])
+        return () if line is None else (line,)
 
-
-# -- what a step's text leaves open
-
-
-def _fluid_target(case: Case) -> str:
-    weight = case.dosing_weight()
-    if weight is None:
-        return f"{FLUID_ML_KG} mL/kg (weight not known)"
-    kind = "adjusted weight" if isinstance(weight.cite, Computed) else "actual weight"
-    return f"{FLUID_ML_KG} mL/kg = {FLUID_ML_KG * weight.value:.0f} mL ({weight.value:.0f} kg {kind})"
-
-
-def _map_target(case: Case) -> str:
-    age = case.snapshot.patient.age_years
-    return "60–65 mmHg" if age is not None and age >= ELDERLY_YEARS else "65 mmHg"
-
-
-FILLED: Mapping[str, Callable[[Case], str]] = {"fluid_target": _fluid_target, "map_target": _map_target}
-
-
-def _filled(text: str, case: Case) -> str:
-    return text.format(**{slot: fill(case) for slot, fill in FILLED.items()})[:400] if "{" in text else text
+    @cached_property
+    def finding(self) -> Finding:
+        name = item_name(self._order.item)
+        words = Words(f"an order of {name} should not be given", "", "", "", ())
+        sentence = warning(self.case, words, Answer(Truth.YES, self.cites), _opening(self.level, False))
+        return self._worded(self.rule, f"Order to check: {name}"[:200], self.level, self.onset, sentence, ())

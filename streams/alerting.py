@@ -5,14 +5,16 @@ UNKNOWN may still hold, so the level stands and the card says since when it cann
 two looks with fresh readings, `clear_after` apart or more, found nothing that supports it, and none in between did.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from guidelines.checklist import Outline
+from guidelines.judge import Claim, Weighed
 from schemas.alerts import Alert, AlertEvent, Change
 from schemas.events import Response
-from schemas.findings import Finding, Judgement, Level, Onset, Truth
+from schemas.findings import Finding, Level, Onset, Truth
 from streams.bed import Bed, Episode
 from streams.cards import card, digest
 
@@ -27,37 +29,37 @@ class Policy:
 
 
 class Look(NamedTuple):
-    """One judgement at one instant. `fresh`: a usable reading came; `remark`: what the reader must know besides."""
+    """One look at one instant. `fresh`: a usable reading came; `remark`: what the reader must know besides."""
 
     at: datetime
-    judgement: Judgement
+    weighed: Weighed
     fresh: bool
     remark: str | None = None
 
 
 def spoken(bed: Bed, look: Look, policy: Policy) -> tuple[Bed, tuple[AlertEvent, ...]]:
     """The bed after one look, and what is new to say."""
-    by_guideline: dict[str, list[Finding]] = {}
-    for finding in look.judgement.findings:
-        by_guideline.setdefault(finding.guideline, []).append(finding)
+    by_guideline: dict[str, list[Claim]] = {}
+    for claim in look.weighed.claims:
+        by_guideline.setdefault(claim.guideline, []).append(claim)
     said: list[AlertEvent] = []
     for guideline in sorted({*by_guideline, *bed.episodes}):
-        findings = tuple(sorted(by_guideline.get(guideline, ()), key=_loudness))
+        claims = tuple(sorted(by_guideline.get(guideline, ()), key=_loudness))
         episode = bed.episodes.get(guideline)
         if episode is None:
-            bed, event = _raised(bed, guideline, findings, look)
+            bed, event = _raised(bed, guideline, claims, look)
         else:
-            bed, event = _continued(bed, episode, findings, look, policy)
+            bed, event = _continued(bed, episode, claims, look, policy)
         said.extend(() if event is None else (event,))
     return bed, tuple(said)
 
 
-def _loudness(finding: Finding) -> tuple[int, str]:
-    return -finding.level.rank, finding.rule
+def _loudness(claim: Claim) -> tuple[int, str]:
+    return -claim.level.rank, claim.rule
 
 
-def _raised(bed: Bed, guideline: str, findings: tuple[Finding, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
-    loudest, *others = findings
+def _raised(bed: Bed, guideline: str, claims: tuple[Claim, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
+    loudest, *others = (claim.finding for claim in claims)
     alert_id = digest(bed.encounter, guideline, loudest.onset.ref)
     if alert_id == bed.resolved.get(guideline):  # the same event starts it again: another episode all the same
         alert_id = digest(bed.encounter, guideline, loudest.onset.ref, alert_id)
@@ -73,46 +75,46 @@ def _raised(bed: Bed, guideline: str, findings: tuple[Finding, ...], look: Look)
         others=tuple(others),
         card=card(alert_id, loudest.level, loudest, tuple(others), _remarks(look, None)),
     )
-    episode = Episode(alert=alert, said_at=look.at, levels=_levels({}, findings))
-    bed = bed._replace(episodes={**bed.episodes, guideline: episode}, onsets=_onsets(bed.onsets, findings))
+    episode = Episode(alert=alert, said_at=look.at, levels=_levels({}, claims))
+    bed = bed._replace(episodes={**bed.episodes, guideline: episode}, onsets=_onsets(bed.onsets, claims))
     return bed, AlertEvent(change=Change.RAISED, at=look.at, alert=alert)
 
 
-def _levels(before: Mapping[str, Level], findings: tuple[Finding, ...]) -> Mapping[str, Level]:
+def _levels(before: Mapping[str, Level], claims: tuple[Claim, ...]) -> Mapping[str, Level]:
     """The highest level at which each rule has spoken in this episode."""
     levels = dict(before)
-    for finding in findings:
-        levels[finding.rule] = max(finding.level, levels.get(finding.rule, finding.level), key=lambda level: level.rank)
+    for claim in claims:
+        levels[claim.rule] = max(claim.level, levels.get(claim.rule, claim.level), key=lambda level: level.rank)
     return levels
 
 
-def _onsets(before: Mapping[str, Onset], findings: tuple[Finding, ...]) -> Mapping[str, Onset]:
+def _onsets(before: Mapping[str, Onset], claims: tuple[Claim, ...]) -> Mapping[str, Onset]:
     """A rule keeps its first onset while its episode lasts; a question has none yet."""
-    new = {f.rule: f.onset for f in findings if f.level is not Level.ASK and f.rule not in before}
+    new = {c.rule: c.onset for c in claims if c.level is not Level.ASK and c.rule not in before}
     return {**before, **new} if new else before
 
 
 def _continued(
-    bed: Bed, episode: Episode, findings: tuple[Finding, ...], look: Look, policy: Policy
+    bed: Bed, episode: Episode, claims: tuple[Claim, ...], look: Look, policy: Policy
 ) -> tuple[Bed, AlertEvent | None]:
-    episode = episode._replace(levels=_levels(episode.levels, findings))
-    bed = bed._replace(onsets=_onsets(bed.onsets, findings))
+    episode = episode._replace(levels=_levels(episode.levels, claims))
+    bed = bed._replace(onsets=_onsets(bed.onsets, claims))
     level = episode.alert.level
-    seen = findings[0].level if findings else None
-    possible = _highest(seen, _unseen(episode, look.judgement.truths))
+    seen = claims[0].level if claims else None
     if seen is not None and seen.rank > level.rank:
-        return _said(bed, _clear(episode), Change.WORSENED, seen, findings, look)
+        return _said(bed, _clear(episode), Change.WORSENED, seen, claims, look)
     if seen is not None and seen.rank == level.rank:
-        return _updated(bed, episode, findings, look, policy)
+        return _updated(bed, episode, claims, look, policy)
+    possible = _highest(seen, _unseen(episode, look.weighed.truths))
     if possible is not None and possible.rank >= level.rank:
-        return _blind(bed, episode, findings, look)
+        return _blind(bed, episode, claims, look)
     episode = episode._replace(low_since=episode.low_since or look.at, blind_since=None)
     assert episode.low_since is not None
     if not look.fresh or look.at - episode.low_since < policy.clear_after:
         return _kept(bed, episode), None
     if possible is None:
         return _resolved(bed, episode, look.at)
-    return _said(bed, _clear(episode), Change.EASED, possible, findings, look)
+    return _said(bed, _clear(episode), Change.EASED, possible, claims, look)
 
 
 def _unseen(episode: Episode, truths: Mapping[str, Truth]) -> Level | None:
@@ -140,13 +142,13 @@ def _kept(bed: Bed, episode: Episode) -> Bed:
 
 
 def _said(
-    bed: Bed, episode: Episode, change: Change, level: Level, findings: tuple[Finding, ...], look: Look
+    bed: Bed, episode: Episode, change: Change, level: Level, claims: tuple[Claim, ...], look: Look
 ) -> tuple[Bed, AlertEvent]:
     """The episode at a level, with what its rules say now; if they say nothing, with what they said last."""
-    old = episode.alert
+    old, findings = episode.alert, [claim.finding for claim in claims]
     loudest, *others = findings or (old.finding, *old.others)
     if findings and loudest.level.rank < level.rank:  # the level rests on what cannot be seen: its words stay in front
-        loudest, others = old.finding, list(findings)
+        loudest, others = old.finding, findings
     worse = change is Change.WORSENED
     update = {
         "level": level,
@@ -168,33 +170,38 @@ def _remarks(look: Look, blind_since: datetime | None) -> tuple[str, ...]:
 
 
 def _updated(
-    bed: Bed, episode: Episode, findings: tuple[Finding, ...], look: Look, policy: Policy
+    bed: Bed, episode: Episode, claims: tuple[Claim, ...], look: Look, policy: Policy
 ) -> tuple[Bed, AlertEvent | None]:
     """Said again, quietly, when a step has changed, or when the sentence has and it is not too soon."""
     old = episode.alert
     before = (old.finding, *old.others)
+    changed = episode.blind_since is not None or _outline(claims) != _steps(before)
     due = look.at - episode.said_at >= policy.update_after
-    new_words = due and _words(findings) != _words(before)
-    if episode.blind_since is not None or new_words or _steps(findings) != _steps(before):
-        return _said(bed, _clear(episode), Change.UPDATED, old.level, findings, look)
+    if changed or (due and _words(claims, claims[0].finding) != _words(before, old.finding)):
+        return _said(bed, _clear(episode), Change.UPDATED, old.level, claims, look)
     return _kept(bed, _clear(episode)), None
 
 
-def _steps(findings: tuple[Finding, ...]) -> set[object]:
+def _outline(claims: tuple[Claim, ...]) -> set[Outline]:
+    return {line for claim in claims for line in claim.outline}
+
+
+def _steps(findings: Sequence[Finding]) -> set[Outline]:
+    """What `_outline` was when these findings were said."""
     return {(s.id, s.state, tuple(r.block for r in s.reasons)) for finding in findings for s in finding.steps}
 
 
-def _words(findings: tuple[Finding, ...]) -> object:
-    rules = tuple(finding.rule for finding in findings)
-    return rules, tuple((e.ref, e.shown) for e in findings[0].sentence.evidence)
+def _words(speaking: Sequence[Claim | Finding], loudest: Finding) -> object:
+    rules = tuple(one.rule for one in speaking)
+    return rules, tuple((e.ref, e.shown) for e in loudest.sentence.evidence)
 
 
-def _blind(bed: Bed, episode: Episode, findings: tuple[Finding, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
+def _blind(bed: Bed, episode: Episode, claims: tuple[Claim, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
     """UNKNOWN is not NO: it stands, and says once since when nothing can be seen, unless it was last seen over."""
     if episode.blind_since is not None or episode.low_since is not None:
         return _kept(bed, episode), None
     episode = episode._replace(blind_since=look.at)
-    return _said(bed, episode, Change.UPDATED, episode.alert.level, findings, look)
+    return _said(bed, episode, Change.UPDATED, episode.alert.level, claims, look)
 
 
 def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent]:

@@ -11,12 +11,11 @@ from typing import NamedTuple, TypeVar
 from forecasting.contract import Forecaster
 from guidelines import notes
 from guidelines.book import Book
-from guidelines.judge import judge
+from guidelines.judge import Weighed, weigh
 from schemas.alerts import AlertEvent
-from schemas.concepts import CONCEPTS
 from schemas.conditions import Condition
 from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment, identity
-from schemas.findings import Judgement, Level
+from schemas.findings import Level
 from schemas.forecasts import Fan, Odds, Outlook, Unavailable
 from schemas.frozen import EARLIEST
 from schemas.quarantine import Rejected
@@ -211,22 +210,16 @@ class _Guarded:
 def _judged(bed: Bed, at: datetime, fresh: bool, mind: Mind) -> tuple[Bed, tuple[AlertEvent, ...]]:
     seen = snapshot(bed, at)
     outlook = _Guarded(mind.forecaster, seen)
-    judgement = judge(seen, mind.book, outlook, bed.onsets)
-    look = Look(at, judgement, fresh, _FORECAST_FAILED if outlook.failed else None)
+    weighed = weigh(seen, mind.book, outlook, bed.onsets)
+    look = Look(at, weighed, fresh, _FORECAST_FAILED if outlook.failed else None)
     bed, said = spoken(bed, look, mind.policy)
     counts = counted(bed.counts, "forecast_failed") if outlook.failed else bed.counts
-    return bed._replace(judged_at=at, due=_due(seen, judgement), counts=counts), said
+    return bed._replace(judged_at=at, due=_due(seen, weighed), counts=counts), said
 
 
-def _due(seen: Snapshot, judgement: Judgement) -> datetime | None:
+def _due(seen: Snapshot, weighed: Weighed) -> datetime | None:
     """When to look again though nothing comes: as a reading under a standing claim, or the last vital, gets too old."""
-    claims = {
-        evidence.subject
-        for finding in judgement.findings
-        if finding.level is not Level.ASK
-        for evidence in finding.evidence
-        if evidence.kind == "reading" and evidence.subject in CONCEPTS
-    }
+    claims = {concept for claim in weighed.claims if claim.level is not Level.ASK for concept in claim.concepts}
     ends = [end for concept in claims if (end := _expires(seen, concept)) is not None and end > seen.now]
     vitals = [end for concept in VITALS if (end := _expires(seen, concept)) is not None]
     silent = max(vitals, default=None)

@@ -1,17 +1,19 @@
 """The life of an alert, drawn: what the rules say at each look, and what is said to people."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import count
 from uuid import UUID
 
 import pytest
 
+from guidelines.checklist import Outline
+from guidelines.judge import Weighed
 from schemas.alerts import AlertEvent
 from schemas.cards import SUMMARY_CHARS_MAX
 from schemas.findings import (
     Evidence,
     Finding,
-    Judgement,
     Level,
     Onset,
     Passage,
@@ -55,6 +57,19 @@ def finding(rule: str, clock: str, value: float = 60, steps: Mapping[str, StepSt
     )
 
 
+@dataclass
+class Said:
+    """A claim of which all is known."""
+
+    finding: Finding
+
+    def __post_init__(self) -> None:
+        self.rule, self.guideline = self.finding.rule, self.finding.guideline
+        self.level, self.onset = self.finding.level, self.finding.onset
+        self.concepts = frozenset({"map"})
+        self.outline: tuple[Outline, ...] = tuple((step.id, step.state, ()) for step in self.finding.steps)
+
+
 def look(clock: str, says: str, fresh: bool = True, value: float = 60, **steps: StepState) -> Look:
     """`says`: the rules that hold, `?` for one that asks; in lower case one that is UNKNOWN; "-" none."""
     rules = [] if says == "-" else says.split()
@@ -63,8 +78,8 @@ def look(clock: str, says: str, fresh: bool = True, value: float = 60, **steps: 
     truths |= {f"G.{rule}": Truth.YES for rule in rules if rule in RULES}
     if ASKS in rules:
         truths["G.T1"] = Truth.UNKNOWN
-    findings = tuple(finding(rule, clock, value, steps) for rule in rules if not rule.islower())
-    return Look(at(clock), Judgement(findings=findings, truths=truths), fresh)
+    claims = tuple(Said(finding(rule, clock, value, steps)) for rule in rules if not rule.islower())
+    return Look(at(clock), Weighed(claims, truths), fresh)
 
 
 def told(*looks: Look) -> list[str]:
@@ -174,7 +189,7 @@ def test_each_episode_has_its_own_id_made_of_content() -> None:
     quiet = [look("08:20", "-"), look("08:40", "-")]
     first, resolved, again = events_of(look("08:00", "T1"), *quiet, look("08:41", "T1"))
     assert first.alert.id == resolved.alert.id != again.alert.id
-    same = look("08:00", "T1").judgement
+    same = look("08:00", "T1").weighed
     first, resolved, again = events_of(look("08:00", "T1"), *quiet, Look(at("08:41"), same, True))
     assert first.alert.id != again.alert.id
     assert first.alert.id == events_of(look("08:00", "T1"))[0].alert.id
