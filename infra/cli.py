@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from infra.kafka.commands import kafka_app, topics_command
 from infra.logs import configure_logs
 from infra.settings import Settings, SettingsError, read_settings
 
@@ -86,6 +87,7 @@ def demo(
     kafka: Annotated[bool, typer.Option("--kafka", help="Carry it over a local Apache Kafka.")] = False,
 ) -> None:
     """Play real ICU stays and two fictional patients behind the board. Ctrl-C stops."""
+    from infra.kafka import KafkaProblem
     from infra.web import PortTaken
 
     current = _prepared(port=port, host=host)
@@ -95,7 +97,7 @@ def demo(
         else:
             from infra.demo import run_demo
         run_demo(current, speed, Console(stderr=True))
-    except PortTaken as problem:
+    except (PortTaken, KafkaProblem) as problem:
         raise _fail(problem) from None
 
 
@@ -139,6 +141,63 @@ def check() -> None:
         typer.echo(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}: {finding.says}")
         bad = bad or not finding.ok
     raise typer.Exit(1 if bad else 0)
+
+
+# --- Kafka ---------------------------------------------------------------------------------------------------------
+
+
+Bootstrap = Annotated[str | None, typer.Option(help="Brokers as host:port.", show_default="127.0.0.1:9092")]
+
+app.add_typer(kafka_app)
+
+
+@app.command()
+def topics(bootstrap: Bootstrap = None) -> None:
+    """Create the Kafka topics that are missing, and say how each one stands."""
+    current = _prepared(kafka_bootstrap=bootstrap)
+    topics_command(current.kafka_bootstrap, current.kafka_partitions)
+
+
+@app.command()
+def feed(
+    path: Annotated[Path, typer.Argument(help="The data: a file or folder of the format.")],
+    source: From,
+    speed: Annotated[float, typer.Option(help="Times as fast as real time; 0: as fast as it goes.", min=0)] = 60.0,
+    together: Annotated[bool, typer.Option("--together", help="All stays begin at the same moment.")] = False,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Play recorded stays onto the input topics, for a router with `--timing feed`."""
+    from infra.kafka.run import feed_command
+
+    feed_command(path, source.value, speed, _prepared(kafka_bootstrap=bootstrap).kafka_bootstrap, together=together)
+
+
+class Timing(StrEnum):
+    """Where log time comes from: the moment of receipt, or what a feed says."""
+
+    RECEIPT = "receipt"
+    FEED = "feed"
+
+
+@app.command()
+def router(
+    timing: Annotated[Timing, typer.Option(help="Log time: the moment of receipt, or a feed's.")] = Timing.RECEIPT,
+    bootstrap: Bootstrap = None,
+) -> None:
+    """Write the input topics into the one ordered `events` topic; start at least one worker beside it."""
+    from infra.kafka.run import router_command
+
+    current = _prepared(kafka_bootstrap=bootstrap)
+    router_command(current, current.kafka_bootstrap, timing.value)
+
+
+@app.command()
+def worker(bootstrap: Bootstrap = None) -> None:
+    """Judge the `events` topic (Faust); start a router beside it, and as many workers as the hospital needs."""
+    from infra.kafka.run import worker_command
+
+    current = _prepared(kafka_bootstrap=bootstrap)
+    worker_command(current, current.kafka_bootstrap)
 
 
 def main() -> None:
