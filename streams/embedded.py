@@ -10,10 +10,10 @@ store last owns it; an older one stops at its next write.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -32,6 +32,11 @@ from streams.view import view
 BATCH_MAX = 64  # messages that are logged and stepped together
 WAITING_MAX = 1024  # messages taken but not yet logged: beyond, `submit` waits
 UPDATES_MAX = 256  # of one subscriber: beyond, it is told to read everything anew
+LOG_KEPT = timedelta(days=7)  # of the ordered log; the beds themselves are saved
+REFUSALS_KEPT = timedelta(days=30)  # in the quarantine, and of late notices
+REFUSALS_MAX = 100_000  # of each of the two: a flood must not fill the disk
+DISCHARGED_KEPT = timedelta(days=7)  # a bed's memory after its patient has left
+PRUNED_AT_ONCE = 5_000  # rows of the log that are deleted together: messages wait no longer than that takes
 
 Result = TypeVar("Result")
 
@@ -49,6 +54,7 @@ class _Message(NamedTuple):
     body: bytes
     applied: "asyncio.Future[None]"
     logged: "asyncio.Future[None]"
+    taken_at: float  # by the loop's clock
 
 
 class Embedded:
@@ -60,6 +66,8 @@ class Embedded:
         self._inbox: asyncio.Queue[_Message | None] = asyncio.Queue(WAITING_MAX)
         self._subscribers: set[asyncio.Queue[Update]] = set()
         self._responses: list[Response] = []
+        self._behind_since: float | None = None
+        self._turn = asyncio.Lock()  # of those who change the beds
 
     async def __aenter__(self) -> Self:
         self._store = await self._stored(Store, self._url)
@@ -102,14 +110,36 @@ class Embedded:
 
     async def _taken(self, now: datetime, kind: str, body: bytes, until_applied: bool = False) -> None:
         loop = asyncio.get_running_loop()
-        message = _Message(now, kind, body, loop.create_future(), loop.create_future())
+        message = _Message(now, kind, body, loop.create_future(), loop.create_future(), loop.time())
         if self._worker.done():
             self._worker.result()
             raise RuntimeError("the service has stopped")
         await self._inbox.put(message)
         await (message.applied if until_applied else message.logged)
 
+    async def tidy(self, now: datetime) -> None:
+        """Forget what is older than it need be: the applied log, refusals, beds whose patients left long ago.
+
+        Alerts and answers are kept. A checkpoint that is found damaged can be rebuilt from the kept log only.
+        """
+        while await self._stored(self._store.prune_log, now - LOG_KEPT, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
+            pass
+        await self._stored(self._store.prune_refusals, now - REFUSALS_KEPT, REFUSALS_MAX)
+        async with self._turn:
+            left = [name for name, bed in self.beds.items() if _left_before(bed, now - DISCHARGED_KEPT)]
+            await self._stored(self._store.forget, left)
+            self._engine.forget(left)
+
+    async def stopped(self) -> None:
+        """Waits for as long as the service works; raises what stopped it."""
+        await asyncio.shield(self._worker)
+
     # -- out
+
+    @property
+    def lag_s(self) -> float:
+        """Real seconds since the oldest message was taken whose effects are not saved yet; 0: there is none."""
+        return 0.0 if self._behind_since is None else asyncio.get_running_loop().time() - self._behind_since
 
     @property
     def applied(self) -> int:
@@ -176,20 +206,20 @@ class Embedded:
             raise
 
     async def _handle(self, taken: Sequence[_Message]) -> None:
-        first = self._next
+        first, self._behind_since = self._next, taken[0].taken_at
         await self._stored(self._store.append, first, [(m.now, m.kind, m.body) for m in taken])
         self._next = first + len(taken)
-        for message in taken:
-            message.logged.set_result(None)
+        _tell(message.logged for message in taken)
         await self._run([_record(offset, m.now, m.kind, m.body) for offset, m in enumerate(taken, first)])
-        for message in taken:
-            message.applied.set_result(None)
+        _tell(message.applied for message in taken)
+        self._behind_since = None
 
     async def _run(self, records: Sequence[Record]) -> None:
         entries = [entry for record in records for entry in record.entries]
         self._responses = [entry for entry in entries if isinstance(entry, Response)]
         before = self._engine.beds.copy()
-        outputs = await self._engine.run(records)
+        async with self._turn:
+            outputs = await self._engine.run(records)
         changed = frozenset(e for e, bed in self._engine.beds.items() if before.get(e) is not bed)
         for queue in self._subscribers:
             _offer(queue, Update(changed, outputs))
@@ -216,6 +246,18 @@ def _record(offset: int, now: datetime, kind: str, body: bytes) -> Record:
     """A row of the log as the engine takes it. What a message means depends on its bytes and its time alone."""
     refused = kind == "refusal"
     return Record(offset, now, (Rejected.model_validate_json(body),) if refused else decode(body, now))
+
+
+def _tell(waiters: Iterable["asyncio.Future[None]"]) -> None:
+    """Who waited for a message hears that it is done, unless he has gone away meanwhile."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+
+
+def _left_before(bed: Bed, moment: datetime) -> bool:
+    last = bed.chart.heard_at or bed.chart.admitted_at
+    return bed.chart.discharged and not bed.line.waiting and (last is None or last < moment)
 
 
 def _offer(queue: asyncio.Queue[Update], update: Update) -> None:

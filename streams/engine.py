@@ -12,7 +12,7 @@ A crash between b and c says the same things again, byte for byte, to stores tha
 c and d brings records that are skipped. What a failed batch computed is forgotten: it can be run again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -74,6 +74,11 @@ class Engine:
         saved = await self._checkpoint.load()
         self.beds, self.applied = dict(saved.beds), saved.applied
         return self.applied
+
+    def forget(self, encounters: Iterable[str]) -> None:
+        """Let go of beds that the shell has taken out of its checkpoint, between two batches."""
+        for encounter in encounters:
+            self.beds.pop(encounter, None)
 
     async def run(self, batch: Sequence[Record]) -> tuple[Output, ...]:
         """One batch, all effects in order; what was said."""

@@ -8,6 +8,7 @@ costs one sync per batch, not per message.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import (
@@ -74,7 +75,7 @@ _quarantine = Table(
     Column("id", String(32), primary_key=True),
     Column("encounter", String(64)),
     Column("fault", String(32), nullable=False, index=True),
-    Column("at_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
 )
 _late = Table(
@@ -82,7 +83,7 @@ _late = Table(
     _TABLES,
     Column("id", String(32), primary_key=True),
     Column("encounter", String(64), nullable=False, index=True),
-    Column("at_us", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False, index=True),
     Column("body", LargeBinary, nullable=False),
 )
 _responses = Table(
@@ -134,21 +135,55 @@ class Store:
             return [(row.offset, _at(row.at_us), row.kind, row.body) for row in connection.execute(query)]
 
     def last_offset(self) -> int:
+        """The offset of the newest record, also when it was pruned."""
         with self._engine.connect() as connection:
             last = connection.execute(select(func.max(_log.c.offset))).scalar_one()
-        return -1 if last is None else int(last)
+            applied = int(connection.execute(select(_progress.c.applied)).scalar_one())
+        return applied if last is None else max(applied, int(last))
+
+    # -- limits
+
+    def prune_log(self, before: datetime, limit: int) -> int:
+        """Deletes up to `limit` of the oldest rows that are applied and older than `before`; how many."""
+        oldest = select(_log.c.offset, _log.c.at_us).order_by(_log.c.offset).limit(limit)
+        with self._engine.begin() as connection:
+            self._owned(connection)
+            applied = connection.execute(select(_progress.c.applied)).scalar_one()
+            rows = connection.execute(oldest.where(_log.c.offset <= applied)).all()
+            old = [row.offset for row in takewhile(lambda row: row.at_us < _us(before), rows)]
+            if old:
+                connection.execute(delete(_log).where(_log.c.offset <= old[-1]))
+        return len(old)
+
+    def prune_refusals(self, before: datetime, most: int) -> None:
+        """Deletes refusals and late notices older than `before`, and of each all but about the `most` newest."""
+        with self._engine.begin() as connection:
+            self._owned(connection)
+            for table in (_quarantine, _late):
+                newest = select(table.c.at_us).order_by(table.c.at_us.desc()).offset(most).limit(1)
+                over = connection.execute(newest).scalar_one_or_none()
+                connection.execute(delete(table).where(table.c.at_us < _us(before)))
+                if over is not None:
+                    connection.execute(delete(table).where(table.c.at_us <= over))
+
+    def forget(self, encounters: Sequence[str]) -> None:
+        """Takes beds out of the checkpoint."""
+        with self._engine.begin() as connection:
+            self._owned(connection)
+            connection.execute(delete(_beds).where(_beds.c.encounter.in_(encounters)))
 
     # -- checkpoint
 
     def load(self) -> Saved:
-        """The beds as saved. If one is damaged all are rebuilt from the log: then this is an empty checkpoint."""
+        """The beds as saved. If one is damaged all are rebuilt from what the log keeps: then none is saved."""
         with self._engine.connect() as connection:
             applied = int(connection.execute(select(_progress.c.applied)).scalar_one())
             states = connection.execute(select(_beds).order_by(_beds.c.encounter)).all()
+            first = connection.execute(select(func.min(_log.c.offset))).scalar_one()
         try:
             return Saved(applied, {row.encounter: from_bytes(row.state) for row in states})
         except Damaged:
-            return Saved(-1, {})
+            return Saved(applied if first is None else first - 1, {})
 
     def save(self, applied: int, changed: Mapping[str, Bed], responses: Iterable[Response] = ()) -> None:
         rows = [{"encounter": encounter, "state": to_bytes(bed)} for encounter, bed in changed.items()]

@@ -6,12 +6,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from schemas.events import Movement
 from schemas.quarantine import Fault
-from streams.embedded import Embedded
+from streams.embedded import DISCHARGED_KEPT, LOG_KEPT, Embedded
 from streams.store import Fenced, Store
 from tests.streams.bedside import SHOCK, as_bytes, at, mind, play, reading
 from tests.streams.mortal import feed
@@ -134,3 +136,75 @@ async def test_the_process_that_opened_the_store_last_owns_it(url: str) -> None:
         await old.submit_event(reading("hr", 80, "08:00"), at("08:00"))
     with pytest.raises(Fenced):
         await old.__aexit__(None, None, None)
+
+
+async def test_who_goes_away_does_not_stop_the_service(url: str) -> None:
+    """A sender and a ticker that are cancelled while they wait change nothing: what they brought is applied."""
+    async with Embedded(url, mind()) as service:
+        waiting = [
+            asyncio.create_task(service.submit_event(SHOCK[0], SHOCK[0].available_at)),
+            asyncio.create_task(service.advance(at("08:01"))),
+        ]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await service.submit_event(SHOCK[1], SHOCK[1].available_at)
+    async with Embedded(url, mind()) as service:
+        assert service.applied == 2
+
+
+async def test_the_disk_does_not_fill(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is applied and old leaves the log, refusals keep their newest; the beds go on, and so does the numbering."""
+    monkeypatch.setattr("streams.embedded.REFUSALS_MAX", 2)
+    monkeypatch.setattr("streams.embedded.PRUNED_AT_ONCE", 3)
+    async with Embedded(url, mind()) as service:
+        for event in SHOCK:
+            await service.submit_event(event, event.available_at)
+        for minute in range(5):
+            await service.submit(b"\xff", at("10:00") + timedelta(minutes=minute))
+        await service.advance(at("12:00"))
+        before, said, applied = dict(service.beds), await service.alert_events(), service.applied
+        await service.tidy(at("11:00") + LOG_KEPT)
+        assert [kept.received_at for kept in await service.quarantined()] == [at("10:03"), at("10:04")]
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        assert database.execute("select offset from log").fetchall() == [(applied,)]  # the tick at 12:00 is not old
+        database.execute("delete from log")
+    database.close()
+    async with Embedded(url, mind()) as service:
+        assert (dict(service.beds), await service.alert_events()) == (before, said)
+        await service.advance(at("12:01"))
+        assert service.applied == applied + 1
+
+
+async def test_a_damaged_checkpoint_is_rebuilt_from_what_the_log_keeps(url: str) -> None:
+    """With the older half of the log gone, a damaged bed is made from the rest, and the service starts."""
+    half = len(SHOCK) // 2
+    async with Embedded(url, mind()) as service:
+        for event in SHOCK:
+            await service.submit_event(event, event.available_at)
+        await service.tidy(SHOCK[half].available_at + LOG_KEPT)
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        ((first,),) = database.execute("select min(offset) from log").fetchall()
+        database.execute("update beds set state = x'00'")
+    database.close()
+    async with Embedded(url, mind()) as service:
+        assert 0 < first <= half
+        assert list(service.beds) == ["e1"]
+        assert service.applied == len(SHOCK) - 1
+
+
+async def test_who_left_long_ago_is_forgotten(url: str) -> None:
+    """A week after the last word of a discharged patient the bed is gone, also after a restart; others stay."""
+    left = Movement(encounter="e1", observed_at=at("12:00"), available_at=at("12:00"), action="discharge")
+    stays = reading("hr", 80, "08:00").model_copy(update={"encounter": "e2"})
+    async with Embedded(url, mind()) as service:
+        for event in (*SHOCK, stays, left):
+            await service.submit_event(event, max(event.available_at, at("12:00")))
+        await service.advance(at("12:01"))
+        await service.tidy(at("12:01"))
+        assert set(service.beds) == {"e1", "e2"}
+        await service.tidy(at("12:01") + DISCHARGED_KEPT)
+        assert set(service.beds) == {"e2"}
+    async with Embedded(url, mind()) as service:
+        assert set(service.beds) == {"e2"}
