@@ -7,7 +7,7 @@ may run. Answers go onto the `responses` topic and are durable before the page s
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -216,6 +216,12 @@ class KafkaBoard:
                 self._answered_at = self._loop.time()
             await asyncio.sleep(PROBE_EVERY_S)
 
-    def _producer(self) -> AIOKafkaProducer:
+    @asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         """One connection for one question: what answers is the broker as it is now."""
-        return AIOKafkaProducer(bootstrap_servers=self._names.bootstrap, acks="all", request_timeout_ms=3_000)
+        producer = AIOKafkaProducer(bootstrap_servers=self._names.bootstrap, acks="all", request_timeout_ms=3_000)
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await producer.stop()

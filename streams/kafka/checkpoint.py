@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateTable
 
 from streams.bed import Bed
 from streams.engine import Saved
@@ -53,7 +54,9 @@ class Checkpoints:
 
     def __init__(self, url: str, log: str) -> None:
         self._engine, self._log = opened(url), log
-        _TABLES.create_all(self._engine)
+        with self._engine.begin() as connection:
+            for table in _TABLES.sorted_tables:
+                connection.execute(CreateTable(table, if_not_exists=True))  # two workers may begin at once
 
     def close(self) -> None:
         self._engine.dispose()

@@ -17,6 +17,7 @@ from schemas.events import Event, Tick
 from schemas.wire import encode
 from streams.kafka.log import BYTES_MAX, INPUTS, Log, micros, moment, now_header, partition_of, topic_of
 from streams.readers import Stay
+from streams.readers.demo import moved
 
 TICK_EVERY_S = 0.1  # real seconds between two looks at the clock
 TICK_EVERY_MESSAGES = 2_000
@@ -54,7 +55,7 @@ class Recording:
     def add(self, stay: Stay, begins_at: datetime | None = None) -> None:
         """One stay, as dated, or moved so that it begins at the given moment."""
         by = timedelta(0) if begins_at is None else begins_at - stay.start
-        messages = [message(_moved(event, by) if by else event) for event in stay.events]
+        messages = [message(moved(event, by) if by else event) for event in stay.events]
         rows = [(micros(m.now), m.topic, m.encounter, m.body) for m in messages]
         self._rows.executemany("INSERT INTO message VALUES (?, ?, ?, ?)", rows)
         self.stays, self.total, self.refused = self.stays + 1, self.total + len(rows), self.refused + len(stay.refused)
@@ -67,10 +68,6 @@ class Recording:
 
     def close(self) -> None:
         self._rows.close()
-
-
-def _moved(event: Event, by: timedelta) -> Event:
-    return event.model_copy(update={"observed_at": event.observed_at + by, "available_at": event.available_at + by})
 
 
 class Feed:
