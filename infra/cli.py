@@ -67,6 +67,11 @@ def _fail(sentence: object, status: int = 2) -> typer.Exit:
     return typer.Exit(status)
 
 
+def _of_the_system(problem: OSError) -> str:
+    """What the system said, and of which file."""
+    return f"{problem.strerror}: {problem.filename}" if problem.strerror and problem.filename else str(problem)
+
+
 def _prepared(**given: object) -> Settings:
     """The settings in force, with what was given on the command line; logging begins."""
     current = read_settings(os.environ)
@@ -88,29 +93,36 @@ def demo(
 ) -> None:
     """Play real ICU stays and two fictional patients behind the board. Ctrl-C stops."""
     from infra.kafka import KafkaProblem
-    from infra.web import PortTaken
 
     current = _prepared(port=port, host=host)
+    console = Console(stderr=True)
+    console.print("Foreshock begins …")  # the libraries take some seconds to load
+    from infra.web import PortTaken
+
     try:
         if kafka:
             from infra.kafka.demo import run_demo
         else:
             from infra.demo import run_demo
-        run_demo(current, speed, Console(stderr=True))
+        run_demo(current, speed, console)
     except (PortTaken, KafkaProblem) as problem:
         raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
 
 
 @app.command()
 def serve(port: Port = None, host: Host = None) -> None:
     """Run the embedded service: wire messages come in at POST /api/events, the board is at /. Ctrl-C stops."""
-    from infra.serve import run_service
+    from infra.serve import StoreFailed, run_service
     from infra.web import PortTaken
 
     try:
         run_service(_prepared(port=port, host=host), Console(stderr=True))
     except PortTaken as problem:
         raise _fail(problem) from None
+    except StoreFailed as problem:
+        raise _fail(problem, 1) from None
 
 
 @app.command()
@@ -127,8 +139,10 @@ def replay(
 
     try:
         run_replay(path, source.value, out, processes, _prepared(), Console(stderr=True))
-    except (WrongFormat, OSError) as problem:
+    except WrongFormat as problem:
         raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
 
 
 @app.command()

@@ -3,15 +3,15 @@
 import asyncio
 import shutil
 import socket
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from boards.app import create_app
 from infra.clocks import PlayedClock
 from infra.player import Player
+from infra.progress import Tell, progress, say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
@@ -19,14 +19,16 @@ from streams.embedded import Embedded
 from streams.readers import Stay
 from streams.readers import demo as recorded
 
+SILENT_AFTER = timedelta(minutes=75)  # these stays were charted by the hour: less would call every bed silent
+
 
 def run_demo(settings: Settings, speed: float, console: Console) -> None:
     """Play until Ctrl-C. Raises PortTaken."""
-    listener = listening_socket(settings.host, settings.port)
-    with listener:
+    with listening_socket(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         folder = _emptied(settings.data_dir / f"demo-{port}")  # of its own: two demos do not disturb each other
-        asyncio.run(_play(settings, speed, folder, listener, console))
+        with progress(console) as tell:
+            asyncio.run(_play(settings, speed, folder, listener, console, tell))
 
 
 def _emptied(folder: Path) -> Path:
@@ -35,46 +37,43 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-async def _play(settings: Settings, speed: float, folder: Path, listener: socket.socket, console: Console) -> None:
+async def _play(
+    settings: Settings, speed: float, folder: Path, listener: socket.socket, console: Console, tell: Tell
+) -> None:
     stays = list(recorded.read())
-    mind = mind_of(settings)
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), console=console, transient=True
+    mind, what = mind_of(settings), _what(stays)
+    async with Embedded(f"sqlite:///{folder}/foreshock.sqlite", mind) as service:
+        clock = PlayedClock(recorded.LIVE_FROM, speed)
+        player = Player(service, stays, clock, recorded.LIVE_FROM)
+        board = EmbeddedBoard(service, clock, f"{what}: first the hours before it begins")
+
+        async def played() -> None:
+            """The board is open from the start; what it shows is always said beside its clock."""
+            await player.before(lambda done, total: tell(done, total, "the hours before it begins"))
+            board.plays = f"{what}, {speed:g}× real time"
+            await player.live(lambda done, total: tell(done, total, f"playing, recorded time {clock.now():%H:%M}"))
+            await service.advance(clock.now())
+            board.plays = f"{what}: the recording has ended"
+            say(console, "The recording has ended; the board stays until Ctrl-C.")
+
+        async def beside() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(service.stopped())
+                group.create_task(keep_time(service, clock, mind.policy))
+                group.create_task(board.count_refusals())
+                group.create_task(played())
+
+        def ready() -> None:
+            say(console, f"The board: {address(listener)}   ({what}, {speed:g}× real time; Ctrl-C stops)")
+
+        await run_web(create_app(board, silent_after=SILENT_AFTER), listener, beside, ready)
+    say(
+        console,
+        f"Stopped. Of {player.total} events {player.played} were played; all {service.applied + 1} records of the log "
+        f"are judged. The store: {folder}",
     )
-    with bar:
-        line = bar.add_task("reading the hours before …", total=None)
-        async with Embedded(f"sqlite:///{folder}/foreshock.sqlite", mind) as service:
-            clock = PlayedClock(recorded.LIVE_FROM, speed)
-            player = Player(service, stays, clock, recorded.LIVE_FROM)
-            board = EmbeddedBoard(service, clock, _plays(stays, speed))
-
-            def tell(played: int, total: int) -> None:
-                bar.update(line, completed=played, total=total, description=_clock_face(clock.now()))
-
-            await player.before(tell)
-            clock.restart()
-
-            async def beside() -> None:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(keep_time(service, clock, mind.policy))
-                    group.create_task(board.count_refusals())
-                    group.create_task(player.live(tell))
-
-            def ready() -> None:
-                console.print(f"The board: {address(listener)}   ({board.plays}; Ctrl-C stops)")
-
-            await run_web(create_app(board), listener, beside, ready)
-            applied = service.applied
-    console.print(
-        f"Stopped. {player.played} of {player.total} events were played; {applied + 1} records are in the log, "
-        f"all judged; nothing waits. The store: {folder}"
-    )
 
 
-def _plays(stays: list[Stay], speed: float) -> str:
+def _what(stays: list[Stay]) -> str:
     fictional = len(recorded.VIGNETTES)
-    return f"demo: {len(stays) - fictional} real ICU stays and {fictional} fictional patients, {speed:g}× real time"
-
-
-def _clock_face(now: datetime) -> str:
-    return f"playing, recorded time {now:%H:%M}"
+    return f"demo: {len(stays) - fictional} real ICU stays and {fictional} fictional patients"

@@ -36,17 +36,21 @@ class Player:
         self.played = 0
 
     async def before(self, tell: Callable[[int, int], None]) -> None:
-        """The history of every bed, judged like everything else, before the board opens."""
-        while await self._hand_over(self._live_from):
+        """The history of every bed, judged like everything else and as fast as it can be; the clock follows it."""
+        while self.played < self.total and (at := self._events[self.played].available_at) < self._live_from:
+            self._clock.until = at
+            await self._hand_over(self._live_from)
             tell(self.played, self.total)
+        self._clock.until = self._live_from
+        self._clock.restart()
 
     async def live(self, tell: Callable[[int, int], None]) -> None:
         """The rest, at the clock's pace. Ends once the last event is judged; the clock then stands."""
         while self.played < self.total:
             self._clock.until = self._events[self.played].available_at
             await self._reached(self._clock.until)
-            while await self._hand_over(self._clock.aim() + INSTANT):
-                tell(self.played, self.total)
+            await self._hand_over(self._clock.aim() + INSTANT)
+            tell(self.played, self.total)
         self._clock.until += LAST_LOOK
         await self._reached(self._clock.until)
         self._clock.stop()
@@ -56,7 +60,10 @@ class Player:
             await asyncio.sleep(min(wait, STRIDE_S))
 
     async def _hand_over(self, until: datetime) -> int:
-        """The next few events known before `until`; how many. Each is in the log when this returns."""
+        """The next few events known before `until`; how many. Each is in the log when this returns.
+
+        If it is stopped on the way they may or may not be in the log; they do not count as played.
+        """
         rest = range(self.played, min(self.played + AT_ONCE, self.total))
         due = [self._events[n] for n in rest if self._events[n].available_at < until]
         await asyncio.gather(*(self._service.submit_event(event, event.available_at) for event in due))

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from infra.progress import progress, say
 from infra.settings import Settings
 from streams.alerting import Policy
 from streams.replay import Job, Played, replay
@@ -16,20 +16,19 @@ def run_replay(path: Path, source: str, out: Path, processes: int, settings: Set
     if not path.exists():
         raise FileNotFoundError(f"expected a file or folder at {path}, found nothing")
     job = Job(path, source, Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s)))
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    hours = 0
-    with Progress(*columns, console=console, transient=True) as bar:
-        line = bar.add_task("stays replayed", total=None)
+    stays = hours = 0
+    with progress(console) as tell:
 
-        def tell(played: Played) -> None:
-            nonlocal hours
-            hours += played.counts["patient_hours"]
-            bar.update(line, advance=1, description=f"{hours} patient-hours, stays replayed")
+        def told(played: Played) -> None:
+            nonlocal stays, hours
+            stays, hours = stays + 1, hours + played.counts["patient_hours"]
+            tell(stays, None, f"{hours} patient-hours, stays replayed")
 
-        manifest = replay(job, out, processes, tell)
+        manifest = replay(job, out, processes, told)
     counts, timings = manifest["counts"], manifest["timings"]
-    console.print(
+    say(
+        console,
         f"{counts.get('stays', 0)} stays, {counts.get('patient_hours', 0)} patient-hours, "
         f"{counts.get('alert_raised', 0)} alerts raised, "
-        f"{timings['patient_hours_per_second']} patient-hours per second; written to {out}"
+        f"{timings['patient_hours_per_second']} patient-hours per second; written to {out}",
     )

@@ -1,8 +1,8 @@
 """The embedded service: the shell, its clock and what the board reads of it, in one process."""
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from streams.embedded import Embedded, Update
 from streams.step import Mind, wakes_at
 
 LOOK_EVERY_S = 0.1  # how often the clock is looked at: what a bed waits for is at most this late
+COUNT_EVERY_S = 0.5  # how often the refusals are counted at most, however many come
 
 
 def mind_of(settings: Settings) -> Mind:
@@ -39,13 +40,8 @@ class EmbeddedBoard:
     def __init__(self, service: Embedded, clock: Clock, plays: str | None = None) -> None:
         self._service, self._clock, self.plays = service, clock, plays
         self._views: dict[str, _Viewed] = {}
-        self._refused: Counter[Fault] = Counter()
-        self._recent: deque[Refusal] = deque(maxlen=RECENT_MAX)
-
-    async def load(self) -> None:
-        """Take up the counts of what was refused before this start."""
-        for rejected in await self._service.quarantined():
-            self._count(rejected)
+        self._refused: Mapping[Fault, int] = {}
+        self._recent: tuple[Refusal, ...] = ()
 
     def beds(self) -> Sequence[BedView]:
         here = [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
@@ -80,16 +76,15 @@ class EmbeddedBoard:
         waiting.update(dict.fromkeys(sorted(changed)))
 
     async def count_refusals(self) -> None:
-        """Keeps the counts of the status; runs for as long as the service does."""
+        """Keeps the counts of the status, as the store has them; runs for as long as the service does."""
         with self._service.subscribe() as queue:
             while True:
-                for output in (await queue.get()).outputs:
-                    if isinstance(output, Rejected):
-                        self._count(output)
-
-    def _count(self, rejected: Rejected) -> None:
-        self._refused[rejected.fault] += 1
-        self._recent.appendleft(Refusal(at=rejected.received_at, fault=rejected.fault, why=rejected.why))
+                self._refused = {Fault(name): count for name, count in (await self._service.faults()).items()}
+                newest = reversed(await self._service.quarantined(RECENT_MAX))
+                self._recent = tuple(Refusal(at=r.received_at, fault=r.fault, why=r.why) for r in newest)
+                while not _refuses(await queue.get()):
+                    pass
+                await asyncio.sleep(COUNT_EVERY_S)
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
         now = self._clock.now()
@@ -98,7 +93,7 @@ class EmbeddedBoard:
         )
         try:
             await self._service.submit_event(response, now)
-        except (RuntimeError, OSError) as problem:
+        except Exception as problem:  # of whatever database: the board says it in a sentence
             return f"the answer could not be kept ({type(problem).__name__}); write it in the chart"
         return None
 
@@ -111,13 +106,18 @@ class EmbeddedBoard:
             speed=self._clock.speed,
             shell="embedded",
             plays=self.plays,
-            lag_s=None,
-            refused=dict(self._refused),
-            recent=tuple(self._recent),
+            lag_s=self._service.lag_s,
+            refused=self._refused,
+            recent=self._recent,
             late=counts["late"],
             duplicate=counts["duplicate"],
             corrected=counts["corrected"],
         )
+
+
+def _refuses(update: Update) -> bool:
+    """Whether the counts may have changed: something was refused, or so much was missed that it may have been."""
+    return update.encounters is None or any(isinstance(output, Rejected) for output in update.outputs)
 
 
 async def keep_time(service: Embedded, clock: Clock, policy: Policy) -> None:

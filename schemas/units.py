@@ -325,6 +325,11 @@ def _registry() -> Any:
     return PintUcumRegistry()
 
 
+def warm_up() -> None:
+    """Load pint and one parsed unit now (about a second), and not while the first converted message waits."""
+    to_canonical(1.0, "umol/L", CONCEPTS["creatinine"])
+
+
 # --- Drug amounts and rates ----------------------------------------------------------------------------------------
 
 _SECONDS: Mapping[str, int] = MappingProxyType({"s": 1, "min": 60, "h": 3600, "d": 86400})

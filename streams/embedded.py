@@ -159,9 +159,9 @@ class Embedded:
         """What was said, oldest first."""
         return await self._stored(self._store.alert_events, encounter)
 
-    async def quarantined(self) -> tuple[Rejected, ...]:
-        """What was refused, oldest first."""
-        return await self._stored(self._store.quarantined)
+    async def quarantined(self, limit: int = 1000) -> tuple[Rejected, ...]:
+        """The newest refusals, oldest first."""
+        return await self._stored(self._store.quarantined, limit)
 
     async def faults(self) -> dict[str, int]:
         """How much was refused, by fault."""

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -154,12 +155,16 @@ class _Column:
         self.concept: Concept = CONCEPTS[concept]
         self.unit = unit
         self.percent = self.concept.id == "fio2"
-        self.factor = 1.0 if self.percent else to_canonical(1.0, unit, self.concept)
         ok = Reading(encounter="x", observed_at=BASE, available_at=BASE, concept=concept, value=0.0,
                      source=Source(source), method=method)  # fmt: skip
         reason = _UNUSABLE_FIO2 if self.percent else outside(self.concept)
         self.ok = dict(ok)
         self.artefact = dict(ok) | {"quality": Quality.ARTEFACT, "reason": reason}
+
+    @cached_property
+    def factor(self) -> float:
+        """From the column's unit to the canonical one; computed on first use, since that loads the table of units."""
+        return 1.0 if self.percent else to_canonical(1.0, self.unit, self.concept)
 
     def canonical(self, name: str) -> pl.Expr:
         """The column in the canonical unit, without the noise of single precision."""
