@@ -166,11 +166,11 @@ class Case:
 
     def once(self, key: Hashable, work: "Callable[[Case], T]") -> T:
         """The result of `work` on this case, worked out the first time it is asked for."""
-        try:
-            return self._memory[key]  # type: ignore[no-any-return]
-        except KeyError:
-            found = self._memory[key] = work(self)
-            return found
+        memory = self._memory
+        if key in memory:
+            return memory[key]  # type: ignore[no-any-return]
+        found = memory[key] = work(self)
+        return found
 
     def keep(self, cite: Cite) -> None:
         """Keep a cite alive as long as this judgement, so that its id stays its own."""

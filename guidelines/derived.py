@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from math import inf
+from operator import attrgetter
 from statistics import median
 from typing import NamedTuple
 
@@ -314,6 +315,8 @@ def _infection_words(case: Case) -> list[NoteFact]:
 
 
 def _infection(case: Case) -> Infection:
+    if not case.snapshot.facts and not case.snapshot.treatments:
+        return Infection(None, ())
     words = list({(w.note, w.start): w for w in _infection_words(case)}.values())  # one span may bear several facts
     affirmed = [w for w in words if w.polarity is Polarity.AFFIRMED]
     hedged = [w for w in words if w.polarity is Polarity.UNCERTAIN]
@@ -418,13 +421,17 @@ def _sbp_below_usual(case: Case) -> Answer:
 
 
 USUAL_SAMPLES_MAX = 64
+_observed_at = attrgetter("observed_at")
 
 
 def _usual_sbp(case: Case) -> float | None:
     """The median systolic pressure from 72 h to 12 h before now, of at most about 64 readings taken evenly."""
     readings = case.snapshot.readings.get("sbp", ())
-    start = bisect_right(readings, case.now - timedelta(hours=72), key=lambda r: r.observed_at)
-    end = bisect_right(readings, case.now - timedelta(hours=12), key=lambda r: r.observed_at)
+    latest = case.now - timedelta(hours=12)
+    if not readings or readings[0].observed_at > latest:
+        return None
+    start = bisect_right(readings, case.now - timedelta(hours=72), key=_observed_at)
+    end = bisect_right(readings, latest, key=_observed_at)
     step = max(1, (end - start) // USUAL_SAMPLES_MAX)
     taken = [r.value for r in readings[start:end:step] if r.value is not None and r.quality is Quality.OK]
     return median(taken) if taken else None

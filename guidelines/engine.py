@@ -6,7 +6,7 @@ A condition is compiled once into a function of `Case`; `judge` asks those funct
 UNKNOWN is never NO: it comes with the measurement that would settle it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from operator import eq, ge, gt, le, lt
@@ -145,11 +145,17 @@ def series(case: Case, name: str, span: timedelta) -> Sequence[Sample]:
 
 
 def _compare(c: Compare) -> Ask:
-    name, op, value = c.quantity, c.op, c.value
-    if c.hold is None:
-        return lambda case: settled(op, quantity(case, name), value)
-    hold = c.hold
-    return lambda case: _held(case, name, COMPARED[op], value, hold, lambda: settled(op, quantity(case, name), value))
+    name, op, value, hold, holds = c.quantity, c.op, c.value, c.hold, COMPARED[c.op]
+
+    def newest(case: Case) -> Answer:
+        reading = None if name == "map" else case.latest(name)
+        if reading is None or reading.value is None:
+            return settled(op, quantity(case, name), value)
+        return Answer(Truth.YES, (reading,), (), 1.0) if holds(reading.value, value) else Answer(Truth.NO, (reading,))
+
+    if hold is None:
+        return newest
+    return lambda case: _held(case, name, holds, value, hold, newest(case))
 
 
 def _held(
@@ -158,10 +164,9 @@ def _held(
     holds: Callable[[float, float], bool],
     value: float,
     hold: timedelta,
-    newest: Callable[[], Answer],
+    last: Answer,
 ) -> Answer:
     """`sustained`: true of every sample of the window, of at least two that span 0.8 of it."""
-    last = newest()
     if last.truth is Truth.NO:
         return last  # settled by the newest value, without a look at the window
     samples = series(case, name, hold)
@@ -393,8 +398,7 @@ def _person(c: Person) -> Ask:
 
 
 def _named(c: Named) -> Ask:
-    name = c.name
-    key = ("named", name)
+    name, key = c.name, f"is {c.name}"
 
     def work(case: Case) -> Answer:
         defined = case.definitions.get(name)
@@ -485,33 +489,26 @@ def _at_least(count: int, parts: tuple[Ask, ...]) -> Ask:
     """YES when `count` parts hold, NO when so few can still hold that it cannot be reached; `count` 1 is any_of."""
 
     def ask(case: Case) -> Answer:
-        held = open_ = 0
-        for_: tuple[Cite, ...] = ()
-        against: tuple[Cite, ...] = ()
-        hoped: tuple[Cite, ...] = ()
-        wants: tuple[Want, ...] = ()
-        mets: list[float] = []
+        held: list[Answer] = []
+        open_: list[Answer] = []
+        against: list[Answer] = []
         for part in parts:
             answer = part(case)
-            if answer.truth is Truth.NO:
-                against += answer.cites
-                continue
-            mets.append(answer.met)
-            if answer.truth is Truth.YES:
-                held += 1
-                for_ += answer.cites
-            else:
-                open_ += 1
-                hoped += answer.cites
-                wants += answer.wants
-        if held >= count:
-            return Answer(Truth.YES, for_, (), 1.0)
-        if held + open_ < count:
-            return Answer(Truth.NO, against)
-        met = max(mets) if count == 1 else sum(sorted(mets, reverse=True)[:count]) / count
-        return Answer(Truth.UNKNOWN, for_ + hoped, wants, met)
+            truth = answer.truth
+            (held if truth is Truth.YES else against if truth is Truth.NO else open_).append(answer)
+        if len(held) >= count:
+            return Answer(Truth.YES, _cites(held), (), 1.0)
+        if len(held) + len(open_) < count:
+            return Answer(Truth.NO, _cites(against))
+        mets = sorted([answer.met for answer in (*held, *open_)], reverse=True)
+        wants = tuple([want for answer in open_ for want in answer.wants])
+        return Answer(Truth.UNKNOWN, _cites(held) + _cites(open_), wants, sum(mets[:count]) / count)
 
     return ask
+
+
+def _cites(answers: Iterable[Answer]) -> tuple[Cite, ...]:
+    return tuple([cite for answer in answers for cite in answer.cites])
 
 
 def _none_of(parts: tuple[Ask, ...]) -> Ask:

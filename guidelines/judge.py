@@ -6,6 +6,7 @@
 Semantics: reference §0.4. A trigger fires only when TRUE. A forecast alone leads to watching and preparing only.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -161,7 +162,7 @@ def judge(
 ) -> Judgement:
     """Every finding of every guideline, loudest first within each, and the truth of every trigger; see `weigh`."""
     claims, truths = weigh(snapshot, book, outlook, onsets)
-    return Judgement.model_construct(findings=tuple(claim.finding for claim in claims), truths=dict(truths))
+    return Judgement.trusted(findings=tuple(claim.finding for claim in claims), truths=dict(truths))
 
 
 def weigh(
@@ -236,7 +237,7 @@ def _events(cites: Iterable[Cite]) -> Iterable[tuple[datetime, str]]:
 
 
 def _begins(case: Case, cites: Iterable[Cite]) -> Onset:
-    return Onset(at=case.now, ref=_newest(case, cites)[:400])
+    return Onset.trusted(at=case.now, ref=_newest(case, cites)[:400])
 
 
 def _concepts(cites: Iterable[Cite]) -> Iterator[str]:
@@ -259,7 +260,7 @@ def _opening(level: Level, foretold: bool) -> str:
 # -- what speaks
 
 
-class _Claim:
+class _Claim(ABC):
     """What the three kinds have in common."""
 
     def __init__(
@@ -272,9 +273,10 @@ class _Claim:
     def concepts(self) -> frozenset[str]:
         return frozenset(_concepts(self.cites))
 
-    @cached_property
+    @property
+    @abstractmethod
     def lines(self) -> tuple[Line, ...]:
-        raise NotImplementedError
+        """Its checklist."""
 
     @cached_property
     def outline(self) -> tuple[Outline, ...]:
@@ -283,7 +285,7 @@ class _Claim:
     def _worded(
         self, rule: str, title: str, level: Level, onset: Onset, sentence: Sentence, wants: Iterable[Want]
     ) -> Finding:
-        return Finding.model_construct(
+        return Finding.trusted(
             encounter=self.case.snapshot.encounter,
             rule=rule,
             rule_version=self.rules.guideline.rule_version,

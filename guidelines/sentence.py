@@ -68,7 +68,7 @@ class _Draft:
         for part in parts:  # a part that does not fit is left out whole: half a slot is no slot
             if part and len(template) + len(part) < TEMPLATE_CHARS_MAX:
                 template = f"{template} {part}".lstrip()
-        return Sentence(template=template, evidence=tuple(self.evidence))
+        return Sentence.trusted(template=template, evidence=tuple(self.evidence))
 
 
 def warning(case: Case, words: Words, answer: Answer, opening: str) -> Sentence:

@@ -27,7 +27,10 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        return tuple(Level).index(self)
+        return _RANKS[self.value]
+
+
+_RANKS = {level.value: rank for rank, level in enumerate(Level)}
 
 
 class Evidence(Frozen):

@@ -48,6 +48,7 @@ QUESTIONS: tuple[tuple[str, timedelta], ...] = tuple(
     for text in ("map below 65", "sbp below 90", "spo2 below 90", "rr above 30", "hr above 130", "lactate above 4")
 )
 """What is asked of the forecaster each hour of a stay that is not from an hourly set."""
+_PARSED = tuple((parse(text), within, f"{text} within {within // timedelta(hours=1)} h") for text, within in QUESTIONS)
 
 RISKS: dict[str, Any] = {
     "encounter": pl.String,
@@ -143,14 +144,16 @@ def _ask(played: Played, bed: Bed, at: datetime, hour: int, mind: Mind) -> None:
     alarm = any(e.alert.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
     if played.hourly:
         played.risks.append((played.encounter, float(hour), "sepsis", None, None, None, NO_SEPSIS_MODEL, alarm))
+    forecasts_due = (hour * timedelta(hours=1)) % FORECAST_EVERY == timedelta(0)
+    if played.hourly and not forecasts_due:
+        return
     seen = snapshot(bed, at)
-    outlook = mind.forecaster.outlook(seen)
     if not played.hourly:
-        for text, within in QUESTIONS:
-            answer = outlook.chance(parse(text), within)
-            question = f"{text} within {within // timedelta(hours=1)} h"
+        outlook = mind.forecaster.outlook(seen)
+        for condition, within, question in _PARSED:
+            answer = outlook.chance(condition, within)
             played.risks.append((played.encounter, float(hour), question, *_answer(answer), alarm))
-    if (hour * timedelta(hours=1)) % FORECAST_EVERY:
+    if not forecasts_due:
         return
     forecast = mind.forecaster.forecast(seen)
     if isinstance(forecast, Unavailable):
