@@ -2,10 +2,10 @@
 
     python -m benchmarks.kafka [--beds 200] [--seconds 60] [--partitions 6] [--write]
 
-Starts a broker, a router and a worker of its own. Latency: every bed sends a batch of vital signs every 10 s, and from a
-moment of its own on such as call for an emergency assessment. Measured is the broker's own time of the first alert less
-that of the message, so the allowed lateness (0.5 s by default) and the ticks are in it. Catching up: a quarter of an hour
-of the same beds, all on the topics before router and worker start. `--write` puts the result beside this file.
+Starts a broker, a router and a worker of its own. Latency: every bed sends a batch of vital signs every 10 s, and from
+a moment of its own on such as call for an emergency assessment. Measured is the broker's own time of the first alert
+less that of the message, so the allowed lateness (0.5 s by default) and the ticks are in it. Catching up: a quarter of
+an hour of the same beds, all on the topics before router and worker start. `--write` puts the result beside this file.
 """
 
 import argparse
