@@ -51,7 +51,8 @@ class Player:
             await self._reached(self._clock.until)
             await self._hand_over(self._clock.aim() + INSTANT)
             tell(self.played, self.total)
-        self._clock.until += LAST_LOOK
+        if self._events:
+            self._clock.until = self._events[-1].available_at + LAST_LOOK
         await self._reached(self._clock.until)
         self._clock.stop()
 

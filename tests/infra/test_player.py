@@ -1,0 +1,76 @@
+"""The player and its clock: order and pace are kept, also by a machine that is too slow, and the end is the end."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from infra.clocks import PlayedClock
+from infra.player import AT_ONCE, LAST_LOOK, Player, in_order
+from infra.service import keep_time
+from schemas.events import Event
+from streams.embedded import Embedded
+from streams.readers import Stay
+from tests.streams.bedside import EIGHT, SHOCK, at, mind, reading
+
+pytestmark = pytest.mark.anyio
+
+
+def stay(encounter: str, events: Sequence[Event]) -> Stay:
+    own = [event.model_copy(update={"encounter": encounter}) for event in events]
+    return Stay(encounter, sorted(own, key=lambda event: event.available_at), EIGHT, 4)
+
+
+def test_all_stays_share_one_order() -> None:
+    """The events of several stays come in the order in which they became known, and within a moment stay by stay."""
+    first = stay("b", [reading("hr", 80, "08:00"), reading("hr", 81, "08:02")])
+    second = stay("a", [reading("hr", 90, "08:00"), reading("hr", 91, "08:01")])
+    assert [event.value for event in in_order([first, second])] == [80, 90, 91, 81]  # type: ignore[union-attr]
+
+
+async def test_what_is_played_is_judged_in_order_to_its_end(tmp_path: Path) -> None:
+    """History and the rest go in, nothing becomes late or is refused, and the clock stands at the end."""
+    stays = [stay("e1", SHOCK), stay("e2", SHOCK)]
+    live_from = at("09:00")
+    last = max(event.available_at for event in SHOCK)
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+        clock = PlayedClock(live_from, 36_000)
+        player = Player(service, stays, clock, live_from)
+        told: list[int] = []
+        await player.before(lambda done, _: told.append(done))
+        history = sum(event.available_at < live_from for event in SHOCK) * 2
+        assert (player.played, told[-1]) == (history, history)
+        assert clock.now() >= live_from
+        await player.live(lambda done, _: told.append(done))
+        await service.advance(clock.now())
+        assert player.played == player.total == told[-1] == 2 * len(SHOCK)
+        assert (clock.speed, clock.now()) == (0.0, last + LAST_LOOK)
+        assert all(bed.counts.get("late", 0) == 0 for bed in service.beds.values())
+        assert await service.faults() == {}
+        assert {bed.line.waiting for bed in service.beds.values()} == {()}
+
+
+async def test_the_clock_follows_a_player_that_cannot_keep_up(tmp_path: Path) -> None:
+    """Where the recording comes faster than it can be judged, the clock goes on as it does."""
+    events = [reading("hr", 80 + n % 40, n) for n in range(4 * AT_ONCE)]
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+        clock = PlayedClock(EIGHT, 1e9)
+        player = Player(service, [stay("e1", events)], clock, EIGHT)
+        seen: list[datetime] = []
+        await player.live(lambda *_: seen.append(clock.now()))
+    assert seen == [EIGHT + timedelta(minutes=n * AT_ONCE) for n in range(4)]
+
+
+async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
+    """What waits in a bed's line is judged by the passing of time alone."""
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+        clock = PlayedClock(EIGHT, 60)
+        clock.until = at("09:00")
+        await service.submit_event(reading("hr", 80, "08:00"), EIGHT)
+        time = asyncio.create_task(keep_time(service, clock, mind().policy))
+        while service.beds.get("e1") is None or service.beds["e1"].line.waiting:
+            await asyncio.sleep(0.02)
+        time.cancel()
+        assert service.beds["e1"].chart.readings["hr"][0].value == 80

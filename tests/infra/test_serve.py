@@ -1,0 +1,225 @@
+"""The service and its door: each message is judged on its own, nobody else is harmed, and nothing taken is lost."""
+
+import asyncio
+import json
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import httpx
+import pytest
+
+from boards.app import create_app
+from infra.clocks import WallClock
+from infra.door import BODY_BYTES_MAX, CONTENT_TYPE, LINES_MAX, add_door
+from infra.service import EmbeddedBoard
+from schemas.quarantine import Fault
+from streams.embedded import Embedded
+from streams.store import Store
+from tests.infra.processes import running
+from tests.streams.bedside import at, mind
+
+TYPE = {"content-type": CONTENT_TYPE}
+
+
+class Standing:
+    """A clock that says what it is told."""
+
+    speed = 1.0
+    moment = at("08:00:10")
+
+    def now(self) -> Any:
+        return self.moment
+
+
+class Ward:
+    """A service with its board and door, and a program that posts to it."""
+
+    def __init__(self, service: Embedded, board: EmbeddedBoard, clock: Standing, client: httpx.AsyncClient) -> None:
+        self.service, self.board, self.clock, self.client = service, board, clock, client
+
+    async def post(self, *lines: bytes, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post("/api/events", content=b"\n".join(lines), headers=TYPE | named)
+
+    async def judged(self) -> None:
+        self.clock.moment += timedelta(seconds=10)
+        await self.service.advance(self.clock.now())
+
+    async def counted(self, refused: int) -> dict[Fault, int]:
+        for _ in range(200):
+            if sum(self.board.status().refused.values()) >= refused:
+                break
+            await asyncio.sleep(0.02)
+        return dict(self.board.status().refused)
+
+
+@asynccontextmanager
+async def ward(folder: Path) -> AsyncIterator[Ward]:
+    async with Embedded(f"sqlite:///{folder}/s.sqlite", mind()) as service:
+        clock = Standing()
+        board = EmbeddedBoard(service, clock)
+        app = create_app(board)
+        add_door(app, service, clock)
+        counting = asyncio.create_task(board.count_refusals())
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://ward") as client:
+                yield Ward(service, board, clock, client)
+        finally:
+            counting.cancel()
+
+
+def line(**fields: Any) -> bytes:
+    about = {"v": 1, "kind": "reading", "encounter": "e1", "observed_at": at("08:00").isoformat()}
+    return json.dumps(about | {"concept": "hr", "value": 80, "unit": "/min"} | fields).encode()
+
+
+BAD = {
+    b"\xff\xfe\x00": Fault.UNDECODABLE,
+    line(concept="zzz"): Fault.UNKNOWN_CONCEPT,
+    line(concept="lactate", unit="zorkmid"): Fault.UNKNOWN_UNIT,
+    line(concept="map", value=900, unit="mm[Hg]"): Fault.IMPOSSIBLE_VALUE,
+    line(observed_at="2026-03-01T08:00:00"): Fault.NAIVE_TIME,
+    line(observed_at="2026-03-01T11:00:00Z"): Fault.FUTURE_TIME,
+    line(value=float("nan")): Fault.IMPOSSIBLE_VALUE,
+    line(v=2): Fault.WRONG_VERSION,
+    line(surname="Kowalczyk"): Fault.UNKNOWN_FIELD,
+    line(kind="note", text="Kowalczyk " * 500_000): Fault.TOO_LARGE,
+}
+
+
+@pytest.mark.anyio
+async def test_each_line_is_judged_on_its_own(tmp_path: Path) -> None:
+    """Bad lines of ten kinds beside good ones: all are taken, the bad are counted and explained, the good are seen."""
+    async with ward(tmp_path) as here:
+        answer = await here.post(line(), *BAD, b"", line(concept="creatinine", value=88.4, unit="umol/L"))
+        assert (answer.status_code, answer.json()) == (202, {"taken": len(BAD) + 2})
+        await here.judged()
+        counts = await here.counted(len(BAD))
+        assert counts == {fault: list(BAD.values()).count(fault) for fault in BAD.values()}
+        readings = here.service.beds["e1"].chart.readings
+        assert [(r.value, r.quality) for c in ("hr", "creatinine", "map") for r in readings[c]] == [
+            (80, "ok"),
+            (pytest.approx(1.0, rel=1e-4), "ok"),
+            (900, "artefact"),
+        ]
+        page = (await here.client.get("/refused")).text
+        assert all(refusal.why for refusal in here.board.status().recent)
+        assert "map: expected 15–250 mmHg, found a value outside" in page
+        assert "Kowalczyk" not in page
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (415, {"content_type": "application/x-www-form-urlencoded"}, line()),
+        (415, {"content_type": "text/plain"}, line()),
+        (415, {"content_encoding": "gzip"}, line()),
+        (403, {"origin": "http://elsewhere"}, line()),
+        (403, {"origin": "http://ward"}, line()),
+        (403, {"sec_fetch_site": "cross-site"}, line()),
+        (413, {}, b"x" * (BODY_BYTES_MAX + 1)),
+        (413, {}, b"x\n" * (LINES_MAX + 1)),
+    ],
+)
+async def test_the_door_is_for_programs_and_has_limits(
+    tmp_path: Path, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    """What a page in a browser could send, and what is too much, is refused in one sentence, and nothing is taken."""
+    async with ward(tmp_path) as here:
+        answer = await here.post(body, **headers)
+        assert answer.status_code == status
+        assert answer.json()["detail"].endswith(".")
+        assert here.service.applied == -1
+
+
+@pytest.mark.anyio
+async def test_ten_thousand_readings_in_a_second_harm_nobody_else(tmp_path: Path) -> None:
+    """The flooded bed keeps what its second may hold and says how much not; meanwhile others are served."""
+    flood = [
+        line(encounter="e1", value=60 + n % 90, observed_at=(at("08:00") + timedelta(microseconds=n)).isoformat())
+        for n in range(10_000)
+    ]
+    async with ward(tmp_path) as here:
+        posting = asyncio.create_task(here.post(*flood))
+        await asyncio.sleep(0.05)
+        assert (await here.post(line(encounter="e2", value=70))).status_code == 202
+        assert (await here.client.get("/healthz")).status_code == 200
+        assert not posting.done()
+        assert (await posting).json() == {"taken": 10_000}
+        await here.judged()
+        kept = here.service.beds["e1"].chart.readings["hr"]
+        assert {60, 149} <= {reading.value for reading in kept}
+        counts = await here.counted(9_000)
+        assert set(counts) == {Fault.FLOOD}
+        assert 9_000 <= counts[Fault.FLOOD] < 10_000
+        assert here.service.beds["e2"].chart.readings["hr"][0].value == 70
+        assert here.service.beds["e2"].counts == {}
+
+
+@pytest.mark.anyio
+async def test_a_store_that_fails_is_said_in_a_sentence(tmp_path: Path) -> None:
+    """When the store is gone, the door and the answers of a board say so, and the service ends."""
+    async with ward(tmp_path) as here:
+        await here.post(line())
+        Store(f"sqlite:///{tmp_path}/s.sqlite").close()  # another process takes it over
+        answer = await here.post(line(value=81))
+        assert (answer.status_code, answer.json()["detail"].count("send the request again")) == (503, 1)
+        said = await here.board.respond("e1", "an-alert", "acknowledge", None, "station")
+        assert said is not None
+        assert said.endswith("write it in the chart")
+        with pytest.raises(RuntimeError, match="another process"):
+            await here.service.stopped()
+        here.service._worker = asyncio.create_task(asyncio.sleep(0))  # so that leaving the block is quiet
+
+
+@pytest.mark.timeout(300)  # two starts
+def test_killed_it_has_lost_nothing_and_its_words_hold_no_patient(tmp_path: Path) -> None:
+    """What was answered with 202 is there after kill -9, alerts once; no log line holds a name, a number or a value."""
+    now = WallClock().now() - timedelta(minutes=1)
+    sick = {
+        "hr": (148, "/min"),
+        "rr": (34, "/min"),
+        "spo2": (84, "%"),
+        "sbp": (74, "mm[Hg]"),
+        "lactate": (6.25, "mmol/L"),
+    }
+    with running(tmp_path, "serve", "--port", "0") as service:
+        address = service.address()
+        for concept, (value, unit) in sick.items():
+            message = line(
+                encounter="MRN-4711998", concept=concept, value=value, unit=unit, observed_at=now.isoformat()
+            )
+            _post(address, message, line(surname="Kowalczyk"), b"Kowalczyk \xff")
+        assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+        words = service.said()
+    with running(tmp_path, "serve", "--port", "0") as service:
+        address = service.address()
+        _post(address, line(encounter="other", observed_at=now.isoformat()))
+        end = time.monotonic() + 60
+        while len((bed := _get(address, "/api/bed/MRN-4711998"))["vitals"]) < len(sick):
+            assert time.monotonic() < end, "what was taken is not on the board"
+            time.sleep(0.1)
+        assert len(bed["alerts"]) == len({alert["key"] for alert in bed["alerts"]}) > 0
+        _get(address, "/readyz")
+        assert service.stop(signal.SIGTERM) == 0
+        words += service.said()
+    assert not [secret for secret in ("Kowalczyk", "4711998", "6.25", "148") if secret in words]
+    assert "Stopped. Everything taken is in the store." in words
+
+
+def _post(address: str, *lines: bytes) -> None:
+    with urlopen(Request(f"{address}/api/events", b"\n".join(lines), TYPE), timeout=30) as answer:
+        assert (answer.status, json.load(answer)) == (202, {"taken": len(lines)})
+
+
+def _get(address: str, path: str) -> Any:
+    with urlopen(f"{address}{path}", timeout=30) as answer:
+        return json.load(answer)
