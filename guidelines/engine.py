@@ -78,6 +78,10 @@ OUT_OF_REACH = Answer(Truth.UNKNOWN, met=-1.0)
 """What `while_in_reach` answers when it gives up."""
 
 
+WHOLE = 1.0 - 1e-6
+"""An UNKNOWN met by this much is wholly met, as a sum of parts may be."""
+
+
 class Verdict(NamedTuple):
     """The truth of one condition, what made it so, and what would settle it."""
 
@@ -456,21 +460,22 @@ def _chance(c: Chance) -> Ask:
 # -- combinations (Kleene)
 
 
-def _all_of(parts: tuple[Ask, ...], counted: tuple[bool, ...], least: float = -1.0) -> Ask:
-    """`counted` says which parts are claims; the others (none_of) are guards, and do not make it half satisfied.
+def _all_of(parts: Sequence[Condition], least: float = -1.0) -> Ask:
+    """A none_of is a guard and no claim: it does not make the whole half satisfied.
 
     Given up (`OUT_OF_REACH`) once it can be neither YES nor an UNKNOWN that is met by `least`.
     """
-    weight = 1.0 / (sum(counted) or 1)
-    weighed = tuple(zip(parts, (weight if c else 0.0 for c in counted), strict=True))
+    weight = 1.0 / (sum(not isinstance(part, NoneOf) for part in parts) or 1)
+    shares = [0.0 if isinstance(part, NoneOf) else weight for part in parts]
+    weighed = tuple((compiled_of(p), _while_whole(p), share) for p, share in zip(parts, shares, strict=True))
 
     def ask(case: Case) -> Answer:
         cites: tuple[Cite, ...] = ()
         wants: tuple[Want, ...] | None = None
         met, reach = 0.0, 1.0
-        for part, share in weighed:
-            answer = part(case)
-            if answer.truth is Truth.NO:
+        for part, whole, share in weighed:
+            answer = (whole if reach - share * (1.0 - WHOLE) < least else part)(case)
+            if answer.truth is Truth.NO or answer is OUT_OF_REACH:
                 return answer
             met += share * answer.met
             cites += answer.cites
@@ -489,22 +494,21 @@ def _at_least(count: int, parts: tuple[Ask, ...]) -> Ask:
     """YES when `count` parts hold, NO when so few can still hold that it cannot be reached; `count` 1 is any_of."""
 
     def ask(case: Case) -> Answer:
-        held: list[Answer] = []
-        open_: list[Answer] = []
-        against: list[Answer] = []
-        for part in parts:
-            answer = part(case)
-            truth = answer.truth
-            (held if truth is Truth.YES else against if truth is Truth.NO else open_).append(answer)
-        if len(held) >= count:
-            return Answer(Truth.YES, _cites(held), (), 1.0)
-        if len(held) + len(open_) < count:
-            return Answer(Truth.NO, _cites(against))
-        mets = sorted([answer.met for answer in (*held, *open_)], reverse=True)
-        wants = tuple([want for answer in open_ for want in answer.wants])
-        return Answer(Truth.UNKNOWN, _cites(held) + _cites(open_), wants, sum(mets[:count]) / count)
+        return _counted(count, [part(case) for part in parts])
 
     return ask
+
+
+def _counted(count: int, answers: Sequence[Answer]) -> Answer:
+    held = [answer for answer in answers if answer.truth is Truth.YES]
+    if len(held) >= count:
+        return Answer(Truth.YES, _cites(held), (), 1.0)
+    open_ = [answer for answer in answers if answer.truth is Truth.UNKNOWN]
+    if len(held) + len(open_) < count:
+        return Answer(Truth.NO, _cites(answer for answer in answers if answer.truth is Truth.NO))
+    mets = sorted([answer.met for answer in (*held, *open_)], reverse=True)
+    wants = tuple([want for answer in open_ for want in answer.wants])
+    return Answer(Truth.UNKNOWN, _cites(held) + _cites(open_), wants, sum(mets[:count]) / count)
 
 
 def _cites(answers: Iterable[Answer]) -> tuple[Cite, ...]:
@@ -539,7 +543,7 @@ def compiled_of(condition: Condition) -> Ask:
     """The condition as a function of a case."""
     match condition:
         case AllOf(parts):
-            return _all_of(*_parts(parts))
+            return _all_of(parts)
         case AnyOf(parts):
             return _at_least(1, tuple(compiled_of(part) for part in parts))
         case NoneOf(parts):
@@ -550,17 +554,35 @@ def compiled_of(condition: Condition) -> Ask:
             return _LEAVES[type(condition)](condition)
 
 
-def _parts(parts: Sequence[Condition]) -> tuple[tuple[Ask, ...], tuple[bool, ...]]:
-    return tuple(compiled_of(part) for part in parts), tuple(not isinstance(part, NoneOf) for part in parts)
-
-
 def while_in_reach(condition: Condition, half: float | None) -> Ask:
     """The condition for those who act on YES, or on an UNKNOWN that is met by `half` (None: on YES only).
 
     Its answer is `OUT_OF_REACH` where neither can be: then the truth is UNKNOWN or NO, and the rest was not asked.
     """
     least = 2.0 if half is None else half - 1e-9
-    return _all_of(*_parts(condition.parts), least) if isinstance(condition, AllOf) else compiled_of(condition)
+    return _all_of(condition.parts, least) if isinstance(condition, AllOf) else compiled_of(condition)
+
+
+@lru_cache(maxsize=4096)
+def _while_whole(condition: Condition) -> Ask:
+    """The condition for those who act on YES, or on an UNKNOWN that is wholly met; else `OUT_OF_REACH`, or NO."""
+    match condition:
+        case AllOf(parts):
+            return _all_of(parts, WHOLE)
+        case AnyOf(parts) if any(isinstance(part, AllOf) for part in parts):
+            return _any_while_whole(tuple(_while_whole(part) for part in parts), compiled_of(condition))
+        case _:
+            return compiled_of(condition)
+
+
+def _any_while_whole(parts: tuple[Ask, ...], exact: Ask) -> Ask:
+    def ask(case: Case) -> Answer:
+        answers = [part(case) for part in parts]
+        if any(answer is OUT_OF_REACH for answer in answers) and not any(a.truth is Truth.YES for a in answers):
+            return exact(case) if any(answer.met >= WHOLE for answer in answers) else OUT_OF_REACH
+        return _counted(1, answers)
+
+    return ask
 
 
 def children(condition: Condition) -> tuple[Condition, ...]:

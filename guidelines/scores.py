@@ -222,16 +222,19 @@ def _mews(case: Case) -> Tally:
     return _tally("mews", "mews.subbe2001", parts)
 
 
-def _tested(case: Case, name: str, tests: Mapping[str, Callable[[float], bool]]) -> Part:
+Test = tuple[str, Callable[[float], bool]]
+
+
+def _tested(case: Case, name: str, *tests: Test) -> Part:
     """One point if any of several readings passes its test; unknown while none passes and the first is missing."""
-    seen = {c: case.latest(c) for c in tests}
-    hit = [r for c, r in seen.items() if r is not None and r.value is not None and tests[c](r.value)]
+    seen = [(reading, passes) for concept, passes in tests if (reading := case.latest(concept)) is not None]
+    hit = [reading for reading, passes in seen if reading.value is not None and passes(reading.value)]
     if hit:
         return Part(name, 1, 1, tuple(hit))
-    first = next(iter(tests))  # the others (PaCO2, bands) can add the point; they are not owed
-    if seen[first] is None:
+    first = tests[0][0]  # the others (PaCO2, bands) can add the point; they are not owed
+    if not seen or seen[0][0].concept != first:
         return _unknown_part(name, 1, first)
-    return Part(name, 0, 1, tuple(r for r in seen.values() if r is not None))
+    return Part(name, 0, 1, tuple([reading for reading, _ in seen]))
 
 
 def _qsofa(case: Case) -> Tally:
@@ -244,8 +247,8 @@ def _qsofa(case: Case) -> Tally:
     else:
         mentation = Part("mentation", None, 1, (), Want("gcs_total"))
     parts = (
-        _tested(case, "rr", {"rr": lambda x: rounded(x) >= 22}),
-        _tested(case, "sbp", {"sbp": lambda x: rounded(x) <= 100}),
+        _tested(case, "rr", ("rr", lambda x: rounded(x) >= 22)),
+        _tested(case, "sbp", ("sbp", lambda x: rounded(x) <= 100)),
         mentation,
     )
     return _tally("qsofa", "qSOFA", parts)
@@ -253,10 +256,10 @@ def _qsofa(case: Case) -> Tally:
 
 def _sirs(case: Case) -> Tally:
     parts = (
-        _tested(case, "temp", {"temp": lambda x: not 36.0 <= rounded(x, 1) <= 38.0}),
-        _tested(case, "hr", {"hr": lambda x: rounded(x) > 90}),
-        _tested(case, "rr", {"rr": lambda x: rounded(x) > 20, "paco2": lambda x: x < 32}),
-        _tested(case, "wbc", {"wbc": lambda x: x > 12 or x < 4, "bands": lambda x: x > 10}),
+        _tested(case, "temp", ("temp", lambda x: not 36.0 <= rounded(x, 1) <= 38.0)),
+        _tested(case, "hr", ("hr", lambda x: rounded(x) > 90)),
+        _tested(case, "rr", ("rr", lambda x: rounded(x) > 20), ("paco2", lambda x: x < 32)),
+        _tested(case, "wbc", ("wbc", lambda x: x > 12 or x < 4), ("bands", lambda x: x > 10)),
     )
     return _tally("sirs", "SIRS (1992)", parts)
 
