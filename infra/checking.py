@@ -31,7 +31,8 @@ def _checked(what: str, look: Callable[[], str]) -> Checked:
     try:
         return Checked(what, True, look())
     except Exception as problem:  # whatever is wrong with a part is what this command is for
-        return Checked(what, False, f"{type(problem).__name__}: {problem}")
+        first, *_ = str(problem).splitlines() or [""]
+        return Checked(what, False, f"{type(problem).__name__}: {first}")
 
 
 def _rules() -> str:

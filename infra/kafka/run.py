@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from infra.logs import configure_logs
 from infra.service import mind_of
 from infra.settings import Settings
+from schemas.units import warm_up
 from streams.kafka.log import Log, NoLog, found
 
 PROBLEM = 2
@@ -75,6 +76,7 @@ def router_command(settings: Settings, bootstrap: str, timing: str, prefix: str 
 
     configure_logs(settings.log_level)
     log = _log_or_why(bootstrap, prefix)
+    warm_up()
     router = Router(log, Timing(timing), f"{prefix}{group}-router")
     _run_until_stopped(router.run)
     structlog.get_logger().info("router_stopped", component="router", events=router.counts["events"])
@@ -89,6 +91,7 @@ def worker_command(settings: Settings, bootstrap: str, prefix: str = "", group: 
     if settings.database_url.startswith("sqlite:///"):
         Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     mind = mind_of(settings)
+    warm_up()
 
     async def run(stop: asyncio.Event) -> None:
         await Shell(log, f"{prefix}{group}-worker", settings.database_url, mind).run(stop)
