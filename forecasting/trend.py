@@ -48,6 +48,7 @@ GAP_MIN_H, GAP_MAX_H = 0.25, 24.0  # gaps that the usual roughness was fitted on
 ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old even if the present may not rest on it
 ADULT_YEARS = 18
 HOUR = timedelta(hours=1)
+REACHES_MAX = 1024  # ages of readings whose place between the leads is remembered
 
 
 class State(NamedTuple):
@@ -138,18 +139,11 @@ class Bands:
         self.horizons = tuple(h for h in HORIZONS_H if h >= self.hours[0])
         self.last_h = curve.leads[-1].hours
 
-    def reached(self, age_h: float) -> tuple[float, ...]:
-        """Horizons that the fit reaches from a reading `age_h` old."""
-        return tuple([h for h in self.horizons if h + age_h <= self.last_h])
-
-    def quantiles(self, state: State, horizons: Sequence[float], age_h: float) -> Array:
+    def quantiles(self, state: State, reach: "Reach") -> Array:
         """A row of quantiles for each horizon that is reached, in the scale of the model: (horizons, Q)."""
-        leads = np.array(horizons) + age_h
-        above = self.hours.searchsorted(leads)
-        part = 1.0 - (self.hours.take(above) - leads) / self.gap.take(above)
         rows = self._at_leads(state)  # (L, Q)
-        upper, lower = rows.take(above, axis=0), rows.take(self.before.take(above), axis=0)
-        return np.asarray(lower + part[:, None] * (upper - lower))
+        upper, lower = rows.take(reach.above, axis=0), rows.take(reach.below, axis=0)
+        return np.asarray(lower + reach.part * (upper - lower))
 
     def _at_leads(self, state: State) -> Array:
         level, slope, mean, wobble = state
@@ -163,6 +157,24 @@ class Bands:
         centre = level + slope * self.carry + (mean - level) * self.pull  # (L,)
         stretch = np.array([wobble**gamma for gamma in self.gamma])  # (L,)
         return np.asarray(centre[:, None] + stretch[:, None] * offsets)  # (L, Q)
+
+
+class Reach(NamedTuple):
+    """The horizons that the fit reaches from a reading of one age, and between which leads each lies."""
+
+    horizons: tuple[float, ...]
+    above: NDArray[np.intp]  # (horizons,)
+    below: NDArray[np.intp]  # (horizons,)
+    part: Array  # (horizons, 1) of the way from below to above
+
+
+@lru_cache(maxsize=REACHES_MAX)
+def _reach(bands: Bands, age_h: float) -> Reach:
+    horizons = tuple([h for h in bands.horizons if h + age_h <= bands.last_h])
+    leads = np.array(horizons) + age_h
+    above = bands.hours.searchsorted(leads)
+    part = 1.0 - (bands.hours.take(above) - leads) / bands.gap.take(above)
+    return Reach(horizons, above, bands.before.take(above), part[:, None])
 
 
 class Trend:
@@ -233,29 +245,29 @@ def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
     about, curve = CONCEPTS[concept], bands.curve
     rungs = ladder.ladder(snapshot.readings.get(concept, ()), snapshot.now, curve.span)
     if not rungs:
-        return Unavailable(reason=f"no usable {about.name} is known", settles=(concept,))
+        return Unavailable.trusted(reason=f"no usable {about.name} is known", settles=(concept,))
     origin = rungs[0]
     at = origin.observed_at
     age = snapshot.now - at
     if age > ORIGIN_AGE_MIN and age > snapshot.validity(origin):
-        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+        return Unavailable.trusted(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
 
     age_h = age / HOUR
-    horizons = bands.reached(age_h)
-    if not horizons:
-        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+    reach = _reach(bands, age_h)
+    if not reach.horizons:
+        return Unavailable.trusted(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
     low, high = bands.limits
     values = [min(max(r.value or 0.0, low), high) for r in rungs]
     state = curve.state(
         [(at - r.observed_at) / HOUR for r in rungs],
         [math.log(v) for v in values] if curve.log else values,
     )
-    rows = bands.quantiles(state, horizons, age_h)
+    rows = bands.quantiles(state, reach)
     shown = np.minimum(np.maximum(np.exp(rows) if curve.log else rows, low), high)
     rounded = np.maximum.accumulate(np.round(shown, about.decimals + 1), axis=1)  # no last bit may make a row fall
     return Fan.trusted(  # sound by construction and under `checks`; validating took a fifth of the time
         concept=concept,
-        horizons_h=horizons,
+        horizons_h=reach.horizons,
         quantiles=tuple(map(tuple, rounded.tolist())),
         origin=identity(origin),
         origin_at=at,
