@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from boards.app import create_app
+from infra.demo import SILENT_AFTER
 from infra.kafka import broker, topics
 from infra.kafka.broker import Broker
 from infra.settings import Settings
@@ -75,7 +76,9 @@ async def _show(log: Log, folder: Path, speed: float, listener: socket.socket, c
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            await run_web(create_app(board), listener, lambda: _watched(running, folder), ready)
+            await run_web(
+                create_app(board, silent_after=SILENT_AFTER), listener, lambda: _watched(running, folder), ready
+            )
     finally:
         await asyncio.to_thread(_stopped, running)
     console.print(f"Stopped: feed, worker, router, broker. What they wrote is in {folder}")
