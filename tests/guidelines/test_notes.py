@@ -98,6 +98,12 @@ def test_copied_text_of_v10_is_not_current() -> None:
     assert {f.effective_at for f in found if f.copied} == {AT - timedelta(days=1)}
 
 
+def test_a_line_that_says_it_is_copied_is_not_current() -> None:
+    """ "Copied from yesterday" holds for its whole line, also where no earlier note is known; the next line is new."""
+    found = usable("[copied from yesterday] on 6 L NC, bibasilar crackles.\nOn RA, lungs clear.")
+    assert found == {"o2.air"}
+
+
 SCOPES = (
     (
         "denies CP, SOB, palpitations, but has crackles bilat",
