@@ -3,8 +3,8 @@
     Warning: this patient may be going into septic shock. Her circulation has destabilised in the last 15 minutes
     (MAP 78 → 61 mmHg, heart rate 96 → 124/min, lactate 3.4 mmol/L at 14:10).
 
-A change is claimed only where the readings show it: the newest value against the oldest one of the window, worse by a
-margin that a person would call a change. `unbound` is the linter.
+A change is claimed only where the readings of the last hour show it: the newest value against the oldest one of the
+shortest such window, worse by a margin that a person would call a change. `unbound` is the linter.
 """
 
 import re
@@ -21,8 +21,8 @@ from schemas.events import Reading, Treatment
 from schemas.facts import NoteFact, Polarity
 from schemas.findings import Evidence, Sentence
 
-WINDOWS = tuple(timedelta(minutes=m) for m in (15, 60, 240))
-"""The shortest window that shows a change is the one named."""
+WINDOWS = tuple(timedelta(minutes=m) for m in (15, 30, 60))
+"""The shortest window that shows a change is the one named; what lies further back is no news."""
 
 TEMPLATE_CHARS_MAX = 600
 VALUES_MAX = 5
@@ -101,8 +101,9 @@ def _request(asked: Sequence[str]) -> str:
 def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str:
     who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
     names = list(dict.fromkeys((*words.values, *_subjects(cites))))
+    claimed = _borne(words.values, cites)
     for window in WINDOWS:
-        changes = _changes(case, names, window)
+        changes = _changes(case, claimed, window)
         if changes:
             since = min(old.at for _, _, old in changes)
             span = _span(draft, case, since, next(o for _, _, o in changes if o.at == since))
@@ -112,6 +113,12 @@ def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str
             return f"{who} {words.worse} in the last {span} ({', '.join(shown[:VALUES_MAX])})."
     shown = _shown_values(draft, case, names)
     return f"{who} {words.steady} ({', '.join(shown[:VALUES_MAX])})." if shown else ""
+
+
+def _borne(values: Sequence[str], cites: Iterable[Cite]) -> list[str]:
+    """The quantities whose change a trigger's words speak of: its own, and what its scores are made of."""
+    parts = [p for c in cites if isinstance(c, Computed) and c.subject in values for p in _subjects(c.sources)]
+    return list(dict.fromkeys((*values, *parts)))
 
 
 def _changes(case: Case, names: Iterable[str], window: timedelta) -> list[tuple[str, Sample, Sample]]:
@@ -147,23 +154,26 @@ def _span(draft: _Draft, case: Case, since: datetime, sample: Sample) -> str:
 
 
 def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample) -> str:
-    known = CONCEPTS[name]
-    before = evidence(case, old.cite).model_copy(update={"shown": number(old.value, known.decimals)})
-    return f"{label(name)} {draft.slot(before)} → {draft.slot(evidence(case, new.cite))}"
+    before = evidence(case, old.cite).model_copy(update={"shown": number(old.value, CONCEPTS[name].decimals)})
+    return f"{label(name)} {draft.slot(before)} → {_shown_value(draft, case, evidence(case, new.cite))}"
 
 
 def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
-    """Newest valid values; the time is said of what is older than a quarter of an hour."""
+    """Newest valid values."""
     found: list[str] = []
     for name in names:
         item = _newest(case, name)
         if item is None or len(found) >= VALUES_MAX:
             continue
-        text = f"{label(name)} {draft.slot(item)}"
-        if item.at is not None and case.now - item.at > WINDOWS[0]:
-            text += f" at {draft.slot(_time_of(item, item.at))}"
-        found.append(text)
+        found.append(f"{label(name)} {_shown_value(draft, case, item)}")
     return found
+
+
+def _shown_value(draft: _Draft, case: Case, item: Evidence) -> str:
+    """A value; the time is said of what is older than a quarter of an hour."""
+    if item.at is None or case.now - item.at <= WINDOWS[0]:
+        return draft.slot(item)
+    return f"{draft.slot(item)} at {draft.slot(_time_of(item, item.at))}"
 
 
 def _newest(case: Case, name: str) -> Evidence | None:
@@ -181,10 +191,9 @@ def _time_of(item: Evidence, at: datetime) -> Evidence:
 
 
 def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
-    """The words of notes and the treatments that a claim rests on."""
-    facts = [c for c in cites if isinstance(c, NoteFact)][:NOTES_MAX]
+    """The words of notes, each once, and the treatments that a claim rests on."""
     shown = []
-    for fact in facts:
+    for fact in _once(c for c in cites if isinstance(c, NoteFact))[:NOTES_MAX]:
         item = evidence(case, fact)
         said = "noted as possible" if fact.polarity is Polarity.UNCERTAIN else "noted"
         shown.append(f"{draft.slot(item)} {said} at {draft.slot(_time_of(item, fact.effective_at))}")
@@ -193,6 +202,14 @@ def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
         item = evidence(case, treatment)
         shown.append(f"{item.label} at {draft.slot(_time_of(item, treatment.observed_at))}")
     return f"It rests on: {', '.join(shown)}." if shown else ""
+
+
+def _once(facts: Iterable[NoteFact]) -> list[NoteFact]:
+    """The first fact of the same words; words that stand inside longer ones are said with those."""
+    first: dict[str, NoteFact] = {}
+    for fact in facts:
+        first.setdefault(fact.words.casefold(), fact)
+    return [fact for words, fact in first.items() if not any(words in longer for longer in first.keys() - {words})]
 
 
 def _forecasts(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:

@@ -57,6 +57,49 @@ def test_an_improvement_is_no_worsening() -> None:
     )
 
 
+def test_what_lies_further_back_than_an_hour_is_no_news() -> None:
+    """A fall more than an hour ago is not told as a change: the values stand there, the older ones with their time."""
+    rows = {"at": "13:00", "map": 78, "lactate": 4.4}, {"at": "14:02", "map": 61}, {"at": "14:15", "map": 61}
+    text = said("14:15", *rows, sex="male")
+    assert "His circulation is unstable (MAP 61 mmHg, lactate 4.4 mmol/L at 13:00)." in text
+    assert "→" not in text
+    assert "minutes" not in text
+
+
+def test_a_change_whose_end_is_old_says_when_that_was() -> None:
+    """The newer value of a change bears its time too, once it is older than a quarter of an hour."""
+    text = said("14:30", {"at": "13:40", "map": 78}, {"at": "13:50", "map": 61}, {"at": "14:10", "map": 60}, sex="male")
+    assert "His circulation has destabilised in the last 50 minutes (MAP 78 → 60 mmHg at 14:10)." in text
+
+
+def test_more_oxygen_is_no_worse_circulation() -> None:
+    """A trigger's words are claimed only of its own quantities, not of all that it rests on."""
+    notes = [*SEPTIC, {"at": "14:00", "fact": "resp.crackles_bilat", "words": "crackles"}]
+    rows = (
+        {"at": "14:00", "map": 74, "o2_flow": 3, "o2_device": "nc"},
+        {"at": "14:10", "map": 74, "o2_flow": 6, "o2_device": "nc", "lactate": 3.4},
+    )
+    pressor = [{"at": "14:05", "item": "norepinephrine", "action": "start", "rate": 0.06}]
+    judgement = judge(chart("14:15", *rows, notes=notes, treatments=pressor), BOOK)
+    text = next(f.sentence.text for f in judgement.findings if f.rule == "SEP.T4")
+    assert "circulation depends on a vasopressor (MAP 74 mmHg" in text
+    assert "→" not in text
+
+
+def test_the_words_of_a_note_are_said_once() -> None:
+    """Several facts from the same words, or from words inside them, are one quotation."""
+    notes = [
+        {"at": "14:00", "fact": "infection.level", "words": "Urosepsis", "polarity": "uncertain"},
+        {"at": "14:00", "fact": "infection.source_urine", "words": "urosepsis", "polarity": "uncertain"},
+        {"at": "14:00", "fact": "perf.cool_clammy", "words": "cool and clammy"},
+        {"at": "14:00", "fact": "perf.cool", "words": "cool"},
+    ]
+    judgement = judge(chart("14:15", {"at": "14:10", "lactate": 3.1}, notes=notes), BOOK)
+    text = next(f.sentence.text for f in judgement.findings if f.rule == "SEP.T3")
+    assert text.casefold().count("urosepsis") == 1
+    assert text.count("cool") == 1
+
+
 @given(
     pressures=st.lists(st.integers(40, 100), min_size=2, max_size=6),
     rates=st.lists(st.integers(50, 160), min_size=2, max_size=6),
