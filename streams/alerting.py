@@ -111,7 +111,7 @@ def _continued(
     episode = episode._replace(low_since=episode.low_since or look.at, blind_since=None)
     assert episode.low_since is not None
     if not look.fresh or look.at - episode.low_since < policy.clear_after:
-        return _kept(bed, episode), None
+        return _listed(bed, episode, claims, look)
     if possible is None:
         return _resolved(bed, episode, look.at)
     return _said(bed, _clear(episode), Change.EASED, possible, claims, look)
@@ -148,7 +148,7 @@ def _said(
     old, findings = episode.alert, [claim.finding for claim in claims]
     loudest, *others = findings or (old.finding, *old.others)
     if findings and loudest.level.rank < level.rank:  # the level rests on what cannot be seen: its words stay in front
-        loudest, others = old.finding, findings
+        loudest, others = _with_steps(old.finding, claims, look), findings
     worse = change is Change.WORSENED
     update = {
         "level": level,
@@ -162,6 +162,13 @@ def _said(
     alert = old.model_copy(update=update)
     bed = _kept(bed, episode._replace(alert=alert, said_at=look.at))
     return bed, AlertEvent(change=change, at=look.at, alert=alert)
+
+
+def _with_steps(said: Finding, claims: tuple[Claim, ...], look: Look) -> Finding:
+    """The words that were said, over the checklist as it stands now."""
+    now = {step.id: step for claim in claims for step in claim.finding.steps}
+    kept = {} if _whole(claims, look.weighed.truths) else {step.id: step for step in said.steps}
+    return said.model_copy(update={"steps": tuple((kept | now).values())})
 
 
 def _remarks(look: Look, blind_since: datetime | None) -> tuple[str, ...]:
@@ -199,9 +206,23 @@ def _words(speaking: Sequence[Claim | Finding], loudest: Finding) -> object:
 def _blind(bed: Bed, episode: Episode, claims: tuple[Claim, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
     """UNKNOWN is not NO: it stands, and says once since when nothing can be seen, unless it was last seen over."""
     if episode.blind_since is not None or episode.low_since is not None:
-        return _kept(bed, episode), None
+        return _listed(bed, episode, claims, look)
     episode = episode._replace(blind_since=look.at)
     return _said(bed, episode, Change.UPDATED, episode.alert.level, claims, look)
+
+
+def _listed(bed: Bed, episode: Episode, claims: tuple[Claim, ...], look: Look) -> tuple[Bed, AlertEvent | None]:
+    """Said again, quietly, when a step has changed: an order to withhold, a step now due."""
+    old = episode.alert
+    now, before = _outline(claims), _steps((old.finding, *old.others))
+    if (now != before) if _whole(claims, look.weighed.truths) else not now <= before:
+        return _said(bed, episode, Change.UPDATED, old.level, claims, look)
+    return _kept(bed, episode), None
+
+
+def _whole(claims: tuple[Claim, ...], truths: Mapping[str, Truth]) -> bool:
+    """Whether a trigger fires: its list is the whole one, that of a question or of an order alone is not."""
+    return any(claim.rule in truths for claim in claims)
 
 
 def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent]:

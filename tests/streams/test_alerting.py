@@ -176,6 +176,47 @@ def test_a_step_that_changes_is_told_at_once() -> None:
     assert told(*looks) == ["raised warning", "updated warning", ""]
 
 
+OFFERED, WITHHELD, NEW = StepState.OFFERED, StepState.WITHHELD, "updated critical"
+
+
+@pytest.mark.parametrize(
+    ("then", "says", "said"),
+    [
+        pytest.param("T1 t3", {"S1": OFFERED}, "", id="unseen, and the list as it was"),
+        pytest.param("T1 t3", {"S1": WITHHELD}, NEW, id="unseen: a step is withheld now"),
+        pytest.param("T1 t3", {"S1": OFFERED, "S8": OFFERED}, NEW, id="unseen: a step is due now"),
+        pytest.param("T1 t3", {}, NEW, id="unseen: a step applies no longer"),
+        pytest.param("T1? t3", {"S1": OFFERED}, "", id="a question has its own steps only: no reason to speak"),
+        pytest.param("t1 t3", {}, "", id="nothing can be seen: no reason to speak"),
+    ],
+)
+def test_the_checklist_goes_on_while_the_level_cannot_be_seen(
+    then: str, says: Mapping[str, StepState], said: str
+) -> None:
+    """What made it critical is too old to see; a step that changes is said all the same, and the card lists it once."""
+    bed = Bed("e1")
+    for clock in ("08:00", "08:20"):
+        bed, _ = spoken(bed, look(clock, "T1 T3" if clock == "08:00" else "T1 t3", S1=OFFERED), Policy())
+    bed, events = spoken(bed, look("08:30", then, **says), Policy())
+    assert " ".join(f"{event.change.value} {event.alert.level.value}" for event in events) == said
+    alert = bed.episodes["G"].alert
+    assert alert.finding.rule == "G.T3"  # the words of what was seen last stay in front
+    assert {step.id: step.state for step in alert.finding.steps} == (says if said else {"S1": OFFERED})
+    bed, again = spoken(bed, look("08:31", then, **says), Policy())
+    assert again == ()
+
+
+def test_an_order_is_withheld_while_an_alert_waits_to_ease() -> None:
+    """Seen over, not yet for long enough: a step that is withheld in that time is said at once, and it still eases."""
+    looks = [
+        look("08:00", "T1 T3", S1=OFFERED),
+        look("08:05", "T1", S1=OFFERED),
+        look("08:06", "T1", S1=WITHHELD),
+        look("08:21", "T1", S1=WITHHELD),
+    ]
+    assert told(*looks) == ["raised critical", "", "updated critical", "eased warning"]
+
+
 def events_of(*looks: Look) -> list[AlertEvent]:
     bed, said = Bed("e1"), []
     for one in looks:
