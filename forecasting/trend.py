@@ -276,6 +276,8 @@ def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
 
 def _outside(snapshot: Snapshot) -> str | None:
     """Why this patient is not one of those that the trend was fitted on, or None."""
+    if snapshot.setting is None:
+        return "the damped trend was fitted on intensive care only; nobody said where this patient is"
     if snapshot.setting != "icu":
         return "the damped trend was fitted on intensive care only; it was not checked on a ward"
     age = snapshot.patient.age_years

@@ -23,7 +23,7 @@ class Snapshot:
 
     encounter: str
     now: datetime
-    setting: Setting
+    setting: Setting | None  # None: nobody said; readings then grow old as early as in an ICU, and no one is at hand
     patient: Patient
     readings: Mapping[str, tuple[Reading, ...]]
     treatments: tuple[Treatment, ...] = ()
@@ -48,7 +48,7 @@ class Snapshot:
 
     def validity(self, reading: Reading) -> timedelta:
         """How long this reading may be carried forward in this setting."""
-        return CONCEPTS[reading.concept].validity(self.setting, reading.method, reading.value, self.situations)
+        return CONCEPTS[reading.concept].validity(self.setting or "icu", reading.method, reading.value, self.situations)
 
     def window(self, concept: str, span: timedelta) -> tuple[Reading, ...]:
         """The `ok` readings observed in (now - span, now], oldest first."""

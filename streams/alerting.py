@@ -54,8 +54,9 @@ def spoken(bed: Bed, look: Look, policy: Policy) -> tuple[Bed, tuple[AlertEvent,
     return bed, tuple(said)
 
 
-def _loudness(claim: Claim) -> tuple[int, str]:
-    return -claim.level.rank, claim.rule
+def _loudness(claim: Claim) -> int:
+    """Sorting keeps the order of the rule book among equals: there the more specific rule speaks first."""
+    return -claim.level.rank
 
 
 def _raised(bed: Bed, guideline: str, claims: tuple[Claim, ...], look: Look) -> tuple[Bed, AlertEvent | None]:

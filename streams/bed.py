@@ -71,7 +71,7 @@ class Chart(NamedTuple):
     """What is known of the patient. Rows of readings rise by `observed_at`; `weight` is their size in bytes."""
 
     patient: Patient = Patient()
-    setting: Setting = "icu"  # unless told otherwise: values count as too old sooner
+    setting: Setting | None = None
     unit: str | None = None
     bed: str | None = None
     admitted_at: datetime | None = None

@@ -335,7 +335,11 @@ def _labs(tables: Tables, stays: pl.DataFrame) -> pl.LazyFrame:
         .with_columns(
             pl.coalesce("valuenum", pl.when(bound.is_not_null()).then(limit)).alias("number"),
             pl.when("by_specimen").then(
-                pl.when(arterial).then(pl.lit("arterial")).when(venous).then(pl.lit("venous")).otherwise(pl.lit("blood"))
+                pl.when(arterial)
+                .then(pl.lit("arterial"))
+                .when(venous)
+                .then(pl.lit("venous"))
+                .otherwise(pl.lit("blood"))
             ).otherwise("method").alias("method"),
             pl.when(pl.col("by_specimen") & venous & only_arterial).then(pl.lit("venous sample"))
             .when(told & bound.is_in(["<", "LESS"])).then(pl.lit("reported as below this value"))

@@ -17,7 +17,8 @@ SEPTIC = [{"at": "07:30", "fact": "infection.level", "words": "septic"}]
 
 
 def said(at: str, *rows: object, rule: str = "SEP.T3", sex: str | None = None) -> str:
-    judgement = judge(chart(at, *rows, notes=SEPTIC, patient={"sex": sex} if sex else {}), BOOK)  # type: ignore[arg-type]
+    patient = {"sex": sex} if sex else {}
+    judgement = judge(chart(at, *rows, notes=SEPTIC, patient=patient), BOOK)  # type: ignore[arg-type]
     return next(f.sentence.text for f in judgement.findings if f.rule == rule)
 
 

@@ -24,6 +24,8 @@ def _configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
+    # a web server of an earlier test may have silenced this one; here it has to be heard
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
     configure_logs("info")
     yield
     structlog.reset_defaults()

@@ -192,7 +192,8 @@ class Running:
             assert time.monotonic() < deadline, f"the worker has not come to the end: {rows} of {goals}"
             time.sleep(0.1)
             with engine.connect() as connection:
-                rows = dict(connection.execute(text("SELECT partition, applied FROM partition_progress")).all())  # type: ignore[arg-type]
+                found = connection.execute(text("SELECT partition, applied FROM partition_progress")).all()
+                rows = dict(found)  # type: ignore[arg-type]
         engine.dispose()
 
     def records(self, topic: str) -> list[Any]:
