@@ -24,8 +24,6 @@ def _configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
-    # a web server of an earlier test may have silenced this one; here it has to be heard
-    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
     configure_logs("info")
     yield
     structlog.reset_defaults()
@@ -53,7 +51,7 @@ def everything_that_leaks() -> None:
         log.error("refused", exc_info=problem, note=repr(problem))
         logging.getLogger("kafka.conn").exception("cannot send %s", NAME)
         sys.excepthook(type(problem), problem, problem.__traceback__)
-    logging.getLogger("uvicorn.access").warning('GET /beds/%s "200"', RECORD)
+    logging.getLogger("some_server.access").warning('GET /beds/%s "200"', RECORD)
     logging.getLogger(NAME).error("%d beds", NAME)  # and one that cannot even be formatted
     thread = threading.Thread(target=fail)
     thread.start()
