@@ -24,7 +24,7 @@ from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from schemas.events import Note, identity
-from schemas.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.facts import Experiencer, NoteFact, Polarity, Temporality, usable
 
 FACTS_MAX = 1000  # of one note; the first ones are kept
 EARLIER_MAX = 64  # earlier notes that are searched for copied text, the newest
@@ -401,12 +401,7 @@ class _Fact:
 
     @property
     def usable(self) -> bool:
-        return (
-            self.polarity is Polarity.AFFIRMED
-            and self.experiencer is Experiencer.PATIENT
-            and self.temporality is Temporality.CURRENT
-            and not self.copied
-        )
+        return usable(self.polarity, self.experiencer, self.temporality, self.copied)
 
 
 def _goes_on(text: _Text) -> dict[int, bool]:

@@ -27,6 +27,16 @@ class Temporality(StrEnum):
     HYPOTHETICAL = "hypothetical"
 
 
+def usable(polarity: Polarity, experiencer: Experiencer, temporality: Temporality, copied: bool) -> bool:
+    """Whether a rule may rest on a statement (reference §5.1): affirmed, of the patient, current, not copied."""
+    return (
+        polarity is Polarity.AFFIRMED
+        and experiencer is Experiencer.PATIENT
+        and temporality is Temporality.CURRENT
+        and not copied
+    )
+
+
 class NoteFact(Frozen):
     """One statement read in a note. `start`/`end` are character offsets into the note's text: its span."""
 
@@ -49,9 +59,4 @@ class NoteFact(Frozen):
     @property
     def usable(self) -> bool:
         """A rule may rest on it: affirmed, of the patient, current, and not copied forward."""
-        return (
-            self.polarity is Polarity.AFFIRMED
-            and self.experiencer is Experiencer.PATIENT
-            and self.temporality is Temporality.CURRENT
-            and not self.copied
-        )
+        return usable(self.polarity, self.experiencer, self.temporality, self.copied)

@@ -7,50 +7,10 @@ import polars as pl
 import pytest
 
 from streams.readers import WrongFormat
+from streams.readers.challenge2019 import _NEEDED
 from streams.replay import Job, replay
 
-HEADER = [
-    "HR",
-    "O2Sat",
-    "Temp",
-    "SBP",
-    "MAP",
-    "DBP",
-    "Resp",
-    "EtCO2",
-    "BaseExcess",
-    "HCO3",
-    "FiO2",
-    "pH",
-    "PaCO2",
-    "SaO2",
-    "AST",
-    "BUN",
-    "Alkalinephos",
-    "Calcium",
-    "Chloride",
-    "Creatinine",
-    "Bilirubin_direct",
-    "Glucose",
-    "Lactate",
-    "Magnesium",
-    "Phosphate",
-    "Potassium",
-    "Bilirubin_total",
-    "TroponinI",
-    "Hct",
-    "Hgb",
-    "PTT",
-    "WBC",
-    "Fibrinogen",
-    "Platelets",
-    "Age",
-    "Gender",
-    "Unit1",
-    "Unit2",
-    "HospAdmTime",
-    "ICULOS",
-]
+HEADER = [*_NEEDED, "ICULOS"]
 FILES = ("risks.parquet", "forecasts.parquet", "alerts.ndjson", "quarantine.ndjson")
 
 
