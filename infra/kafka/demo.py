@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from boards.app import create_app
 from infra.demo import SILENT_AFTER
-from infra.kafka import broker, topics
+from infra.kafka import KafkaProblem, broker, topics
 from infra.kafka.broker import Broker
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
@@ -31,7 +31,7 @@ STOPPING_S = 10
 LOOK_EVERY_S = 0.5
 
 
-class PartEnded(RuntimeError):
+class PartEnded(KafkaProblem):
     """A process of the demo ended by itself; the text says which and where its words are."""
 
 
