@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
-from schemas.board import BoardStatus, Refusal
-from schemas.views import BedView
+from schemas.boards.status import BoardStatus, Refusal
+from schemas.boards.views import BedView
 
 __all__ = ["BoardSource", "BoardStatus", "Refusal", "Verb"]
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.concepts import CONCEPTS
-from schemas.findings import StepState
-from schemas.quarantine import Fault
-from schemas.scores import Score
+from schemas.clinical.findings import StepState
+from schemas.clinical.scores import Score
+from schemas.codes.concepts import CONCEPTS
+from schemas.events.quarantine import Fault
 
 LABEL_LONG = 12  # longer names give way to the short form, as in guidelines.evidence
 UNKNOWN_NAMED_MAX = 2  # parts of a score that are named as unknown on a card; the summary names all

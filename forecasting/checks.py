@@ -13,11 +13,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from forecasting.contract import DEADLINE_MS, Forecaster
-from schemas.concepts import CONCEPTS
+from schemas.clinical.forecasts import Fan, Forecast, Odds, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, On, Op
 from schemas.events import Quality, Reading
-from schemas.forecasts import Fan, Forecast, Odds, Unavailable
-from schemas.snapshot import Snapshot
 
 Check = Callable[[Forecaster, Snapshot], None]
 

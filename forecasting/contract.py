@@ -9,8 +9,8 @@ every machine. `forecasting.checks` is the list of checks that each one must pas
 from collections.abc import Collection
 from typing import Protocol
 
-from schemas.forecasts import Forecast, Outlook, Unavailable
-from schemas.snapshot import Snapshot
+from schemas.clinical.forecasts import Forecast, Outlook, Unavailable
+from schemas.clinical.snapshot import Snapshot
 
 DEADLINE_MS = 5.0
 """Longest that all fans and one chance of one snapshot may take on one core. It is half of what `step` may take at its

@@ -1,7 +1,7 @@
 """One snapshot under judgement: what is asked of it, each thing worked out at most once.
 
 Everything here is light (tuples that hold the events themselves); `guidelines.evidence` turns what is reported into
-the words of `schemas.findings`. Rules of reading: reference §0.3 (newest `ok` value within its validity, else unknown).
+the words of `schemas.clinical.findings`. Rules of reading: reference §0.3.
 """
 
 from collections.abc import Callable, Hashable, Mapping
@@ -11,12 +11,12 @@ from itertools import pairwise
 from math import inf
 from typing import Any, NamedTuple, TypeVar
 
-from schemas.drugs import DRUGS, classes, drugs_of
+from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.clinical.findings import Truth
+from schemas.clinical.forecasts import Outlook
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.drugs import DRUGS, classes, drugs_of
 from schemas.events import Action, Quality, Reading, Treatment
-from schemas.facts import Experiencer, NoteFact, Polarity, Temporality
-from schemas.findings import Truth
-from schemas.forecasts import Outlook
-from schemas.snapshot import Snapshot
 
 INFUSION_VALID = timedelta(hours=24)
 """An infusion of which nothing was heard for longer is not known to run (our choice; the reference is silent)."""

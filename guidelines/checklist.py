@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from guidelines.book import Block, Requirement, StepRule
+from guidelines.book.load import Block, Requirement, StepRule
 from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Personal, Want, item_name
 from guidelines.derived import escalation_limited
 from guidelines.engine import Ask, quantity
 from guidelines.evidence import clock, evidences, needs
+from schemas.clinical.facts import NoteFact
+from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
 from schemas.events import Treatment
-from schemas.facts import NoteFact
-from schemas.findings import Onset, Passage, Reason, Step, StepState, Truth
 
 ORDER_VALID = timedelta(hours=24)
 """An order neither given nor cancelled for longer is forgotten."""

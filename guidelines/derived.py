@@ -29,9 +29,9 @@ from guidelines.case import (
     yes,
 )
 from guidelines.scores import acvpu, oxygenation, tally, ventilated
+from schemas.clinical.facts import NoteFact, Polarity
+from schemas.clinical.findings import Truth
 from schemas.events import Action, Quality, Reading, Treatment
-from schemas.facts import NoteFact, Polarity
-from schemas.findings import Truth
 
 __all__ = ["INFUSION_VALID", "NUMBERS", "PREDICATES", "SERIES", "acvpu", "per_kg", "personal", "rate_series", "summed"]
 
@@ -257,7 +257,7 @@ SERIES: Mapping[str, Callable[[Case, timedelta], list[Sample]]] = {"ned": _ned_s
 
 
 def personal(case: Case, attribute: str) -> Known:
-    """A number of the patient record (`schemas.condition_text.PERSON`)."""
+    """A number of the patient record (`schemas.conditions.text.PERSON`)."""
     patient = case.snapshot.patient
     if attribute == "lvef":
         return _lvef(case)

@@ -34,7 +34,11 @@ from guidelines.case import (
 )
 from guidelines.evidence import NO_OUTLOOK, evidences, label, needs
 from guidelines.scores import TALLIES, known
-from schemas.concepts import CONCEPTS
+from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.clinical.findings import Evidence, Need, Truth
+from schemas.clinical.forecasts import LEVELS, Fan, Outlook, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import (
     Aggregate,
     Allergic,
@@ -61,10 +65,6 @@ from schemas.conditions import (
     Trend,
     Windowed,
 )
-from schemas.facts import Experiencer, NoteFact, Polarity, Temporality
-from schemas.findings import Evidence, Need, Truth
-from schemas.forecasts import LEVELS, Fan, Outlook, Unavailable
-from schemas.snapshot import Snapshot
 
 Ask = Callable[[Case], Answer]
 

@@ -1,4 +1,4 @@
-"""From what a claim rests on to the words that are shown: `Evidence` and `Need` of `schemas.findings`.
+"""From what a claim rests on to the words that are shown: `Evidence` and `Need` of `schemas.clinical.findings`.
 
 What is made here comes from records that were checked before, so it is not checked again (`trusted`): this
 runs for every finding at every instant.
@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from guidelines.case import Case, Cite, Computed, Foreseen, Personal, Want, item_name
-from schemas.concepts import CONCEPTS
+from schemas.clinical.facts import NoteFact
+from schemas.clinical.findings import Evidence, Need
+from schemas.clinical.forecasts import Fan, Odds, Unavailable
+from schemas.codes.concepts import CONCEPTS
+from schemas.codes.drugs import DRUGS
 from schemas.conditions import Condition
-from schemas.drugs import DRUGS
 from schemas.events import Action, Quality, Reading, Treatment, identity
-from schemas.facts import NoteFact
-from schemas.findings import Evidence, Need
-from schemas.forecasts import Fan, Odds, Unavailable
 
 REF_CHARS_MAX = 400
 SHOWN_CHARS_MAX = 200

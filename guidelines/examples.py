@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from guidelines.book import Book, Example
+from guidelines.book.load import Book, Example
 from guidelines.judge import judge
-from schemas.concepts import CONCEPTS
+from schemas.clinical.facts import NoteFact, Polarity
+from schemas.clinical.findings import Judgement, Onset
+from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import Condition
 from schemas.events import Patient, Reading, Treatment
-from schemas.facts import NoteFact, Polarity
-from schemas.findings import Judgement, Onset
-from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Unavailable
-from schemas.snapshot import Snapshot
 
 DAY = datetime(2026, 1, 2, tzinfo=UTC)
 WHO = "example"

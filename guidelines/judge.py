@@ -12,18 +12,18 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import NamedTuple, Protocol
 
-from guidelines.book import Block, Book, Guideline, StepRule, Trigger
+from guidelines.book.load import Block, Book, Guideline, StepRule, Trigger
 from guidelines.case import NO, Answer, Case, Cite, Computed, Foreseen, Personal, Want, item_name, members, yes
 from guidelines.checklist import HALF, BlockAsk, Checklist, Line, Outline, StepAsk
 from guidelines.engine import OUT_OF_REACH, Ask, compiled_of, while_in_reach
 from guidelines.evidence import NO_OUTLOOK, evidences, needs
-from guidelines.sentence import Words, question, warning
-from schemas.concepts import CONCEPTS
+from guidelines.wording import Words, question, warning
+from schemas.clinical.facts import NoteFact
+from schemas.clinical.findings import Finding, Judgement, Level, Onset, Passage, Sentence, Truth
+from schemas.clinical.forecasts import Outlook
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import Reading, Treatment, identity
-from schemas.facts import NoteFact
-from schemas.findings import Finding, Judgement, Level, Onset, Passage, Sentence, Truth
-from schemas.forecasts import Outlook
-from schemas.snapshot import Snapshot
 
 ADULT_YEARS = 18
 

@@ -3,7 +3,7 @@
     news2(snapshot).total                 # None while a part is missing
     sofa(snapshot).lower                  # what alarms use
 
-Inside a judgement a score is a `Tally` of `Case`; the public functions turn it into `schemas.scores.Score`.
+Inside a judgement a score is a `Tally` of `Case`; the public functions turn it into `schemas.clinical.scores.Score`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 from guidelines.case import Case, Cite, Computed, Known, Sample, Want
 from guidelines.evidence import NO_OUTLOOK, evidence, need
+from schemas.clinical.findings import Evidence
+from schemas.clinical.scores import Score, ScorePart
+from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality, Reading
-from schemas.findings import Evidence
-from schemas.scores import Score, ScorePart
-from schemas.snapshot import Snapshot
 
 DAY = timedelta(hours=24)
 PAIRED = timedelta(hours=2)  # PaO2 with the last FiO2 before it (reference §1.9)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from infra.clocks import Clock
-from streams.embedded import Embedded
+from streams.shells.embedded import Embedded
 
 CONTENT_TYPE = "application/x-ndjson"
 BODY_BYTES_MAX = 8 * 1024 * 1024

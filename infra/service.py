@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from boards.source import Verb
-from forecasting import trend
-from guidelines import book
+from forecasting.baselines import trend
+from guidelines.book import load as book
 from infra.clocks import Clock
 from infra.settings import Settings
-from schemas.board import RECENT_MAX, BoardStatus, Refusal
+from schemas.boards.status import RECENT_MAX, BoardStatus, Refusal
+from schemas.boards.views import BedView
 from schemas.events import Response
-from schemas.quarantine import Fault, Rejected
-from schemas.views import BedView
-from streams.alerting import Policy
-from streams.bed import Bed
-from streams.embedded import Embedded, Update
-from streams.step import Mind, wakes_at
+from schemas.events.quarantine import Fault, Rejected
+from streams.core.alerting import Policy
+from streams.core.bed import Bed
+from streams.core.step import Mind, wakes_at
+from streams.shells.embedded import Embedded, Update
 
 LOOK_EVERY_S = 0.1  # how often the clock is looked at: what a bed waits for is at most this late
 COUNT_EVERY_S = 0.5  # how often the refusals are counted at most, however many come

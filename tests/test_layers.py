@@ -58,10 +58,10 @@ def test_no_relative_import_leaves_its_package(root: Path) -> None:
     "source",
     [
         "import boards",
-        "import boards.app as b",
-        "from boards.app import serve",
+        "import boards.web.app as b",
+        "from boards.web.app import serve",
         "def late():\n    from boards import app",
-        "import importlib\nimportlib.import_module('boards.app')",
+        "import importlib\nimportlib.import_module('boards.web.app')",
     ],
 )
 def test_the_rule_sees_every_kind_of_import(source: str) -> None:

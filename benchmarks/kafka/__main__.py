@@ -29,8 +29,8 @@ from infra.kafka import broker
 from infra.kafka.run import router_command, worker_command
 from infra.kafka.topics import create
 from infra.settings import Settings
-from streams.kafka.feed import LAST_LOOK, Feed, Message
-from streams.kafka.log import Log, found, partition_of, read_now, read_src
+from streams.shells.kafka.feed import LAST_LOOK, Feed, Message
+from streams.shells.kafka.log import Log, found, partition_of, read_now, read_src
 
 EVERY_S = 10.0
 CALM = {"hr": (82, "/min"), "rr": (16, "/min"), "spo2": (97, "%"), "sbp": (122, "mm[Hg]"), "temp": (37.0, "Cel")}

@@ -27,17 +27,17 @@ from typing import Any
 import polars as pl
 import pydantic
 
-from forecasting import trend
-from guidelines import book
-from schemas.alerts import AlertEvent, Change
+from forecasting.baselines import trend
+from guidelines.book import load as book
+from schemas.clinical.alerts import AlertEvent, Change
 from schemas.events import Tick
-from streams.bed import Bed
-from streams.ordering import JUMP_MAX
-from streams.readers import READERS
-from streams.readers.stay import Stay
-from streams.replay import Job, replay
-from streams.saved import to_bytes
-from streams.step import Mind, step
+from streams.adapters import READERS
+from streams.adapters.stay import Stay
+from streams.cohorts.replay import Job, replay
+from streams.core.bed import Bed
+from streams.core.ordering import JUMP_MAX
+from streams.core.step import Mind, step
+from streams.stores.codec import to_bytes
 
 WARM_UP = 10
 DEMO = Path(__file__).parents[2] / "data"
@@ -97,7 +97,7 @@ def stepped(stays: Iterable[Stay], mind: Mind, warm_up: int) -> dict[str, float]
 
 
 def replayed(path: Path, stays: int) -> dict[str, float]:
-    """The first stays of the file through `streams.replay`, in two processes."""
+    """The first stays of the file through `streams.cohorts.replay`, in two processes."""
     with TemporaryDirectory() as folder:
         part = Path(folder) / "part.parquet"
         rows = pl.read_parquet(path)

@@ -25,14 +25,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from forecasting.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
-from forecasting.fit_trend import LEADS_LAB, LEADS_VITAL, QUESTIONS, SEED, START, VITALS, pinball, stay_readings
-from forecasting.trend import Trend, load
-from schemas.concepts import CONCEPTS
+from forecasting.baselines.trend import Trend, load
+from forecasting.training.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
+from forecasting.training.fit_trend import (
+    LEADS_LAB,
+    LEADS_VITAL,
+    QUESTIONS,
+    SEED,
+    START,
+    VITALS,
+    pinball,
+    stay_readings,
+)
+from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Outlook, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, Op
 from schemas.events import Patient, Reading
-from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Outlook, Unavailable
-from schemas.snapshot import Snapshot
 
 HERE = Path(__file__).parent
 STAYS = 1_000  # per collection

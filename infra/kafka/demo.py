@@ -17,14 +17,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from boards.app import create_app
-from infra.demo import SILENT_AFTER
+from boards.web.app import create_app
+from infra.commands.demo import SILENT_AFTER
 from infra.kafka import KafkaProblem, broker, topics
 from infra.kafka.broker import Broker
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
-from streams.kafka.board import KafkaBoard
-from streams.kafka.log import Log, found
+from streams.shells.kafka.board import KafkaBoard
+from streams.shells.kafka.log import Log, found
 
 PARTITIONS = 2  # one worker carries the few beds of a demo
 STOPPING_S = 10
@@ -93,7 +93,7 @@ def _started(name: str, words: tuple[str, ...], log: Log, folder: Path) -> subpr
     }
     with (folder / f"{name}.log").open("wb") as words_file:
         return subprocess.Popen(
-            [sys.executable, "-m", "infra.cli", *words],
+            [sys.executable, "-m", "infra.commands.cli", *words],
             cwd=Path(__file__).parents[2],
             env=environment,
             stdout=words_file,

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from infra.logs import configure_logs
 from infra.service import mind_of
 from infra.settings import Settings
-from schemas.units import warm_up
-from streams.kafka.log import Log, NoLog, found
+from schemas.codes.units import warm_up
+from streams.shells.kafka.log import Log, NoLog, found
 
 PROBLEM = 2
 GROUP = "foreshock"
@@ -28,13 +28,13 @@ def feed_command(
 ) -> None:
     """Play recorded stays onto the input topics, for a router with `--timing feed`; Ctrl-C stops it cleanly.
 
-    `source`: one of streams.readers.READERS. `together`: all stays begin at the same moment.
+    `source`: one of streams.adapters.READERS. `together`: all stays begin at the same moment.
     """
     from kafka.errors import KafkaError
 
-    from streams.kafka.feed import Feed, Recording
-    from streams.readers import READERS, WrongFormat
-    from streams.readers.demo import LIVE_FROM
+    from streams.adapters import READERS, WrongFormat
+    from streams.adapters.demo import LIVE_FROM
+    from streams.shells.kafka.feed import Feed, Recording
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -72,7 +72,7 @@ def feed_command(
 
 def router_command(settings: Settings, bootstrap: str, timing: str, prefix: str = "", group: str = GROUP) -> None:
     """Route the input topics into the one ordered `events` topic until Ctrl-C; start at least one worker beside it."""
-    from streams.kafka.router import Router, Timing
+    from streams.shells.kafka.router import Router, Timing
 
     configure_logs(settings.log_level)
     log = _log_or_why(bootstrap, prefix)
@@ -84,7 +84,7 @@ def router_command(settings: Settings, bootstrap: str, timing: str, prefix: str 
 
 def worker_command(settings: Settings, bootstrap: str, prefix: str = "", group: str = GROUP) -> None:
     """Judge the `events` topic until Ctrl-C; start at least one router beside it."""
-    from streams.kafka.worker import Shell
+    from streams.shells.kafka.worker import Shell
 
     configure_logs(settings.log_level)
     log = _log_or_why(bootstrap, prefix)

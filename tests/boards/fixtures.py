@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from boards.source import BoardStatus, Refusal, Verb
-from schemas.alerts import Alert
-from schemas.cards import Card, CardSource
-from schemas.events import Action, Allergy, Note, Patient, Quality, Reading, Severity, Source, Treatment, identity
-from schemas.facts import NoteFact, Polarity, Temporality
-from schemas.findings import (
+from schemas.boards.views import BedView, Point, ShownNote, ShownTreatment, Vital
+from schemas.clinical.alerts import Alert
+from schemas.clinical.cards import Card, CardSource
+from schemas.clinical.facts import NoteFact, Polarity, Temporality
+from schemas.clinical.findings import (
     Evidence,
     Finding,
     Level,
@@ -28,10 +28,10 @@ from schemas.findings import (
     Step,
     StepState,
 )
-from schemas.forecasts import Fan
-from schemas.quarantine import Fault
-from schemas.scores import Score, ScorePart
-from schemas.views import BedView, Point, ShownNote, ShownTreatment, Vital
+from schemas.clinical.forecasts import Fan
+from schemas.clinical.scores import Score, ScorePart
+from schemas.events import Action, Allergy, Note, Patient, Quality, Reading, Severity, Source, Treatment, identity
+from schemas.events.quarantine import Fault
 
 DAY = datetime(2026, 3, 3, tzinfo=UTC)
 LABELS = {

@@ -13,11 +13,11 @@ import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from boards import live
-from boards.app import create_app
-from boards.guard import BODY_BYTES_MAX
-from schemas.findings import StepState
-from schemas.views import BedView
+from boards.web import live
+from boards.web.app import create_app
+from boards.web.guard import BODY_BYTES_MAX
+from schemas.boards.views import BedView
+from schemas.clinical.findings import StepState
 from tests.boards.fixtures import NOW, FakeSource, artefact, at, calm, five, septic
 
 SEPTIC = "/bed/mimic3%7C200001"

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Page, expect
 
-from boards.app import create_app
-from schemas.findings import Level
+from boards.web.app import create_app
+from schemas.clinical.findings import Level
 from tests.boards.fixtures import DAY, FakeSource, acknowledged, artefact, asking, calm, five, septic, silent
 
 pytestmark = pytest.mark.browser

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boards import cards, summary, words
+from boards import words
+from boards.icu import summary
+from boards.station import cards
+from schemas.boards.views import ShownNote
+from schemas.clinical.facts import NoteFact, Polarity
+from schemas.clinical.findings import Level, StepState
 from schemas.events import Quality
-from schemas.facts import NoteFact, Polarity
-from schemas.findings import Level, StepState
-from schemas.quarantine import Fault
-from schemas.views import ShownNote
+from schemas.events.quarantine import Fault
 from tests.boards.fixtures import (
     NOTE,
     NOW,

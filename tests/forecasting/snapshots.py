@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from schemas.concepts import CONCEPTS
+from schemas.clinical.snapshot import Setting, Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import Patient, Quality, Reading, Source
-from schemas.snapshot import Setting, Snapshot
 
 NOW = datetime(2031, 5, 4, 8, 0, tzinfo=UTC)
 CONCEPTS_USED = ("hr", "map", "sbp", "spo2", "temp", "lactate", "creatinine", "glucose", "ph_art", "gcs_total", "acvpu")

@@ -9,12 +9,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
-from forecasting import checks, trend
+from forecasting import checks
+from forecasting.baselines import trend
 from forecasting.contract import Forecaster
+from schemas.clinical.forecasts import LEVELS, Fan, Forecast, Odds, Unavailable
+from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
 from schemas.events import Quality, Reading
-from schemas.forecasts import LEVELS, Fan, Forecast, Odds, Unavailable
-from schemas.snapshot import Snapshot
 from tests.forecasting.snapshots import NOW, bed, snapshots
 
 FORECASTERS: Mapping[str, Callable[[], Forecaster]] = {"trend": trend.load}

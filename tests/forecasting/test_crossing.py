@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.trend import load
+from forecasting.baselines.trend import load
+from schemas.clinical.forecasts import Odds, Unavailable
+from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, Op
-from schemas.forecasts import Odds, Unavailable
-from schemas.snapshot import Snapshot
 from tests.forecasting.snapshots import bed
 
 LOW_MAP = Compare("map", Op.BELOW, 65)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from forecasting.fit_trend import VITALS
-from forecasting.trend import load
+from forecasting.baselines.trend import load
+from forecasting.training.fit_trend import VITALS
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecasting import checks, fit_trend
-from forecasting.collections import CONCEPTS_HELD, part
-from forecasting.ladder import RUNGS_MAX, ladder
-from forecasting.trend import PARAMETERS, Trend, load, read
-from schemas.concepts import CONCEPTS
+from forecasting import checks
+from forecasting.baselines.lags import RUNGS_MAX, ladder
+from forecasting.baselines.trend import PARAMETERS, Trend, load, read
+from forecasting.training import fit_trend
+from forecasting.training.collections import CONCEPTS_HELD, part
+from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import identity
-from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Unavailable
-from schemas.snapshot import Snapshot
 from tests.forecasting.snapshots import NOW, bed, reading, snapshots
 
 MEDIAN = LEVELS.index(0.5)

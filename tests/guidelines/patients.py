@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from guidelines.book import Example
+from guidelines.book.load import Example
 from guidelines.examples import moment, snapshot_of
+from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality, Reading
-from schemas.snapshot import Snapshot
 
 
 def chart(at: str, *rows: Mapping[str, Any], **more: Any) -> Snapshot:

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guidelines.book import load
+from guidelines.book.load import load
 from guidelines.case import Case
 from guidelines.engine import OUT_OF_REACH, compiled_of, truth, while_in_reach
 from guidelines.evidence import NO_OUTLOOK
 from guidelines.judge import judge
-from schemas.condition_text import parse
+from schemas.clinical.findings import Truth
+from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import AllOf, AnyOf, AtLeastOf, Compare, Condition, NoneOf, Op
+from schemas.conditions.text import parse
 from schemas.events import Quality
-from schemas.findings import Truth
-from schemas.snapshot import Snapshot
 from tests.guidelines.patients import chart, every, measured
 
 BOOK = load()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from guidelines.book import Example, load
+from guidelines.book.load import Example, load
 from guidelines.examples import play
-from guidelines.sentence import unbound
-from schemas.findings import Finding, Judgement, Level, Step, Truth
+from guidelines.wording import unbound
+from schemas.clinical.findings import Finding, Judgement, Level, Step, Truth
 
 BOOK = load()
 EXAMPLES = [pytest.param(e, id=f"{g.id}: {e.name}") for g in BOOK.guidelines for e in g.examples]

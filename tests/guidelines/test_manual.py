@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from guidelines.book import Block, Guideline, StepRule, Trigger, load
+from guidelines.book.load import Block, Guideline, StepRule, Trigger, load
 from guidelines.engine import children
-from guidelines.manual import laid_out, page, shared
+from guidelines.pages import laid_out, page, shared
 from schemas import conditions as c
-from schemas.condition_text import parse, write
+from schemas.conditions.text import parse, write
 
 PAGES = Path(__file__).parents[2] / "docs" / "guidelines"
 BOOK = load()
@@ -18,9 +18,9 @@ EACH = pytest.mark.parametrize("guideline", [pytest.param(g, id=g.id) for g in B
 
 @EACH
 def test_the_page_is_not_stale(guideline: Guideline) -> None:
-    """docs/guidelines/ID.md is what the file says today (`python -m guidelines.manual ID > docs/guidelines/ID.md`)."""
+    """docs/guidelines/ID.md is what the file says today (`python -m guidelines.pages ID > docs/guidelines/ID.md`)."""
     kept = PAGES / f"{guideline.id}.md"
-    assert kept.is_file(), f"python -m guidelines.manual {guideline.id} > docs/guidelines/{guideline.id}.md"
+    assert kept.is_file(), f"python -m guidelines.pages {guideline.id} > docs/guidelines/{guideline.id}.md"
     assert kept.read_text(encoding="utf-8") == page(guideline, shared())
 
 

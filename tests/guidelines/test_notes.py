@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from guidelines.notes import FACTS_MAX, LEXICON, WORDS_SHOWN, read
-from schemas.concepts import CONCEPTS
+from guidelines.notes.reading import FACTS_MAX, LEXICON, WORDS_SHOWN, read
+from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import NOTE_CHARS_MAX, Note
-from schemas.facts import Experiencer, NoteFact, Polarity, Temporality
 
 AT = datetime(2026, 3, 2, 3, 10, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guidelines.book import load
+from guidelines.book.load import load
 from guidelines.judge import judge
-from guidelines.sentence import unbound
-from schemas.findings import Evidence, Sentence
+from guidelines.wording import unbound
+from schemas.clinical.findings import Evidence, Sentence
 from tests.guidelines.patients import chart
 
 BOOK = load()

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from guidelines.book import load
+from guidelines.book.load import load
 from guidelines.examples import Told, moment
 from guidelines.judge import judge
 from guidelines.scores import news2, sofa
-from guidelines.sentence import unbound
+from guidelines.wording import unbound
+from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step, StepState
+from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality
-from schemas.findings import Finding, Judgement, Level, Onset, Step, StepState
-from schemas.snapshot import Snapshot
 from tests.guidelines.patients import chart, measured
 
 BOOK = load()

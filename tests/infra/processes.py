@@ -44,7 +44,7 @@ def running(folder: Path, *words: str) -> Iterator[Running]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FORESHOCK_")}
     with said.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.cli", *words],
+            [sys.executable, "-m", "infra.commands.cli", *words],
             env=environment | {"FORESHOCK_DATA_DIR": str(folder)},
             cwd=Path(__file__).parents[2],
             stdout=out,

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-import infra.cli
+import infra.commands.cli
 from infra.progress import progress, say
 from infra.settings import PREFIX
 from infra.web import PortTaken, listening_socket
@@ -19,7 +19,7 @@ from infra.web import PortTaken, listening_socket
 
 @pytest.fixture
 def foreshock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Command":
-    monkeypatch.setattr(infra.cli, "configure_logs", lambda _: None)  # it would take over the tests' own logging
+    monkeypatch.setattr(infra.commands.cli, "configure_logs", lambda _: None)  # the tests have their own logging
     return Command(tmp_path)
 
 
@@ -29,7 +29,7 @@ class Command:
 
     def __call__(self, *words: object, **settings: str) -> Result:
         environment = {f"{PREFIX}DATA_DIR": str(self._folder / "kept")} | {PREFIX + k: v for k, v in settings.items()}
-        return CliRunner().invoke(infra.cli.app, [str(word) for word in words], env=environment)
+        return CliRunner().invoke(infra.commands.cli.app, [str(word) for word in words], env=environment)
 
 
 def sentence(result: Result) -> str:
@@ -130,7 +130,7 @@ def test_a_number_out_of_range_is_refused(foreshock: Command, words: tuple[str, 
 
 def test_wrong_settings_end_the_command() -> None:
     """The command itself, as a process, ends with one sentence and status 2, not with a trace."""
-    code = "import infra.cli; infra.cli.main()"
+    code = "import infra.commands.cli; infra.commands.cli.main()"
     environment = {f"{PREFIX}PROT": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, "settings"],

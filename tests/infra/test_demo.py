@@ -11,14 +11,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from infra.player import in_order
-from schemas.alerts import Alert, AlertEvent
+from infra.commands.player import in_order
+from schemas.clinical.alerts import Alert, AlertEvent
+from schemas.clinical.findings import Level, StepState
 from schemas.events import Event, Tick
-from schemas.findings import Level, StepState
-from streams.bed import Bed
-from streams.ordering import Late
-from streams.readers.demo import LIVE_FROM, read
-from streams.step import Output, step, wakes_at
+from streams.adapters.demo import LIVE_FROM, read
+from streams.core.bed import Bed
+from streams.core.ordering import Late
+from streams.core.step import Output, step, wakes_at
 from tests.infra.processes import running
 from tests.streams.bedside import mind
 

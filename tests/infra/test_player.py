@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from infra.clocks import PlayedClock
-from infra.player import AT_ONCE, LAST_LOOK, Player, in_order
+from infra.commands.player import AT_ONCE, LAST_LOOK, Player, in_order
 from infra.service import keep_time
 from schemas.events import Event
-from streams.embedded import Embedded
-from streams.readers import Stay
+from streams.adapters import Stay
+from streams.shells.embedded import Embedded
 from tests.streams.bedside import EIGHT, SHOCK, at, mind, reading
 
 pytestmark = pytest.mark.anyio

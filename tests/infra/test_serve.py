@@ -14,13 +14,13 @@ from urllib.request import Request, urlopen
 import httpx
 import pytest
 
-from boards.app import create_app
+from boards.web.app import create_app
 from infra.clocks import WallClock
 from infra.door import BODY_BYTES_MAX, CONTENT_TYPE, LINES_MAX, add_door
 from infra.service import EmbeddedBoard
-from schemas.quarantine import Fault
-from streams.embedded import Embedded
-from streams.store import Store
+from schemas.events.quarantine import Fault
+from streams.shells.embedded import Embedded
+from streams.stores.store import Store
 from tests.infra.processes import running
 from tests.streams.bedside import at, mind
 

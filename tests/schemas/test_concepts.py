@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.concepts import CONCEPTS, Concept, UnknownConcept, as_markdown, by_loinc, concept
+from schemas.codes.concepts import CONCEPTS, Concept, UnknownConcept, as_markdown, by_loinc, concept
 
 ALL = st.sampled_from(list(CONCEPTS.values()))
 NUMERIC = [c for c in CONCEPTS.values() if c.kind == "numeric"]
@@ -198,7 +198,7 @@ def test_a_concept_survives_pickling_as_the_same_object() -> None:
 
 
 def test_the_page_of_the_manual_is_not_stale(root: Path) -> None:
-    """docs/concepts.md is what the data file says today (`python -m schemas.concepts > docs/concepts.md`)."""
+    """docs/concepts.md is what the data file says today (`python -m schemas.codes.concepts > docs/concepts.md`)."""
     assert (root / "docs" / "concepts.md").read_text(encoding="utf-8") == as_markdown()
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import conditions as c
-from schemas.concepts import CONCEPTS
-from schemas.condition_text import DEPTH_MAX, PERSON, BadCondition, parse, write
-from schemas.drugs import DRUGS, classes
+from schemas.codes.concepts import CONCEPTS
+from schemas.codes.drugs import DRUGS, classes
+from schemas.conditions.text import DEPTH_MAX, PERSON, BadCondition, parse, write
 
 NUMERIC = sorted(k for k, concept in CONCEPTS.items() if concept.kind != "coded")
 CODED = sorted(k for k, concept in CONCEPTS.items() if concept.kind == "coded" and concept.codes)

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from schemas.drugs import DRUGS, UnknownDrug, classes, drug, drugs_of
+from schemas.codes.drugs import DRUGS, UnknownDrug, classes, drug, drugs_of
 
 # Reference, table 2.7: drug, RxNorm form, canonical rate, hard limit.
 INFUSIONS = [

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.concepts import CONCEPTS, Concept, concept
-from schemas.drugs import DRUGS, Drug, drug
-from schemas.units import (
+from schemas.codes.concepts import CONCEPTS, Concept, concept
+from schemas.codes.drugs import DRUGS, Drug, drug
+from schemas.codes.units import (
     UNIT_CHARS_MAX,
     ImpossibleUnit,
     UnknownUnit,
@@ -234,7 +234,7 @@ def test_any_text_is_a_unit_or_a_refusal(text: str, name: str) -> None:
 def test_importing_units_loads_no_unit_library(root: Path) -> None:
     """Pint and ucumvert cost over a second, so they are loaded at the first real conversion and not at import."""
     code = (
-        "import sys; from schemas.units import to_canonical; from schemas.concepts import concept;"
+        "import sys; from schemas.codes.units import to_canonical; from schemas.codes.concepts import concept;"
         "to_canonical(65, 'mmHg', concept('map')); print('pint' in sys.modules, 'ucumvert' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

@@ -20,7 +20,7 @@ from schemas.events import (
     Tick,
     Treatment,
 )
-from schemas.wire import encode, parse
+from schemas.events.wire import encode, parse
 
 GOLDEN = Path(__file__).parent / "golden_wire_v1.ndjson"
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from forecasting import trend
-from guidelines import book
+from forecasting.baselines import trend
+from guidelines.book import load as book
 from schemas.events import Allergy, Event, Movement, Note, Patient, Reading, Source, Tick, Treatment
-from streams.alerting import Policy
-from streams.bed import Bed
-from streams.ordering import Late
-from streams.step import Mind, Output, step
+from streams.core.alerting import Policy
+from streams.core.bed import Bed
+from streams.core.ordering import Late
+from streams.core.step import Mind, Output, step
 
 EIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PNEUMONIA = "Productive cough, RLL consolidation on CXR, plan to start abx."

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from streams.embedded import Embedded
+from streams.shells.embedded import Embedded
 from tests.streams.bedside import SHOCK, at, mind
 
 

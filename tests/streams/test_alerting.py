@@ -9,9 +9,9 @@ import pytest
 
 from guidelines.checklist import Outline
 from guidelines.judge import Weighed
-from schemas.alerts import AlertEvent
-from schemas.cards import SUMMARY_CHARS_MAX
-from schemas.findings import (
+from schemas.clinical.alerts import AlertEvent
+from schemas.clinical.cards import SUMMARY_CHARS_MAX
+from schemas.clinical.findings import (
     Evidence,
     Finding,
     Level,
@@ -22,8 +22,8 @@ from schemas.findings import (
     StepState,
     Truth,
 )
-from streams.alerting import Look, Policy, spoken
-from streams.bed import Bed
+from streams.core.alerting import Look, Policy, spoken
+from streams.core.bed import Bed
 from tests.streams.bedside import at
 
 RULES = {"T1": Level.WARNING, "T3": Level.CRITICAL}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.concepts import CONCEPTS
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import Quality, Reading, Tick, Treatment
-from streams.bed import (
+from streams.core.bed import (
     BED_BYTES_MAX,
     NEWEST_KEPT,
     NOTE_BYTES_MAX,
@@ -21,8 +21,8 @@ from streams.bed import (
     with_readings,
     with_treatment,
 )
-from streams.saved import Damaged, from_bytes, to_bytes
-from streams.step import step
+from streams.core.step import step
+from streams.stores.codec import Damaged, from_bytes, to_bytes
 from tests.streams.bedside import EIGHT, SHOCK, at, mind, note, play, reading, treatment
 
 GOLDEN = Path(__file__).parent / "golden_bed_v1.bin"

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.events import Note, Quality, Reading, Tick, Treatment
-from schemas.quarantine import RAW_BYTES_MAX, Fault, Rejected
-from schemas.wire import MESSAGE_BYTES_MAX, encode
-from streams.decode import decode
+from schemas.events.quarantine import RAW_BYTES_MAX, Fault, Rejected
+from schemas.events.wire import MESSAGE_BYTES_MAX, encode
+from streams.adapters.decode import decode
 from tests.streams.bedside import SHOCK, at
 
 NOW = at("08:10")

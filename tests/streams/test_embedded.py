@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from schemas.events import Movement
-from schemas.quarantine import Fault
-from streams.embedded import DISCHARGED_KEPT, LOG_KEPT, Embedded
-from streams.store import Fenced, Store
+from schemas.events.quarantine import Fault
+from streams.shells.embedded import DISCHARGED_KEPT, LOG_KEPT, Embedded
+from streams.stores.store import Fenced, Store
 from tests.streams.bedside import SHOCK, as_bytes, at, mind, play, reading
 from tests.streams.mortal import feed
 
@@ -112,7 +112,7 @@ async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None
 
 async def test_a_subscriber_hears_at_once_and_a_slow_one_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is an update with the beds that changed; who does not read is told to read everything anew."""
-    monkeypatch.setattr("streams.embedded.UPDATES_MAX", 4)  # the real limit takes long to reach
+    monkeypatch.setattr("streams.shells.embedded.UPDATES_MAX", 4)  # the real limit takes long to reach
     async with Embedded(url, mind()) as service:
         with service.subscribe() as live, service.subscribe() as slow:
             await service.submit_event(SHOCK[0], SHOCK[0].available_at)
@@ -156,8 +156,8 @@ async def test_who_goes_away_does_not_stop_the_service(url: str) -> None:
 
 async def test_the_disk_does_not_fill(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is applied and old leaves the log, refusals keep their newest; the beds go on, and so does the numbering."""
-    monkeypatch.setattr("streams.embedded.REFUSALS_MAX", 2)
-    monkeypatch.setattr("streams.embedded.PRUNED_AT_ONCE", 3)
+    monkeypatch.setattr("streams.shells.embedded.REFUSALS_MAX", 2)
+    monkeypatch.setattr("streams.shells.embedded.PRUNED_AT_ONCE", 3)
     async with Embedded(url, mind()) as service:
         for event in SHOCK:
             await service.submit_event(event, event.available_at)

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.alerts import AlertEvent
+from schemas.clinical.alerts import AlertEvent
 from schemas.events import Tick
-from schemas.quarantine import Fault, Rejected
-from streams.bed import Bed
-from streams.engine import Engine, Gap, Record, Saved
-from streams.saved import from_bytes, to_bytes
-from streams.step import Output
+from schemas.events.quarantine import Fault, Rejected
+from streams.core.bed import Bed
+from streams.core.step import Output
+from streams.shells.engine import Engine, Gap, Record, Saved
+from streams.stores.codec import from_bytes, to_bytes
 from tests.streams.bedside import SHOCK, at, mind
 
 

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.events import Event, Tick
-from schemas.quarantine import Fault, Rejected
-from streams.bed import Bed
-from streams.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
-from streams.saved import to_bytes
-from streams.step import Output, step
+from schemas.events.quarantine import Fault, Rejected
+from streams.core.bed import Bed
+from streams.core.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
+from streams.core.step import Output, step
+from streams.stores.codec import to_bytes
 from tests.streams.bedside import at, mind, note, play, reading
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from streams.readers import WrongFormat
-from streams.readers.challenge2019 import _NEEDED
-from streams.replay import Job, replay
+from streams.adapters import WrongFormat
+from streams.adapters.challenge2019 import _NEEDED
+from streams.cohorts.replay import Job, replay
 
 HEADER = [*_NEEDED, "ICULOS"]
 FILES = ("risks.parquet", "forecasts.parquet", "alerts.ndjson", "quarantine.ndjson")

@@ -24,14 +24,14 @@ from sqlalchemy import create_engine, text
 from infra.kafka.broker import Broker
 from infra.kafka.topics import create
 from schemas.events import Event, Response
-from streams.embedded import BATCH_MAX, Embedded
-from streams.kafka.feed import LAST_LOOK, Feed, Message, message
-from streams.kafka.log import INPUTS, found, partition_of, read_now, read_src
-from streams.readers import ndjson
-from streams.store import named
+from streams.adapters import ndjson
+from streams.shells.embedded import BATCH_MAX, Embedded
+from streams.shells.kafka.feed import LAST_LOOK, Feed, Message, message
+from streams.shells.kafka.log import INPUTS, found, partition_of, read_now, read_src
+from streams.stores.store import named
 from tests.streams.bedside import EIGHT, SHOCK, mind, vitals
-from tests.streams.kafka.processes import Death, router, worker
-from tests.streams.kafka.processes import running as running_process
+from tests.streams.shells.processes import Death, router, worker
+from tests.streams.shells.processes import running as running_process
 
 PARTITIONS = 3
 DAY = datetime(2000, 1, 1, 8, tzinfo=UTC)

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.alerts import AlertEvent, Change
+from schemas.clinical.alerts import AlertEvent, Change
+from schemas.clinical.findings import Level, StepState
+from schemas.clinical.forecasts import Forecast, Outlook, Unavailable
+from schemas.clinical.snapshot import Snapshot
 from schemas.events import Event, Movement, Quality, Reading, Response, Status, Tick
-from schemas.findings import Level, StepState
-from schemas.forecasts import Forecast, Outlook, Unavailable
-from schemas.snapshot import Snapshot
-from streams.bed import Bed
-from streams.ordering import Late
-from streams.saved import from_bytes, to_bytes
-from streams.step import step, wakes_at
-from streams.view import view
+from streams.core.bed import Bed
+from streams.core.ordering import Late
+from streams.core.step import step, wakes_at
+from streams.core.view import view
+from streams.stores.codec import from_bytes, to_bytes
 from tests.streams.bedside import (
     EIGHT,
     PNEUMONIA,

@@ -1,9 +1,9 @@
 """The board's picture: every value with its time, its mark and whether it may still be used."""
 
+from schemas.boards.views import POINTS_MAX
 from schemas.events import Quality
-from schemas.views import POINTS_MAX
-from streams.step import step
-from streams.view import view
+from streams.core.step import step
+from streams.core.view import view
 from tests.streams.bedside import PNEUMONIA, SHOCK, at, mind, note, play, reading
 
 

@@ -16,21 +16,21 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
-from guidelines.book import load
+from guidelines.book.load import load
 from guidelines.engine import truth
 from guidelines.scores import news2, sofa
-from guidelines.sentence import unbound
-from schemas.alerts import AlertEvent
-from schemas.condition_text import parse
+from guidelines.wording import unbound
+from schemas.clinical.alerts import AlertEvent
+from schemas.clinical.findings import Finding, Level, Step, StepState, Truth
+from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Unavailable
+from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
+from schemas.conditions.text import parse
 from schemas.events import Quality, Reading, Tick, identity
-from schemas.findings import Finding, Level, Step, StepState, Truth
-from schemas.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Unavailable
-from schemas.snapshot import Snapshot
-from streams.bed import Bed, snapshot
-from streams.readers import Stay, ndjson
-from streams.step import Mind, Output, step
-from streams.view import view
+from streams.adapters import Stay, ndjson
+from streams.core.bed import Bed, snapshot
+from streams.core.step import Mind, Output, step
+from streams.core.view import view
 from tests.streams.bedside import mind
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,123 @@
+"""One bed on the board: how urgent it is, where it stands in the list, and what its card says."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from string import Formatter
+
+from schemas.boards.views import BedView, Vital
+from schemas.clinical.alerts import Alert
+from schemas.clinical.findings import Evidence, Finding, Level, Need, Sentence, Step, StepState
+
+SILENT_AFTER = timedelta(minutes=30)  # nothing heard for so long: the bed cannot be seen
+CARD_VITALS = ("hr", "sbp", "map", "rr", "spo2", "temp", "acvpu", "lactate")
+NEEDS_MAX = 3  # measurements asked for on a card; the summary names all
+LOUD = (Level.CRITICAL, Level.WARNING)
+
+_ORDER = ("critical", "warning", "watch", "ask", "silent", "calm")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A bed as the board shows it. `level` is a key of `words.LEVELS`; `order` sorts cards, the most urgent first."""
+
+    view: BedView
+    now: datetime
+    level: str
+    silent: bool
+    alerts: tuple[Alert, ...]
+    order: str
+
+    @property
+    def vitals(self) -> tuple[Vital, ...]:
+        """The few that everybody looks for, in a fixed order."""
+        by_concept = {vital.concept: vital for vital in self.view.vitals}
+        return tuple(by_concept[name] for name in CARD_VITALS if name in by_concept)
+
+    @property
+    def acknowledged(self) -> bool:
+        return bool(self.alerts) and all(alert.state == "acknowledged" for alert in self.alerts)
+
+    @property
+    def label(self) -> str:
+        return self.view.bed or self.view.encounter
+
+
+def card(view: BedView, now: datetime, silent_after: timedelta = SILENT_AFTER) -> Card:
+    """The card of a bed at the board's time `now`."""
+    heard = view.last_heard_at
+    silent = heard is None or now - heard > silent_after
+    alerts = tuple(sorted(standing(view), key=_loudness))
+    level = alerts[0].level.value if alerts else "silent" if silent else "calm"
+    return Card(view=view, now=now, level=level, silent=silent, alerts=alerts, order=_order(view, level, alerts))
+
+
+def standing(view: BedView) -> tuple[Alert, ...]:
+    """The alerts that have not been resolved."""
+    return tuple(alert for alert in view.alerts if alert.state != "resolved")
+
+
+def _loudness(alert: Alert) -> tuple[int, bool, int, float]:
+    """Which alert of one bed leads its card: of equally loud ones the one with more to do, then the newest."""
+    return -alert.level.rank, alert.state == "acknowledged", -len(steps(alert)), -alert.raised_at.timestamp()
+
+
+def _order(view: BedView, level: str, alerts: tuple[Alert, ...]) -> str:
+    """By level; of one level those that nobody has answered first, then the newest; quiet beds by their label."""
+    answered = bool(alerts) and alerts[0].state == "acknowledged"
+    loudest = [a.raised_at.timestamp() for a in alerts if (a.level, a.state) == (alerts[0].level, alerts[0].state)]
+    newest = int(99_999_999_999 - max(loudest)) if loudest else 0
+    return f"{_ORDER.index(level)}{int(answered)}{newest:011d} {view.bed or ''} {view.encounter}"
+
+
+def warnings(views: Iterable[BedView]) -> int:
+    """How many critical alerts and warnings stand: the number in the window's title."""
+    return sum(alert.level in LOUD for view in views for alert in standing(view))
+
+
+def pieces(sentence: Sentence) -> list[tuple[str, Evidence | None]]:
+    """The sentence in pieces: plain words, and values with the evidence that each is bound to."""
+    found: list[tuple[str, Evidence | None]] = []
+    for words, number, _, _ in Formatter().parse(sentence.template):
+        if words:
+            found.append((words, None))
+        if number is not None:
+            evidence = sentence.evidence[int(number)]
+            found.append((evidence.shown, evidence))
+    return found
+
+
+def remarks(alert: Alert) -> list[str]:
+    """What the reader must know besides: the lines of the card's detail that streams.core.cards puts between `**`."""
+    lines = (line.strip() for line in alert.card.detail.splitlines())
+    return [line[2:-2] for line in lines if len(line) > 4 and line.startswith("**") and line.endswith("**")]
+
+
+def findings(alert: Alert) -> tuple[Finding, ...]:
+    """Everything its rules say, the loudest first."""
+    return (alert.finding, *alert.others)
+
+
+def needs(found: Sequence[Finding]) -> tuple[Need, ...]:
+    """What would settle the open questions, each measurement once."""
+    return tuple({need.subject: need for finding in reversed(found) for need in reversed(finding.needs)}.values())[::-1]
+
+
+def steps(alert: Alert) -> tuple[Step, ...]:
+    """The checklist: every step once, as the loudest finding has it."""
+    found: dict[str, Step] = {}
+    for finding in findings(alert):
+        for step in finding.steps:
+            found.setdefault(step.id, step)
+    return tuple(found.values())
+
+
+def checklist_words(alert: Alert) -> str:
+    """What lies behind the link: 7 steps, 2 done, 1 withheld."""
+    all_steps = steps(alert)
+    if not all_steps:
+        return ""
+    counted = {"done": StepState.DONE, "withheld": StepState.WITHHELD}
+    numbers = {word: sum(step.state is state for step in all_steps) for word, state in counted.items()}
+    said = [f"{len(all_steps)} step{'s' if len(all_steps) > 1 else ''}"]
+    return ", ".join(said + [f"{number} {word}" for word, number in numbers.items() if number])

@@ -1,0 +1,1 @@
+"""Forecasters without a network."""

@@ -1,0 +1,1 @@
+"""How forecasters are fitted."""

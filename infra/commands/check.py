@@ -1,0 +1,65 @@
+"""`foreshock check`: whether this installation can serve, one line per part."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import create_engine, make_url, text
+
+from boards.web.app import LIBRARIES, NODE_MODULES
+from forecasting.baselines import trend
+from guidelines.book import load as book
+from infra.settings import Settings
+
+
+class Checked(NamedTuple):
+    """One part, whether it is in order, and what was found."""
+
+    what: str
+    ok: bool
+    says: str
+
+
+def findings(settings: Settings) -> Iterator[Checked]:
+    """Each part in turn; a part that fails does not keep the next from being looked at."""
+    yield _checked("rules", _rules)
+    yield _checked("model", _model)
+    yield _checked("browser libraries", _libraries)
+    yield _checked("store", lambda: _store(settings))
+
+
+def _checked(what: str, look: Callable[[], str]) -> Checked:
+    try:
+        return Checked(what, True, look())
+    except Exception as problem:  # whatever is wrong with a part is what this command is for
+        first, *_ = str(problem).splitlines() or [""]
+        return Checked(what, False, f"{type(problem).__name__}: {first}")
+
+
+def _rules() -> str:
+    loaded = book.load()
+    states = ", ".join(f"{g.id} {g.version} ({g.status})" for g in loaded.guidelines)
+    return f"{states}; hash {loaded.version[:12]}"
+
+
+def _model() -> str:
+    loaded = trend.load()
+    return f"{loaded.name} {loaded.version}, {len(loaded.concepts)} concepts; hash {loaded.digest[:12]}"
+
+
+def _libraries() -> str:
+    missing = [path for path in LIBRARIES.values() if not (NODE_MODULES / path).is_file()]
+    if missing:
+        raise FileNotFoundError(f"missing {', '.join(missing)}: install them with ./run")
+    return "installed"
+
+
+def _store(settings: Settings) -> str:
+    """Connects without taking the store over from a service that runs."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(text("select 1"))
+    engine.dispose()
+    return f"{url.get_backend_name()} answers"

@@ -1,0 +1,1 @@
+"""What is said of a patient: findings, scores, forecasts, cards, alerts."""

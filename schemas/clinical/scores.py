@@ -1,0 +1,40 @@
+"""A clinical score with its missing parts in the open (reference §1: general missing-data rule)."""
+
+from schemas.clinical.findings import Evidence, Need
+from schemas.frozen import Frozen, Moment, ShortText
+
+
+class ScorePart(Frozen):
+    """One component: its points, or None and the need that would settle it."""
+
+    name: ShortText
+    points: int | None
+    most: int
+    evidence: tuple[Evidence, ...] = ()
+    need: Need | None = None
+
+
+class Score(Frozen):
+    """A total that never hides a gap: `lower` counts missing parts as 0, `upper` as their maximum."""
+
+    id: ShortText  # news2, sofa, sirs, mews, qsofa
+    variant: ShortText  # e.g. "NEWS2, SpO₂ scale 1"
+    at: Moment
+    parts: tuple[ScorePart, ...]
+    notes: tuple[ShortText, ...] = ()
+
+    @property
+    def lower(self) -> int:
+        return sum(p.points or 0 for p in self.parts)
+
+    @property
+    def upper(self) -> int:
+        return sum(p.most if p.points is None else p.points for p in self.parts)
+
+    @property
+    def complete(self) -> bool:
+        return all(p.points is not None for p in self.parts)
+
+    @property
+    def total(self) -> int | None:
+        return self.lower if self.complete else None

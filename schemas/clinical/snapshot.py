@@ -1,0 +1,58 @@
+"""What could be known of one patient at one moment: the only thing rules and models may look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from schemas.clinical.facts import NoteFact
+from schemas.codes.concepts import CONCEPTS, Situation
+from schemas.events import Patient, Quality, Reading, Treatment
+
+Setting = Literal["icu", "ward"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a bed as of `now`.
+
+    `readings` holds, per concept, every kept reading with available_at <= now and not entered in error, by rising
+    `observed_at` (ties: the one known last is last); suspect values and artefacts are in it, marked. `treatments`
+    and `facts` likewise rise in time. Built by `streams.core.bed`; rules, scores and forecasters only read it.
+    """
+
+    encounter: str
+    now: datetime
+    setting: Setting | None  # None: nobody said; readings then grow old as early as in an ICU, and no one is at hand
+    patient: Patient
+    readings: Mapping[str, tuple[Reading, ...]]
+    treatments: tuple[Treatment, ...] = ()
+    facts: tuple[NoteFact, ...] = ()
+    admitted_at: datetime | None = None
+    steps_done: Mapping[str, datetime] | None = None  # step id -> when a person ticked it
+    situations: frozenset[Situation] = frozenset()  # what makes some readings age faster: insulin running, bleeding …
+
+    def newest(self, concept: str) -> Reading | None:
+        """The newest `ok` reading, however old."""
+        for reading in reversed(self.readings.get(concept, ())):
+            if reading.quality is Quality.OK:
+                return reading
+        return None
+
+    def latest(self, concept: str) -> Reading | None:
+        """The newest `ok` reading that is still valid (reference §0.3: `x`); None means unknown."""
+        reading = self.newest(concept)
+        if reading is None or self.now - reading.observed_at > self.validity(reading):
+            return None
+        return reading
+
+    def validity(self, reading: Reading) -> timedelta:
+        """How long this reading may be carried forward in this setting."""
+        return CONCEPTS[reading.concept].validity(self.setting or "icu", reading.method, reading.value, self.situations)
+
+    def window(self, concept: str, span: timedelta) -> tuple[Reading, ...]:
+        """The `ok` readings observed in (now - span, now], oldest first."""
+        start = self.now - span
+        return tuple(
+            r for r in self.readings.get(concept, ()) if r.quality is Quality.OK and start < r.observed_at <= self.now
+        )

@@ -1,0 +1,1 @@
+"""The closed lists: concepts, drugs, units."""

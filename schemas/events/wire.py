@@ -1,0 +1,141 @@
+"""The wire form: JSON, one object per message, version 1.
+
+It is the form of every topic, of `ndjson` files and of the ordered log. It differs from `schemas.events` in three
+ways: `v` is explicit; a numeric reading, a rate and an amount carry their unit; `available_at` may be left out by a
+live sender (then it is the moment of receipt). A concept is named by id, alias or `loinc:<code>`. Several records that
+travel together are a `batch`. `streams.adapters.decode` turns wire records into events, or into reasons why not.
+"""
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from schemas.codes.concepts import CONCEPTS
+from schemas.codes.drugs import DRUGS
+from schemas.events import (
+    LABEL_CHARS_MAX,
+    NOTE_CHARS_MAX,
+    Action,
+    Event,
+    Patient,
+    Quality,
+    Reading,
+    Source,
+    Status,
+    Tick,
+    Treatment,
+)
+from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+
+VERSION = 1
+MESSAGE_BYTES_MAX = 512 * 1024
+BATCH_RECORDS_MAX = 500
+
+Label = Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX)]
+
+
+class _Wire(Frozen):
+    v: Literal[1]
+    encounter: EncounterId
+    observed_at: Moment
+    available_at: Moment | None = None
+
+
+class WireReading(_Wire):
+    """A measurement as sent: `value` with `unit`, or `code` for coded concepts."""
+
+    kind: Literal["reading"]
+    concept: Label
+    value: float | None = None
+    unit: Label | None = None
+    code: Label | None = None
+    source: Source = Source.MANUAL
+    method: Label | None = None
+    status: Status = Status.FINAL
+    quality: Quality = Quality.OK
+    reason: ShortText | None = None
+    original_value: float | None = None
+    original_unit: Label | None = None
+
+
+class WireNote(_Wire):
+    kind: Literal["note"]
+    text: Annotated[str, Field(min_length=1, max_length=NOTE_CHARS_MAX)]
+    title: ShortText | None = None
+    status: Status = Status.FINAL
+
+
+class WireTreatment(_Wire):
+    """`rate` with `rate_unit`, `amount` with `amount_unit`; `weight_kg` is the weight the pump was set with."""
+
+    kind: Literal["treatment"]
+    item: Label
+    action: Action
+    rate: Annotated[float, Field(ge=0)] | None = None
+    rate_unit: Label | None = None
+    amount: Annotated[float, Field(ge=0)] | None = None
+    amount_unit: Label | None = None
+    weight_kg: Annotated[float, Field(gt=0, le=400)] | None = None
+    route: ShortText | None = None
+    status: Status = Status.FINAL
+
+
+class WireMovement(_Wire):
+    kind: Literal["movement"]
+    action: Literal["admit", "transfer", "discharge", "update"]
+    unit: ShortText | None = None
+    setting: Literal["icu", "ward"] | None = None
+    bed: Label | None = None
+    patient: Patient | None = None
+
+
+class WireResponse(_Wire):
+    kind: Literal["response"]
+    alert: Label
+    verb: Literal["acknowledge", "step_done", "step_undone"]
+    step: Label | None = None
+    by: Label = "station"
+
+
+class WireTick(Frozen):
+    v: Literal[1]
+    kind: Literal["tick"]
+    available_at: Moment
+
+
+WireRecord = WireReading | WireNote | WireTreatment | WireMovement | WireResponse | WireTick
+
+
+class WireBatch(Frozen):
+    """Records that travel together (one ORU message, one bed and second). Each is judged on its own."""
+
+    v: Literal[1]
+    kind: Literal["batch"]
+    records: Annotated[tuple[Any, ...], Field(min_length=1, max_length=BATCH_RECORDS_MAX)]
+
+
+_ADAPTER: TypeAdapter[WireRecord | WireBatch] = TypeAdapter(
+    Annotated[WireRecord | WireBatch, Field(discriminator="kind")],
+    config=ConfigDict(hide_input_in_errors=True),  # the union does not inherit it from its models
+)
+
+
+def parse(raw: bytes) -> WireRecord | WireBatch:
+    """The structure of one message. Strict: no strings for numbers, no numbers for times.
+
+    Raises pydantic.ValidationError, whose text never holds the values.
+    """
+    return _ADAPTER.validate_json(raw, strict=True)
+
+
+def encode(record: Event | Tick) -> bytes:
+    """One event as one line of JSON, without the line's end. Equal events give equal bytes."""
+    fields = record.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    fields |= {"v": VERSION, "kind": record.kind}
+    match record:
+        case Reading() if record.value is not None:
+            fields["unit"] = CONCEPTS[record.concept].unit
+        case Treatment() if record.rate is not None:
+            fields["rate_unit"] = DRUGS[record.item].rate_unit
+    return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

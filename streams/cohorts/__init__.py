@@ -1,0 +1,1 @@
+"""Many stays through the same step."""

@@ -1,0 +1,348 @@
+"""A cohort replayed through the same `step` as the live service (the command-line contract of the benchmarks).
+
+Writes into a folder: `risks.parquet`, `forecasts.parquet`, `alerts.ndjson`, `quarantine.ndjson`, `manifest.json`.
+Stays are independent, so they are shared out among processes; results are written in the order of the data, so the
+number of processes changes no byte of the first four files.
+"""
+
+import json
+import multiprocessing as mp
+import platform
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from hashlib import sha256
+from multiprocessing.queues import Queue
+from pathlib import Path
+from queue import Empty
+from time import perf_counter
+from typing import Any, TextIO
+
+import polars as pl
+
+from forecasting.baselines import trend
+from guidelines.book import load as book
+from schemas.clinical.alerts import AlertEvent
+from schemas.clinical.findings import Level
+from schemas.clinical.forecasts import LEVELS, Odds, Unavailable
+from schemas.conditions.text import parse
+from schemas.events import Tick
+from schemas.events.quarantine import Rejected
+from streams.adapters import READERS, Stay
+from streams.core.alerting import Policy
+from streams.core.bed import Bed, snapshot
+from streams.core.ordering import Late
+from streams.core.step import Mind, Output, step
+
+FORECAST_EVERY = timedelta(hours=6)
+STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per process
+FORECAST_ROWS_PER_PART = 500_000
+NO_SEPSIS_MODEL = "unavailable: no sepsis model is fitted yet; alarm is the rules' own"
+JUST_AFTER = timedelta(microseconds=1)
+POLICY = Policy()
+
+QUESTIONS: tuple[tuple[str, timedelta], ...] = tuple(
+    (text, timedelta(hours=6))
+    for text in ("map below 65", "sbp below 90", "spo2 below 90", "rr above 30", "hr above 130", "lactate above 4")
+)
+"""What is asked of the forecaster each hour of a stay that is not from an hourly set."""
+_PARSED = tuple((parse(text), within, f"{text} within {within // timedelta(hours=1)} h") for text, within in QUESTIONS)
+
+RISKS: dict[str, Any] = {
+    "encounter": pl.String,
+    "time": pl.Float64,
+    "question": pl.String,
+    "probability": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "status": pl.String,
+    "alarm": pl.Boolean,
+}
+FORECASTS: dict[str, Any] = {
+    "encounter": pl.String,
+    "time": pl.Float64,
+    "concept": pl.String,
+    "horizon_h": pl.Float64,
+    **{f"q{round(level * 100):02d}": pl.Float64 for level in LEVELS},
+    "p_measured": pl.Float64,
+}
+
+
+@dataclass(slots=True)
+class Played:
+    """What one stay gave. Times are hours since `start`, the stay's first row or admission."""
+
+    encounter: str
+    start: datetime
+    hourly: bool
+    risks: list[tuple[Any, ...]] = field(default_factory=list)
+    forecasts: list[tuple[Any, ...]] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    quarantine: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def play(stay: Stay, mind: Mind) -> Played:
+    """One stay from its first event to its last, and one row per hour of it."""
+    played = Played(stay.encounter, stay.start, stay.hours is not None)
+    played.quarantine += [rejected.model_dump_json() for rejected in stay.refused]
+    played.counts.update(f"refused_{rejected.fault.value}" for rejected in stay.refused)
+    played.counts["events"] = len(stay.events)
+    bed = Bed(stay.encounter)
+    last = max((event.available_at for event in stay.events), default=stay.start)
+    hours = stay.hours if stay.hours is not None else _hours(stay, last)
+    played.counts["patient_hours"] = hours
+    arriving = iter(stay.events)
+    event = next(arriving, None)
+    for hour in range(hours):
+        at = stay.start + timedelta(hours=hour)
+        while event is not None and event.available_at <= at:
+            bed, said = step(bed, event, event.available_at, mind)
+            _note(played, said)
+            event = next(arriving, None)
+        bed = _passed(bed, at, mind, played)
+        _ask(played, bed, at, hour, mind)
+    while event is not None:
+        bed, said = step(bed, event, event.available_at, mind)
+        _note(played, said)
+        event = next(arriving, None)
+    if last > stay.start + timedelta(hours=hours - 1):
+        bed = _passed(bed, last, mind, played)
+    played.counts.update({f"bed_{name}": count for name, count in bed.counts.items()})
+    return played
+
+
+def _hours(stay: Stay, last: datetime) -> int:
+    """Hours begun between the stay's start and its last event; a stay of which all was refused has none."""
+    return int((last - stay.start) / timedelta(hours=1)) + 1 if stay.events else 0
+
+
+def _passed(bed: Bed, at: datetime, mind: Mind, played: Played) -> Bed:
+    """The bed once the instant `at` itself has been judged."""
+    now = at + mind.policy.allowed_lateness + JUST_AFTER
+    bed, said = step(bed, Tick(available_at=now), now, mind)
+    _note(played, said)
+    return bed
+
+
+def _note(played: Played, said: Iterable[Output]) -> None:
+    for output in said:
+        match output:
+            case AlertEvent():
+                played.alerts.append(output.model_dump_json(exclude_none=True))
+                played.counts[f"alert_{output.change.value}"] += 1
+            case Rejected():
+                played.quarantine.append(output.model_dump_json())
+                played.counts[f"refused_{output.fault.value}"] += 1
+            case Late():
+                pass  # counted by the bed
+
+
+def _ask(played: Played, bed: Bed, at: datetime, hour: int, mind: Mind) -> None:
+    alarm = any(e.alert.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
+    if played.hourly:
+        played.risks.append((played.encounter, float(hour), "sepsis", None, None, None, NO_SEPSIS_MODEL, alarm))
+    forecasts_due = (hour * timedelta(hours=1)) % FORECAST_EVERY == timedelta(0)
+    if played.hourly and not forecasts_due:
+        return
+    seen = snapshot(bed, at)
+    if not played.hourly:
+        outlook = mind.forecaster.outlook(seen)
+        for condition, within, question in _PARSED:
+            answer = outlook.chance(condition, within)
+            played.risks.append((played.encounter, float(hour), question, *_answer(answer), alarm))
+    if not forecasts_due:
+        return
+    forecast = mind.forecaster.forecast(seen)
+    if isinstance(forecast, Unavailable):
+        played.counts["forecast_unavailable"] += 1
+        return
+    for concept, fan in sorted(forecast.fans.items()):
+        for horizon, quantiles in zip(fan.horizons_h, fan.quantiles, strict=True):
+            played.forecasts.append((played.encounter, float(hour), concept, horizon, *quantiles, None))
+
+
+def _answer(answer: Odds | Unavailable) -> tuple[float | None, float | None, float | None, str]:
+    if isinstance(answer, Unavailable):
+        return None, None, None, f"unavailable: {answer.reason}"
+    return answer.probability, answer.low, answer.high, "ok"
+
+
+# --- many stays ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to replay: `source` is a name of READERS."""
+
+    path: Path
+    source: str
+    policy: Policy = POLICY
+
+    def mind(self) -> Mind:
+        return Mind(book.load(), trend.load(), self.policy)
+
+    def stays(self) -> Iterator[Stay]:
+        return READERS[self.source](self.path)
+
+
+def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], None] = lambda _: None) -> dict[str, Any]:
+    """Replay every stay and write the files; returns the manifest. Raises WrongFormat before anything is written."""
+    job.stays()  # a path that does not fit is refused here, not in a worker
+    out.mkdir(parents=True, exist_ok=True)
+    started = perf_counter()  # for the manifest's timings only: no result depends on it
+    with Files(out) as files:
+        for played in _in_order(job, processes) if processes > 1 else (play(s, job.mind()) for s in job.stays()):
+            files.write(played)
+            tell(played)
+    seconds = perf_counter() - started
+    manifest = _manifest(job, files.counts, out, seconds, processes)
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _in_order(job: Job, processes: int) -> Iterator[Played]:
+    """Stay i is played by process i mod n; results come back in the order of the data."""
+    context = mp.get_context("spawn")
+    queues: list[Queue[Played | str | None]] = [context.Queue(STAYS_WAITING_MAX) for _ in range(processes)]
+    workers = [
+        context.Process(target=_work, args=(job, share, processes, queue), daemon=True)
+        for share, queue in enumerate(queues)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        turn = 0
+        while (played := _received(queues[turn % processes], workers[turn % processes])) is not None:
+            yield played
+            turn += 1
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.join()
+
+
+def _received(queue: "Queue[Played | str | None]", worker: Any) -> Played | None:
+    while True:
+        try:
+            played = queue.get(timeout=5)
+        except Empty as silence:  # a dead worker would otherwise be waited for for ever
+            if not worker.is_alive() and queue.empty():
+                raise RuntimeError(f"a replay process ended early (exit status {worker.exitcode})") from silence
+            continue
+        if isinstance(played, str):
+            raise RuntimeError(played)
+        return played
+
+
+def _work(job: Job, share: int, shares: int, queue: "Queue[Played | str | None]") -> None:
+    try:
+        mind = job.mind()
+        for index, stay in enumerate(job.stays()):
+            if index % shares == share:
+                queue.put(play(stay, mind))
+        queue.put(None)
+    except Exception as problem:  # told to the parent, which ends the replay
+        queue.put(f"replay failed: {type(problem).__name__}: {problem}")
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+class Files:
+    """The files of one replay, written stay by stay; forecasts in parts that are joined at the end."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._parts = out / ".parts"
+        self._rows: dict[str, list[tuple[Any, ...]]] = {"risks": [], "forecasts": []}
+        self._part = 0
+        self.counts: Counter[str] = Counter()
+
+    def __enter__(self) -> "Files":
+        shutil.rmtree(self._parts, ignore_errors=True)
+        self._parts.mkdir(parents=True)
+        self._alerts: TextIO = (self._out / "alerts.ndjson").open("w", encoding="utf-8")
+        self._quarantine: TextIO = (self._out / "quarantine.ndjson").open("w", encoding="utf-8")
+        return self
+
+    def write(self, played: Played) -> None:
+        self._rows["risks"] += played.risks
+        self._rows["forecasts"] += played.forecasts
+        self._alerts.writelines(line + "\n" for line in played.alerts)
+        self._quarantine.writelines(line + "\n" for line in played.quarantine)
+        self.counts.update(played.counts)
+        self.counts["stays"] += 1
+        self.counts["risk_rows"] += len(played.risks)
+        self.counts["forecast_rows"] += len(played.forecasts)
+        if sum(map(len, self._rows.values())) >= FORECAST_ROWS_PER_PART:
+            self._flush()
+
+    def _flush(self) -> None:
+        for name, schema in (("risks", RISKS), ("forecasts", FORECASTS)):
+            frame = pl.DataFrame(self._rows[name], schema=schema, orient="row")
+            frame.write_parquet(self._parts / f"{name}-{self._part:06d}.parquet", compression="zstd")
+            self._rows[name] = []
+        self._part += 1
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        self._alerts.close()
+        self._quarantine.close()
+        if kind is None:
+            self._flush()
+            for name in ("risks", "forecasts"):
+                parts = sorted(self._parts.glob(f"{name}-*.parquet"))
+                whole = pl.scan_parquet(parts)
+                whole.sink_parquet(self._out / f"{name}.parquet", compression="zstd", maintain_order=True)
+        shutil.rmtree(self._parts, ignore_errors=True)
+
+
+def _manifest(job: Job, counts: Counter[str], out: Path, seconds: float, processes: int) -> dict[str, Any]:
+    mind = job.mind()
+    results = ("risks.parquet", "forecasts.parquet", "alerts.ndjson", "quarantine.ndjson")
+    return {
+        "v": 1,
+        "source": job.source,
+        "data": {"name": job.path.name, "sha256": _hash_of(_data_files(job.path))},
+        "model": {"name": mind.forecaster.name, "version": mind.forecaster.version, "sha": mind.forecaster.digest},
+        "rules": {"sha": mind.book.version},
+        "code": {"sha256": _hash_of(_code_files())},
+        "policy": {
+            "allowed_lateness_s": job.policy.allowed_lateness.total_seconds(),
+            "clear_after_s": job.policy.clear_after.total_seconds(),
+        },
+        "counts": dict(sorted(counts.items())),
+        "results": {name: sha256((out / name).read_bytes()).hexdigest() for name in results},
+        "timings": {
+            "seconds": round(seconds, 3),
+            "processes": processes,
+            "patient_hours_per_second": round(counts["patient_hours"] / seconds, 1) if seconds else None,
+        },
+        "python": platform.python_version(),
+        "polars": pl.__version__,
+    }
+
+
+def _hash_of(files: Sequence[Path]) -> str:
+    total = sha256()
+    for file in files:
+        total.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _data_files(path: Path) -> Sequence[Path]:
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+
+
+def _code_files() -> Sequence[Path]:
+    """The modules and data that results depend on: the four pure layers."""
+    top = Path(__file__).parents[2]
+    suffixes = {".py", ".toml", ".json"}
+    return sorted(
+        file
+        for layer in ("schemas", "guidelines", "forecasting", "streams")
+        for file in (top / layer).rglob("*")
+        if file.suffix in suffixes
+    )

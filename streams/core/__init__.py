@@ -1,0 +1,1 @@
+"""One step of one bed: pure, with its clock passed in."""

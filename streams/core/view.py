@@ -1,0 +1,106 @@
+"""A bed as a board shows it: every value with its time, its source, and whether it may still be used."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from guidelines.evidence import amount
+from guidelines.scores import news2
+from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Vital
+from schemas.clinical.forecasts import Fan, Forecast, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
+from schemas.codes.drugs import DRUGS
+from schemas.events import Quality, Reading, Treatment, identity
+from streams.core.bed import Bed, snapshot, thinned
+from streams.core.step import Mind
+
+TREND_SPAN = timedelta(hours=24)
+NOTES_SHOWN = 20
+TREATMENTS_SHOWN = 40
+
+
+def view(bed: Bed, mind: Mind) -> BedView:
+    """The board's picture of a bed, as of the bed's clock."""
+    seen, chart = snapshot(bed), bed.chart
+    fans, missing = _forecast(seen, mind)
+    alerts = (episode.alert for episode in bed.episodes.values())
+    return BedView(
+        encounter=bed.encounter,
+        bed=chart.bed,
+        unit=chart.unit,
+        patient=chart.patient,
+        now=seen.now,
+        last_heard_at=chart.heard_at,
+        vitals=tuple(_vital(seen, chart.readings[concept][-1]) for concept in CONCEPTS if chart.readings.get(concept)),
+        news2=news2(seen) if chart.readings else None,
+        alerts=tuple(sorted(alerts, key=lambda alert: (-alert.level.rank, alert.raised_at, alert.key))),
+        trends={c: points for c, row in chart.readings.items() if (points := _points(row, seen))},
+        fans=fans,
+        forecast_model=None if missing else f"{mind.forecaster.name}@{mind.forecaster.version}",
+        forecast_missing=missing,
+        notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
+        treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
+        counts=bed.counts,
+    )
+
+
+def _forecast(seen: Snapshot, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
+    """The fans, or why there are none: a model that fails is an answer too."""
+    try:
+        made: Forecast | Unavailable = mind.forecaster.forecast(seen)
+    except Exception as problem:  # whatever a model does wrong, the board goes on
+        return {}, f"the forecast failed ({type(problem).__name__}); rules that need none go on"
+    return ({}, made.reason) if isinstance(made, Unavailable) else (made.fans, None)
+
+
+def _vital(seen: Snapshot, reading: Reading) -> Vital:
+    usable = reading.quality is Quality.OK
+    return Vital(
+        concept=reading.concept,
+        label=CONCEPTS[reading.concept].short,
+        shown=_shown(reading),
+        at=reading.observed_at,
+        source=reading.source.value if reading.method is None else f"{reading.source.value}, {reading.method}",
+        quality=reading.quality,
+        valid=usable and seen.now - reading.observed_at <= seen.validity(reading),
+        reason=reading.reason,
+    )
+
+
+def _shown(reading: Reading) -> str:
+    return amount(reading.concept, reading.value) if reading.value is not None else str(reading.code)
+
+
+def _points(row: tuple[Reading, ...], seen: Snapshot) -> tuple[Point, ...]:
+    """The last day of a concept, with its lows and highs where there are more points than a chart can show."""
+    day = tuple(r for r in row if r.value is not None and r.observed_at > seen.now - TREND_SPAN)
+    return tuple(
+        Point(at=reading.observed_at, value=reading.value, quality=reading.quality, ref=identity(reading))
+        for reading in (thinned(day, seen.now, POINTS_MAX) if day else ())
+        if reading.value is not None
+    )
+
+
+def _note(bed: Bed, number: int) -> ShownNote:
+    """A note with what was read in it; a fact beyond the kept beginning of a long note still has its own words."""
+    ref, note = bed.chart.notes[number]
+    return ShownNote(
+        ref=ref,
+        at=note.observed_at,
+        title=note.title,
+        text=note.text,
+        facts=tuple(fact for fact in bed.chart.facts if fact.note == ref and fact.end <= len(note.text)),
+    )
+
+
+def _treatment(treatment: Treatment) -> ShownTreatment:
+    drug = DRUGS[treatment.item]
+    said = [f"{treatment.rate:g} {drug.rate_unit}"] if treatment.rate is not None else []
+    said += [f"{treatment.amount:g} {treatment.amount_unit or ''}".rstrip()] if treatment.amount is not None else []
+    return ShownTreatment(
+        label=drug.name,
+        action=treatment.action.value,
+        shown=", ".join(said),
+        at=treatment.observed_at,
+        ref=identity(treatment),
+    )
