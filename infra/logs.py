@@ -1,4 +1,4 @@
-"""Logs for operators: one JSON object a line, on standard error, and never a word about a patient.
+"""Logs for operators: one JSON object a line, on standard error, and never a word about a patient. Nobody waits for it.
 
 What may be said is a closed list. An event is a fixed name, never a sentence with values in it; every further key is
 listed in FIELDS with the form its value must have. All else is dropped and counted: in the line itself (`dropped`) and
@@ -18,6 +18,8 @@ from typing import Any, Literal
 import structlog
 from prometheus_client import Counter
 from structlog.typing import EventDict, WrappedLogger
+
+from infra import unblocked
 
 DROPPED = Counter("foreshock_log_values_dropped", "Values that were not written because the log may not hold them.")
 UNNAMED = "unnamed_event"
@@ -66,6 +68,7 @@ FIELDS: dict[str, Check] = {
 
 def configure_logs(level: Literal["debug", "info", "warning", "error"]) -> None:
     """Send every line of this process, other libraries' and uncaught exceptions included, through the closed list."""
+    unblocked.install()
     least = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
@@ -13,22 +13,37 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from infra.logs import FIELDS, TRACE_MAX, configure_logs, only_what_is_listed
+from infra.unblocked import Unblocked
 
 NAME, RECORD = "Ottilie Wunderlich", "MRN-4711-88"
 
 
 @pytest.fixture
-def _configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """Begins logging as a process does; undone at the end of the test."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
+
+    def begin() -> None:
+        monkeypatch.setattr(sys, "stderr", sys.stderr)
+        configure_logs("info")
+
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
-    configure_logs("info")
-    yield
+    yield begin
     structlog.reset_defaults()
     root.handlers[:], level = before
     root.setLevel(level)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines on standard error so far; nothing may be on standard output."""
+    assert isinstance(sys.stderr, Unblocked)
+    sys.stderr.drain(10)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    return printed.err.splitlines()
 
 
 def fail() -> None:
@@ -58,43 +73,46 @@ def everything_that_leaks() -> None:
     thread.join()
 
 
-@pytest.mark.usefixtures("_configured")
-def test_no_name_and_no_record_number_ever_appears(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_name_and_no_record_number_ever_appears(
+    capsys: pytest.CaptureFixture[str], configure: Callable[[], None]
+) -> None:
     """However a name or a record number reaches the log, by exceptions and libraries too, it is not written."""
+    configure()
     everything_that_leaks()
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 12  # every line was written, and each is an object
-    assert all(json.loads(line)["timestamp"] for line in printed.err.splitlines())
+    lines = written(capsys)
+    assert len(lines) == 12  # every line was written, and each is an object
+    assert all(json.loads(line)["timestamp"] for line in lines)
     for secret in (*NAME.split(), *NAME.lower().split(), RECORD, "4711"):
-        assert secret not in printed.err
+        assert secret not in "".join(lines)
 
 
-@pytest.mark.usefixtures("_configured")
-def test_what_operators_need_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_operators_need_is_written(capsys: pytest.CaptureFixture[str], configure: Callable[[], None]) -> None:
     """A listed key in its form is written as it is, with the level and the time; what is below the level is not."""
+    configure()
     structlog.get_logger().debug("worker_ready", component="streams.worker")
     structlog.get_logger().warning("worker_ready", component="streams.worker", partition=3, seconds=0.25)
-    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    (line,) = map(json.loads, written(capsys))
     assert line.pop("timestamp").endswith("Z")
     assert line == {
         "event": "worker_ready", "level": "warning", "component": "streams.worker", "partition": 3, "seconds": 0.25
     }  # fmt: skip
 
 
-@pytest.mark.usefixtures("_configured")
-def test_what_is_dropped_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_dropped_is_counted(capsys: pytest.CaptureFixture[str], configure: Callable[[], None]) -> None:
     """A line says how many values it lost, and the metric adds them up."""
+    configure()
     before = REGISTRY.get_sample_value("foreshock_log_values_dropped_total") or 0
     structlog.get_logger().info(f"hello {NAME}", patient=NAME, reason=RECORD, count=2)
-    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    (line,) = map(json.loads, written(capsys))
     assert (line["event"], line["count"], line["dropped"]) == ("unnamed_event", 2, 3)
     assert REGISTRY.get_sample_value("foreshock_log_values_dropped_total") == before + 3
 
 
-@pytest.mark.usefixtures("_configured")
-def test_an_exception_keeps_its_type_and_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_keeps_its_type_and_its_places(
+    capsys: pytest.CaptureFixture[str], configure: Callable[[], None]
+) -> None:
     """Of an exception the log keeps what finds it in the code: its type and the last places, innermost last."""
+    configure()
 
     def deep(levels: int) -> None:
         fail() if levels == 0 else deep(levels - 1)
@@ -103,7 +121,7 @@ def test_an_exception_keeps_its_type_and_its_places(capsys: pytest.CaptureFixtur
         deep(3 * TRACE_MAX)
     except ValueError:
         structlog.get_logger().exception("refused")
-    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    (line,) = map(json.loads, written(capsys))
     assert line["error"] == "ValueError"
     assert len(line["trace"]) == TRACE_MAX
     assert line["trace"][-1].startswith("infra/test_logs.py:")
