@@ -20,18 +20,6 @@ ENTERED: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("reference.t
 RULES = {r.id: r for g in BOOK.guidelines for r in (*g.triggers, *g.steps, *g.blocks)}
 LEAVES_MAX = 9
 FIELDS = ("level", "severity", "within", "clock", "prepare", "limited", "iv_only", "alone", "steps", "orders")
-    "level",
-    "severity",
-    "within",
-    "clock",
-    "prepare",
-    "limited",
-    "iv_only",
-    "alone",
-    "steps",
-    "orders",
-    "never_triggers",
-]
 
 
 def same(one: c.Condition, two: c.Condition) -> bool:
