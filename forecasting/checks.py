@@ -9,8 +9,9 @@ needs a clock, which only the caller may read.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from forecasting.contract import DEADLINE_MS, Forecaster
 from schemas.clinical.forecasts import Fan, Forecast, Odds, Unavailable
@@ -18,6 +19,7 @@ from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, On, Op
 from schemas.events import Quality, Reading
+from schemas.frozen import from_json, to_json
 
 Check = Callable[[Forecaster, Snapshot], None]
 
@@ -43,10 +45,10 @@ WITHINS = (timedelta(0), timedelta(minutes=90), timedelta(hours=4), timedelta(ho
 
 def answers(forecaster: Forecaster, snapshot: Snapshot) -> bytes:
     """Everything a forecaster can be asked of one snapshot, as bytes to compare."""
-    whole = forecaster.forecast(snapshot).model_dump_json()
+    whole = to_json(forecaster.forecast(snapshot))
     outlook = forecaster.outlook(snapshot)
-    odds = [outlook.chance(question, within).model_dump_json() for question in QUESTIONS for within in WITHINS]
-    return "\n".join([whole, *odds]).encode()
+    odds = [to_json(outlook.chance(question, within)) for question in QUESTIONS for within in WITHINS]
+    return b"\n".join([whole, *odds])
 
 
 def fans_are_sound(forecaster: Forecaster, snapshot: Snapshot) -> None:
@@ -58,7 +60,8 @@ def fans_are_sound(forecaster: Forecaster, snapshot: Snapshot) -> None:
             assert fan.reason, f"{concept}: unavailable without a reason"
             continue
         about = CONCEPTS[concept]
-        assert Fan.model_validate(fan.model_dump()) == fan, f"{concept}: not a legal fan"
+        assert fan.sound(), f"{concept}: not a legal fan"
+        assert from_json(to_json(fan), Fan) == fan, f"{concept}: a fan that JSON changes"
         assert fan.concept == concept, f"{concept}: answered for {fan.concept}"
         assert fan.horizons_h, f"{concept}: a fan without a horizon"
         assert set(fan.horizons_h) <= set(forecaster.horizons_h), f"{concept}: a horizon that was not promised"
@@ -106,8 +109,8 @@ def ignores_the_future(forecaster: Forecaster, snapshot: Snapshot) -> None:
 
     def with_future(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         newest = readings[-1]
-        drawn_not_back = newest.model_copy(update={"available_at": later, "value": _other(newest.value)})
-        to_come = newest.model_copy(update={"observed_at": later, "available_at": later, "value": _other(newest.value)})
+        drawn_not_back = replace(newest, available_at=later, value=_other(newest.value))
+        to_come = replace(newest, observed_at=later, available_at=later, value=_other(newest.value))
         return (*readings, drawn_not_back, to_come)
 
     richer = replace(snapshot, readings=_each(snapshot, with_future))
@@ -118,7 +121,7 @@ def ignores_order_of_equals(forecaster: Forecaster, snapshot: Snapshot) -> None:
     """Readings of one instant that became known together may stand in any order; so may the concepts."""
 
     def turned(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
-        twins = [r.model_copy(update={"method": "turned", "value": _other(r.value)}) for r in readings]
+        twins = [replace(r, method="turned", value=_other(r.value)) for r in readings]
         return tuple(r for pair in zip(readings, twins, strict=True) for r in pair)
 
     def turned_back(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
@@ -137,7 +140,7 @@ def uses_only_good_readings(forecaster: Forecaster, snapshot: Snapshot) -> None:
 
     def with_artefacts(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
         bad = {"quality": Quality.ARTEFACT, "value": 1e6, "code": None, "reason": "flushed line"}
-        return tuple(r for reading in readings for r in (reading, reading.model_copy(update=bad)))
+        return tuple(r for reading in readings for r in (reading, replace(reading, **bad)))
 
     marked = replace(snapshot, readings=_each(snapshot, with_artefacts))
     assert answers(forecaster, marked) == answers(forecaster, snapshot), "a reading marked as an artefact was used"

@@ -61,7 +61,7 @@ class Why(NamedTuple):
     wants: tuple[Want, ...] = ()
 
     def reason(self, case: Case) -> Reason:
-        return Reason.trusted(
+        return Reason(
             block=self.block,
             severity=self.severity,
             text=self.text[:400],
@@ -86,7 +86,7 @@ class Line(NamedTuple):
         return self.id, self.state, tuple([why.block for why in self.whys])
 
     def step(self, case: Case) -> Step:
-        return Step.trusted(
+        return Step(
             id=self.id,
             text=self.text,
             state=self.state,

@@ -85,7 +85,7 @@ def _made(case: Case, cite: Cite) -> Evidence:
         case Computed():
             return _of_computed(case, cite)
         case Foreseen():
-            return Evidence.trusted(
+            return Evidence(
                 kind="forecast",
                 subject=cite.subject,
                 label=f"expected {label(cite.subject)}",
@@ -95,7 +95,7 @@ def _made(case: Case, cite: Cite) -> Evidence:
                 value=cite.value,
             )
         case Personal():
-            return Evidence.trusted(
+            return Evidence(
                 kind="patient",
                 subject=cite.subject,
                 label=cite.label,
@@ -109,7 +109,7 @@ def _made(case: Case, cite: Cite) -> Evidence:
 def _of_reading(reading: Reading) -> Evidence:
     code = reading.code or ""
     shown = CODES.get(code, code.replace("_", " ")) if reading.value is None else ""
-    return Evidence.trusted(
+    return Evidence(
         kind="reading",
         subject=reading.concept,
         label=label(reading.concept),
@@ -121,7 +121,7 @@ def _of_reading(reading: Reading) -> Evidence:
 
 
 def _of_note(fact: NoteFact) -> Evidence:
-    return Evidence.trusted(
+    return Evidence(
         kind="note",
         subject=fact.concept,
         label=f"noted: {fact.concept.partition('.')[2].replace('_', ' ')}",
@@ -144,7 +144,7 @@ def _of_treatment(treatment: Treatment) -> Evidence:
     shown = DONE.get(treatment.action, "running")
     if value is not None:
         shown = f"{value:g} {(unit or '').replace('ug', 'µg')}".rstrip()
-    return Evidence.trusted(
+    return Evidence(
         kind="treatment",
         subject=treatment.item,
         label=item_name(treatment.item),
@@ -159,14 +159,14 @@ def _of_computed(case: Case, cite: Computed) -> Evidence:
     sources = [evidence(case, source).ref for source in cite.sources]
     reading = cite.subject in CONCEPTS and CONCEPTS[cite.subject].group != "score"
     least = "at least " if cite.missing else ""
-    return Evidence.trusted(
+    return Evidence(
         kind="score",
         subject=cite.subject,
         label=label(cite.subject),
         shown=least + (amount(cite.subject, cite.value) if reading else f"{cite.value:g}"),
         at=cite.at,
         ref=" + ".join((cite.subject, *sources))[:REF_CHARS_MAX],
-        value=cite.value,
+        value=float(cite.value),
     )
 
 
@@ -204,9 +204,7 @@ def _why(case: Case, subject: str) -> str:
 
 def need(case: Case, want: Want) -> Need:
     """What would settle an open question, and why it is not known now."""
-    return Need.trusted(
-        subject=want.subject, label=label(want.subject), why=(want.why or _why(case, want.subject))[:200]
-    )
+    return Need(subject=want.subject, label=label(want.subject), why=(want.why or _why(case, want.subject))[:200])
 
 
 def needs(case: Case, wants: Iterable[Want]) -> tuple[Need, ...]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import convert
+
 from guidelines.book.load import Book, Example
 from guidelines.judge import judge
 from schemas.clinical.facts import NoteFact, Polarity
@@ -54,7 +56,7 @@ def snapshot_of(example: Example) -> Snapshot:
         encounter=WHO,
         now=moment(example.at),
         setting=example.setting,
-        patient=Patient.model_validate(dict(example.patient)),
+        patient=convert(dict(example.patient), Patient),
         readings={name: tuple(sorted(rows, key=lambda r: r.observed_at)) for name, rows in readings.items()},
         treatments=tuple(sorted((_treatment(row) for row in example.treatments), key=lambda t: t.observed_at)),
         facts=tuple(sorted((_fact(row) for row in example.notes), key=lambda f: f.effective_at)),
@@ -73,7 +75,9 @@ def _treatment(row: Mapping[str, Any]) -> Treatment:
     at = moment(row["at"])
     unit = {"amount_unit": row.get("amount_unit", "mL")} if "amount" in row else {}
     rest = {key: value for key, value in row.items() if key != "at"}
-    return Treatment.model_validate({"encounter": WHO, "observed_at": at, "available_at": at, **rest, **unit})
+    return convert(
+        {"kind": "treatment", "encounter": WHO, "observed_at": at, "available_at": at, **rest, **unit}, Treatment
+    )
 
 
 def _fact(row: Mapping[str, Any]) -> NoteFact:

@@ -162,7 +162,7 @@ def judge(
 ) -> Judgement:
     """Every finding of every guideline, loudest first within each, and the truth of every trigger; see `weigh`."""
     claims, truths = weigh(snapshot, book, outlook, onsets)
-    return Judgement.trusted(findings=tuple(claim.finding for claim in claims), truths=dict(truths))
+    return Judgement(findings=tuple(claim.finding for claim in claims), truths=dict(truths))
 
 
 def weigh(
@@ -237,7 +237,7 @@ def _events(cites: Iterable[Cite]) -> Iterable[tuple[datetime, str]]:
 
 
 def _begins(case: Case, cites: Iterable[Cite]) -> Onset:
-    return Onset.trusted(at=case.now, ref=_newest(case, cites)[:400])
+    return Onset(at=case.now, ref=_newest(case, cites)[:400])
 
 
 def _concepts(cites: Iterable[Cite]) -> Iterator[str]:
@@ -285,7 +285,7 @@ class _Claim(ABC):
     def _worded(
         self, rule: str, title: str, level: Level, onset: Onset, sentence: Sentence, wants: Iterable[Want]
     ) -> Finding:
-        return Finding.trusted(
+        return Finding(
             encounter=self.case.snapshot.encounter,
             rule=rule,
             rule_version=self.rules.guideline.rule_version,

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Sample
 from guidelines.engine import quantity
 from guidelines.evidence import amount, clock, evidence, label, number
@@ -68,7 +70,7 @@ class _Draft:
         for part in parts:  # a part that does not fit is left out whole: half a slot is no slot
             if part and len(template) + len(part) < TEMPLATE_CHARS_MAX:
                 template = f"{template} {part}".lstrip()
-        return Sentence.trusted(template=template, evidence=tuple(self.evidence))
+        return Sentence(template=template, evidence=tuple(self.evidence))
 
 
 def warning(case: Case, words: Words, answer: Answer, opening: str) -> Sentence:
@@ -150,11 +152,11 @@ def _span(draft: _Draft, case: Case, since: datetime, sample: Sample) -> str:
     minutes = -int((since - case.now) // timedelta(minutes=1))
     shown = f"{minutes} minutes" if minutes != 1 else "1 minute"
     origin = evidence(case, sample.cite)
-    return draft.slot(origin.model_copy(update={"label": "since", "shown": shown, "value": float(minutes)}))
+    return draft.slot(replace(origin, label="since", shown=shown, value=float(minutes)))
 
 
 def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample) -> str:
-    before = evidence(case, old.cite).model_copy(update={"shown": number(old.value, CONCEPTS[name].decimals)})
+    before = replace(evidence(case, old.cite), shown=number(old.value, CONCEPTS[name].decimals))
     return f"{label(name)} {draft.slot(before)} → {_shown_value(draft, case, evidence(case, new.cite))}"
 
 
@@ -187,7 +189,7 @@ def _newest(case: Case, name: str) -> Evidence | None:
 
 def _time_of(item: Evidence, at: datetime) -> Evidence:
     """The time of an evidence, as something to show."""
-    return item.model_copy(update={"label": "time", "shown": clock(at), "at": at, "value": None})
+    return replace(item, label="time", shown=clock(at), at=at, value=None)
 
 
 def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
@@ -218,7 +220,7 @@ def _forecasts(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
         if isinstance(cite, Foreseen):
             item = evidence(case, cite)
             hours = cite.ahead / timedelta(hours=1)
-            ahead = item.model_copy(update={"label": "ahead", "shown": f"{hours:g} h", "value": hours})
+            ahead = replace(item, label="ahead", shown=f"{hours:g} h", value=hours)
             now = _newest(case, cite.subject)
             from_ = f" (now {draft.slot(now)})" if now is not None else ""
             shown.append(f"{label(cite.subject)} {draft.slot(item)} in {draft.slot(ahead)}{from_}")

@@ -27,6 +27,7 @@ from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
 from schemas.events import LABEL_CHARS_MAX
+from schemas.frozen import to_json
 
 ANSWER_WAIT_S = 2.0  # how long an answer waits to be seen on the bed before the page says "saved" without it
 ANSWER_LOOK_S = 0.05
@@ -124,7 +125,7 @@ def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     @app.get("/api/bed/{encounter:path}")
     async def api_bed(encounter: str) -> Response:
         """All of one bed: a `BedView`."""
-        return Response(_bed(source, encounter).model_dump_json(), media_type="application/json")
+        return Response(to_json(_bed(source, encounter)), media_type="application/json")
 
 
 def _in_short(card: cards.Card) -> dict[str, Any]:

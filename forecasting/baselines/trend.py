@@ -246,17 +246,17 @@ def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
     about, curve = CONCEPTS[concept], bands.curve
     rungs = ladder.ladder(snapshot.readings.get(concept, ()), snapshot.now, curve.span)
     if not rungs:
-        return Unavailable.trusted(reason=f"no usable {about.name} is known", settles=(concept,))
+        return Unavailable(reason=f"no usable {about.name} is known", settles=(concept,))
     origin = rungs[0]
     at = origin.observed_at
     age = snapshot.now - at
     if age > ORIGIN_AGE_MIN and age > snapshot.validity(origin):
-        return Unavailable.trusted(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
 
     age_h = age / HOUR
     reach = _reach(bands, age_h)
     if not reach.horizons:
-        return Unavailable.trusted(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
+        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
     low, high = bands.limits
     values = [min(max(r.value or 0.0, low), high) for r in rungs]
     state = curve.state(
@@ -266,7 +266,7 @@ def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
     rows = bands.quantiles(state, reach)
     shown = np.minimum(np.maximum(np.exp(rows) if curve.log else rows, low), high)
     rounded = np.maximum.accumulate(np.round(shown, about.decimals + 1), axis=1)  # no last bit may make a row fall
-    return Fan.trusted(  # sound by construction and under `checks`; validating took a fifth of the time
+    return Fan(  # sound by construction and under `checks`; validating took a fifth of the time
         concept=concept,
         horizons_h=reach.horizons,
         quantiles=tuple(map(tuple, rounded.tolist())),

@@ -105,8 +105,8 @@ def stay_readings(
 ) -> tuple[Reading, ...]:
     """One stay of a collection as the bed would hold it; known when observed, which flatters laboratory values."""
     return tuple(
-        Reading.model_construct(
-            encounter="fit", observed_at=at, available_at=at, kind="reading", concept=concept, value=value, code=None,
+        Reading(
+            encounter="fit", observed_at=at, available_at=at, concept=concept, value=value, code=None,
             source=Source.MANUAL, method=method, status=Status.FINAL, quality=Quality.OK, reason=None,
             original_value=None, original_unit=None,
         )

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
 from schemas.events import Action, Event, Movement, Note, Reading, Treatment
+from schemas.frozen import to_json
 from streams.adapters import long, mimic3
 from streams.adapters.demo import DATA, LIVE_FROM, moved
 from streams.adapters.stay import Stay
@@ -45,9 +48,9 @@ def _rows(stay: Stay, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
     closes = opens + timedelta(hours=choice["hours"])
     name = choice["bed"].lower().replace(" ", "-")
     for event in cut(stay.events, opens, closes):
-        event = moved(event, LIVE_FROM - opens).model_copy(update={"encounter": name})
+        event = replace(moved(event, LIVE_FROM - opens), encounter=name)
         if isinstance(event, Movement) and event.action == "admit":
-            event = event.model_copy(update={"bed": choice["bed"]})
+            event = replace(event, bed=choice["bed"])
         yield _row(event)
 
 
@@ -76,7 +79,7 @@ def cut(events: Sequence[Event], opens: datetime, closes: datetime) -> list[Even
 
 def _row(event: Event) -> dict[str, Any]:
     """The event in wire terms: with its unit, without what has its default."""
-    row = event.model_dump(mode="python", exclude_none=True, exclude_defaults=True) | {"kind": event.kind}
+    row = to_builtins(event, builtin_types=(datetime,))
     row = {name: str(cell) if isinstance(cell, str) else cell for name, cell in row.items() if name in long.COLUMNS}
     match event:
         case Reading() if event.value is not None:
@@ -84,7 +87,7 @@ def _row(event: Event) -> dict[str, Any]:
         case Treatment() if event.rate is not None:
             row["rate_unit"] = DRUGS[event.item].rate_unit
         case Movement() if event.patient is not None:
-            row["patient"] = event.patient.model_dump_json(exclude_none=True)
+            row["patient"] = to_json(event.patient).decode()
         case _:
             pass
     return row

@@ -1,13 +1,12 @@
 """An alert: a card with a life. One line of `alerts.ndjson` is one `AlertEvent`."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from schemas.clinical.cards import Card
 from schemas.clinical.findings import Finding, Level
-from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+from schemas.frozen import Record, always
 
 
 class Change(StrEnum):
@@ -21,31 +20,31 @@ class Change(StrEnum):
     RESOLVED = "resolved"
 
 
-class Alert(Frozen):
+class Alert(Record, frozen=True, kw_only=True):
     """The present state of one alert.
 
     `id` = hash(encounter | guideline | identity of the event that started the episode): the same alert has the
     same id on every worker, in every replay. No clock, offset or version is in it.
     """
 
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    encounter: EncounterId
-    key: ShortText  # the guideline whose episode this is
+    id: str
+    encounter: str
+    key: str  # the guideline whose episode this is
     level: Level
     state: Literal["raised", "acknowledged", "resolved"]
-    raised_at: Moment
-    changed_at: Moment
-    acknowledged_at: Moment | None = None
-    acknowledged_by: ShortText | None = None
+    raised_at: datetime
+    changed_at: datetime
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
     finding: Finding  # the loudest finding of the episode
-    others: tuple[Finding, ...] = ()  # the episode's other findings
+    others: tuple[Finding, ...] = always(())  # the episode's other findings
     card: Card
 
 
-class AlertEvent(Frozen):
+class AlertEvent(Record, frozen=True, kw_only=True):
     """Something new to say about an alert: the output of `step`, the record of the alerts topic."""
 
-    v: Literal[1] = 1
+    v: Literal[1] = always(1)
     change: Change
-    at: Moment
+    at: datetime
     alert: Alert

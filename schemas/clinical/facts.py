@@ -1,11 +1,9 @@
 """What a note says, tied to the words that say it (reference §5.1)."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import Field
-
-from schemas.frozen import Frozen, Moment, ShortText
+from schemas.frozen import Record
 
 
 class Polarity(StrEnum):
@@ -37,24 +35,24 @@ def usable(polarity: Polarity, experiencer: Experiencer, temporality: Temporalit
     )
 
 
-class NoteFact(Frozen):
+class NoteFact(Record, frozen=True, kw_only=True):
     """One statement read in a note. `start`/`end` are character offsets into the note's text: its span."""
 
-    concept: ShortText  # dotted id of the lexicon, e.g. perf.mottled
+    concept: str  # dotted id of the lexicon, e.g. perf.mottled
     polarity: Polarity = Polarity.AFFIRMED
     experiencer: Experiencer = Experiencer.PATIENT
     temporality: Temporality = Temporality.CURRENT
     value: float | None = None
-    unit: ShortText | None = None
-    detail: ShortText | None = None  # e.g. the drug or device named
+    unit: str | None = None
+    detail: str | None = None  # e.g. the drug or device named
     change: str | None = None  # up, down, same
     copied: bool = False
-    note: ShortText  # identity of the note
-    start: Annotated[int, Field(ge=0)]
-    end: Annotated[int, Field(ge=0)]
-    words: ShortText  # the words of the span, for display
-    effective_at: Moment
-    available_at: Moment
+    note: str  # identity of the note
+    start: int
+    end: int
+    words: str  # the words of the span, for display
+    effective_at: datetime
+    available_at: datetime
 
     @property
     def usable(self) -> bool:

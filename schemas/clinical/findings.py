@@ -1,12 +1,11 @@
 """What the rules say of one patient at one moment, each claim bound to what it rests on."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+from schemas.frozen import Record, always
 
 
 class Truth(StrEnum):
@@ -33,26 +32,26 @@ class Level(StrEnum):
 _RANKS = {level.value: rank for rank, level in enumerate(Level)}
 
 
-class Evidence(Frozen):
+class Evidence(Record, frozen=True, kw_only=True):
     """One thing a claim rests on. `ref` is the identity of the event it came from; notes add their span."""
 
     kind: Literal["reading", "note", "treatment", "patient", "forecast", "score"]
-    subject: ShortText  # concept, fact, drug or score id
-    label: ShortText  # what a person calls it: "MAP", "crackles noted"
-    shown: ShortText  # the value as it may be printed: "61 mmHg", "“bibasilar crackles”"
-    at: Moment | None  # when it was true of the patient
-    ref: Annotated[str, Field(max_length=400)]
+    subject: str  # concept, fact, drug or score id
+    label: str  # what a person calls it: "MAP", "crackles noted"
+    shown: str  # the value as it may be printed: "61 mmHg", "“bibasilar crackles”"
+    at: datetime | None = None  # when it was true of the patient
+    ref: str
     value: float | None = None
     note_start: int | None = None
     note_end: int | None = None
 
 
-class Need(Frozen):
+class Need(Record, frozen=True, kw_only=True):
     """A measurement that would settle an UNKNOWN: what, and why it is not known now."""
 
-    subject: ShortText
-    label: ShortText
-    why: ShortText  # "never measured", "last 09:05, older than 4 h", "suspect: damped line"
+    subject: str
+    label: str
+    why: str  # "never measured", "last 09:05, older than 4 h", "suspect: damped line"
 
 
 class StepState(StrEnum):
@@ -64,40 +63,40 @@ class StepState(StrEnum):
     DONE = "done"
 
 
-class Passage(Frozen):
+class Passage(Record, frozen=True, kw_only=True):
     """Where a step comes from: the citation to open and one paraphrased sentence to show."""
 
-    citation: ShortText
-    text: Annotated[str, Field(max_length=600)]
-    strength: ShortText
+    citation: str
+    text: str
+    strength: str
 
 
-class Reason(Frozen):
+class Reason(Record, frozen=True, kw_only=True):
     """Why a step is withheld, changed or needs a check: the block's id, a sentence, and its evidence."""
 
-    block: ShortText
+    block: str
     severity: Literal["hard", "soft", "modify", "check"]
-    text: Annotated[str, Field(max_length=400)]
-    evidence: tuple[Evidence, ...] = ()
-    needs: tuple[Need, ...] = ()
+    text: str
+    evidence: tuple[Evidence, ...] = always(())
+    needs: tuple[Need, ...] = always(())
 
 
-class Step(Frozen):
+class Step(Record, frozen=True, kw_only=True):
     """One line of a checklist, as it stands now."""
 
-    id: ShortText
-    text: Annotated[str, Field(max_length=400)]
+    id: str
+    text: str
     state: StepState
-    reasons: tuple[Reason, ...] = ()
-    due_at: Moment | None = None
-    done_at: Moment | None = None
+    reasons: tuple[Reason, ...] = always(())
+    due_at: datetime | None = None
+    done_at: datetime | None = None
     passage: Passage
 
 
-class Sentence(Frozen):
+class Sentence(Record, frozen=True, kw_only=True):
     """A sentence made by template: each `{n}` was filled from `evidence[n]`; see guidelines.wording."""
 
-    template: Annotated[str, Field(max_length=600)]
+    template: str
     evidence: tuple[Evidence, ...]
 
     @property
@@ -105,31 +104,31 @@ class Sentence(Frozen):
         return self.template.format(*(e.shown for e in self.evidence))
 
 
-class Onset(Frozen):
+class Onset(Record, frozen=True, kw_only=True):
     """When a trigger first became true in this episode, and the event that made it so."""
 
-    at: Moment
-    ref: Annotated[str, Field(max_length=400)]
+    at: datetime
+    ref: str
 
 
-class Finding(Frozen):
+class Finding(Record, frozen=True, kw_only=True):
     """A rule that speaks about one patient now."""
 
-    encounter: EncounterId
-    rule: ShortText  # e.g. SEP.T3, NEWS2.high
-    rule_version: ShortText
-    guideline: ShortText  # the file's id, e.g. SEP: findings of one guideline form one episode
-    title: ShortText
+    encounter: str
+    rule: str  # e.g. SEP.T3, NEWS2.high
+    rule_version: str
+    guideline: str  # the file's id, e.g. SEP: findings of one guideline form one episode
+    title: str
     level: Level
-    at: Moment
+    at: datetime
     onset: Onset  # the event that made it true is part of the alert id
     sentence: Sentence
-    evidence: tuple[Evidence, ...] = ()
-    needs: tuple[Need, ...] = ()
-    steps: tuple[Step, ...] = ()
+    evidence: tuple[Evidence, ...] = always(())
+    needs: tuple[Need, ...] = always(())
+    steps: tuple[Step, ...] = always(())
 
 
-class Judgement(Frozen):
+class Judgement(Record, frozen=True, kw_only=True):
     """All that the rule book says of one snapshot. `truths` answers every trigger, fired or not."""
 
     findings: tuple[Finding, ...]

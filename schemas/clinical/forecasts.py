@@ -1,14 +1,12 @@
 """What a forecaster answers: a fan of quantiles, a chance, or that it cannot say and why."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Annotated, Protocol
-
-from pydantic import Field, model_validator
+from typing import Protocol
 
 from schemas.conditions import Condition
-from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+from schemas.frozen import Record, always
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Quantile levels of every fan, rising."""
@@ -16,56 +14,51 @@ LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 HORIZONS_H = (0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 12.0, 24.0)
 """Hours ahead that a fan answers for."""
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
-
-class Fan(Frozen):
+class Fan(Record, frozen=True, kw_only=True):
     """Quantiles of one concept at each horizon, in its canonical unit.
 
     `quantiles[i][j]` is the level `LEVELS[j]` at `horizons_h[i]`; each row rises. `origin` is the identity of the
     reading the fan starts from.
     """
 
-    concept: ShortText
+    concept: str
     horizons_h: tuple[float, ...]
     quantiles: tuple[tuple[float, ...], ...]
-    origin: ShortText
-    origin_at: Moment
+    origin: str
+    origin_at: datetime
 
-    @model_validator(mode="after")
-    def _shaped(self) -> "Fan":
-        if len(self.quantiles) != len(self.horizons_h) or any(len(q) != len(LEVELS) for q in self.quantiles):
-            raise ValueError("expected one row of quantiles per horizon and one column per level")
-        if any(a > b for row in self.quantiles for a, b in pairwise(row)):
-            raise ValueError("expected quantiles that rise with their level")
-        return self
+    def sound(self) -> bool:
+        """One row of quantiles per horizon, one column per level, and no row that falls."""
+        shaped = len(self.quantiles) == len(self.horizons_h) and all(len(q) == len(LEVELS) for q in self.quantiles)
+        return shaped and all(a <= b for row in self.quantiles for a, b in pairwise(row))
 
 
-class Odds(Frozen):
+class Odds(Record, frozen=True, kw_only=True):
     """The chance that a condition comes true within `within_h` hours, with its interval."""
 
-    probability: Probability
-    low: Probability
-    high: Probability
+    probability: float
+    low: float
+    high: float
     within_h: float
-    model: ShortText
+    model: str
 
 
-class Unavailable(Frozen):
+class Unavailable(Record, frozen=True, kw_only=True):
     """No answer, the reason in one sentence, and the measurement that would settle it (if one would)."""
 
-    reason: ShortText
-    settles: tuple[ShortText, ...] = ()
+    reason: str
+    settles: tuple[str, ...] = always(())
 
 
-class Forecast(Frozen):
+class Forecast(Record, frozen=True, kw_only=True):
     """All fans of one patient at one moment."""
 
-    encounter: EncounterId
-    made_at: Moment
-    model: ShortText  # name@version of the forecaster
+    encounter: str
+    made_at: datetime
+    model: str  # name@version of the forecaster
     fans: Mapping[str, Fan]  # by concept id
-    missing: Mapping[str, Unavailable] = {}
+    missing: Mapping[str, Unavailable] = always({})
 
 
 class Outlook(Protocol):

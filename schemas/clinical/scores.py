@@ -1,27 +1,29 @@
 """A clinical score with its missing parts in the open (reference §1: general missing-data rule)."""
 
+from datetime import datetime
+
 from schemas.clinical.findings import Evidence, Need
-from schemas.frozen import Frozen, Moment, ShortText
+from schemas.frozen import Record, always
 
 
-class ScorePart(Frozen):
+class ScorePart(Record, frozen=True, kw_only=True):
     """One component: its points, or None and the need that would settle it."""
 
-    name: ShortText
+    name: str
     points: int | None
     most: int
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[Evidence, ...] = always(())
     need: Need | None = None
 
 
-class Score(Frozen):
+class Score(Record, frozen=True, kw_only=True):
     """A total that never hides a gap: `lower` counts missing parts as 0, `upper` as their maximum."""
 
-    id: ShortText  # news2, sofa, sirs, mews, qsofa
-    variant: ShortText  # e.g. "NEWS2, SpO₂ scale 1"
-    at: Moment
+    id: str  # news2, sofa, sirs, mews, qsofa
+    variant: str  # e.g. "NEWS2, SpO₂ scale 1"
+    at: datetime
     parts: tuple[ScorePart, ...]
-    notes: tuple[ShortText, ...] = ()
+    notes: tuple[str, ...] = always(())
 
     @property
     def lower(self) -> int:

@@ -1,19 +1,18 @@
 """What could be known of one patient at one moment: the only thing rules and models may look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from schemas.clinical.facts import NoteFact
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.events import Patient, Quality, Reading, Treatment
+from schemas.frozen import Record
 
 Setting = Literal["icu", "ward"]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Record, frozen=True):
     """The state of a bed as of `now`.
 
     `readings` holds, per concept, every kept reading with available_at <= now and not entered in error, by rising

@@ -4,13 +4,14 @@ Every event carries two times: `observed_at` (when it was true of the patient) a
 system could first know it). Nothing may use an event before its `available_at`.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from msgspec import Meta
 
-from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+from schemas.frozen import Record
 
 NOTE_CHARS_MAX = 100_000
 LABEL_CHARS_MAX = 64
@@ -44,44 +45,38 @@ class Source(StrEnum):
     NOTE = "note"
 
 
-class _Event(Frozen):
-    encounter: EncounterId
-    observed_at: Moment
-    available_at: Moment
+class _Event(Record, frozen=True, kw_only=True, tag_field="kind"):
+    encounter: str
+    observed_at: datetime  # both times in UTC
+    available_at: datetime
 
 
-class Reading(_Event):
+class Reading(_Event, frozen=True, kw_only=True, tag="reading"):
     """One measurement of one concept, already in the canonical unit of that concept.
 
     Exactly one of `value` (numeric concepts) and `code` (coded concepts, e.g. acvpu = "C") is set.
     `original_value` and `original_unit` keep what the sender wrote when it was converted.
     """
 
-    kind: Literal["reading"] = "reading"
-    concept: Annotated[str, Field(max_length=LABEL_CHARS_MAX)]
+    kind: ClassVar[str] = "reading"
+    concept: str
     value: float | None = None
-    code: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None
+    code: str | None = None
     source: Source = Source.MANUAL
-    method: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None  # e.g. invasive, nibp, venous
+    method: str | None = None  # e.g. invasive, nibp, venous
     status: Status = Status.FINAL
     quality: Quality = Quality.OK
-    reason: ShortText | None = None  # why quality is not ok, or the laboratory's comment
+    reason: str | None = None  # why quality is not ok, or the laboratory's comment
     original_value: float | None = None
-    original_unit: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None
-
-    @model_validator(mode="after")
-    def _one_answer(self) -> "Reading":
-        if (self.value is None) == (self.code is None):
-            raise ValueError("expected exactly one of value and code")
-        return self
+    original_unit: str | None = None
 
 
-class Note(_Event):
+class Note(_Event, frozen=True, kw_only=True, tag="note"):
     """Free text somebody wrote. `observed_at` is the event time of the note, not its signature."""
 
-    kind: Literal["note"] = "note"
-    text: Annotated[str, Field(min_length=1, max_length=NOTE_CHARS_MAX)]
-    title: ShortText | None = None
+    kind: ClassVar[str] = "note"
+    text: str
+    title: str | None = None
     status: Status = Status.FINAL
 
 
@@ -96,20 +91,20 @@ class Action(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Treatment(_Event):
+class Treatment(_Event, frozen=True, kw_only=True, tag="treatment"):
     """A drug, fluid, sample or procedure: started, changed, stopped, given or ordered.
 
     `item` is an id of `schemas.codes.drugs`. `rate` is in the canonical rate unit of the item; `amount` in
     `amount_unit` (mL for fluids).
     """
 
-    kind: Literal["treatment"] = "treatment"
-    item: Annotated[str, Field(max_length=LABEL_CHARS_MAX)]
+    kind: ClassVar[str] = "treatment"
+    item: str
     action: Action
-    rate: Annotated[float, Field(ge=0)] | None = None
-    amount: Annotated[float, Field(ge=0)] | None = None
-    amount_unit: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None
-    route: ShortText | None = None
+    rate: float | None = None
+    amount: float | None = None
+    amount_unit: str | None = None
+    route: str | None = None
     status: Status = Status.FINAL
 
 
@@ -123,65 +118,65 @@ class Severity(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Allergy(Frozen):
+class Allergy(Record, frozen=True, kw_only=True):
     """One entry of the allergy list; `substance` is a drug id or a class of `schemas.codes.drugs`."""
 
-    substance: Annotated[str, Field(max_length=LABEL_CHARS_MAX)]
+    substance: str
     severity: Severity = Severity.UNKNOWN
 
 
-class Patient(Frozen):
+Limit = Literal["dnr", "no_escalation"]
+
+
+class Patient(Record, frozen=True, kw_only=True):
     """What is known of the person besides measurements. None always means unknown, never "no".
 
     `diagnoses` uses short codes (heart_failure, copd, dialysis, …); an empty tuple means "list read, none active".
     """
 
-    age_years: Annotated[float, Field(ge=0, le=130)] | None = None
+    age_years: Annotated[float, Meta(ge=0, le=130)] | None = None
     sex: Literal["female", "male"] | None = None
     pregnant: bool | None = None
     allergies: tuple[Allergy, ...] | None = None
-    diagnoses: tuple[ShortText, ...] | None = None
-    limits: tuple[Literal["dnr", "no_escalation"], ...] | None = None
+    diagnoses: tuple[str, ...] | None = None
+    limits: tuple[Limit, ...] | None = None
     spo2_target_88_92: bool | None = None  # documented hypercapnic target: NEWS2 scale 2
-    lvef_percent: Annotated[float, Field(ge=1, le=90)] | None = None
-    usual_sbp_mmhg: Annotated[float, Field(ge=60, le=250)] | None = None
-    baseline_creatinine_mg_dl: Annotated[float, Field(ge=0.1, le=30)] | None = None
-    baseline_sofa: Annotated[int, Field(ge=0, le=24)] | None = None
+    lvef_percent: Annotated[float, Meta(ge=1, le=90)] | None = None
+    usual_sbp_mmhg: Annotated[float, Meta(ge=60, le=250)] | None = None
+    baseline_creatinine_mg_dl: Annotated[float, Meta(ge=0.1, le=30)] | None = None
+    baseline_sofa: Annotated[int, Meta(ge=0, le=24)] | None = None
 
 
-class Movement(_Event):
+class Movement(_Event, frozen=True, kw_only=True, tag="movement"):
     """Admission, transfer, discharge, or news about who the patient is (ADT A01, A02, A03, A08)."""
 
-    kind: Literal["movement"] = "movement"
+    kind: ClassVar[str] = "movement"
     action: Literal["admit", "transfer", "discharge", "update"]
-    unit: ShortText | None = None
+    unit: str | None = None
     setting: Literal["icu", "ward"] | None = None
-    bed: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None
+    bed: str | None = None
     patient: Patient | None = None
 
 
-class Response(_Event):
+class Response(_Event, frozen=True, kw_only=True, tag="response"):
     """What a person did about an alert on the board; part of the log, so a replay sees it too."""
 
-    kind: Literal["response"] = "response"
-    alert: Annotated[str, Field(max_length=LABEL_CHARS_MAX)]
+    kind: ClassVar[str] = "response"
+    alert: str
     verb: Literal["acknowledge", "step_done", "step_undone"]
-    step: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] | None = None
-    by: Annotated[str, Field(max_length=LABEL_CHARS_MAX)] = "station"
+    step: str | None = None
+    by: str = "station"
 
 
-class Tick(Frozen):
+class Tick(Record, frozen=True, kw_only=True, tag_field="kind", tag="tick"):
     """Time passed. It belongs to no encounter: it moves the clock of every bed it reaches."""
 
-    kind: Literal["tick"] = "tick"
-    available_at: Moment
+    kind: ClassVar[str] = "tick"
+    available_at: datetime
 
 
 Event = Reading | Note | Treatment | Movement | Response
-"""An event of one encounter."""
-
-Record = Annotated[Event | Tick, Field(discriminator="kind")]
-"""Anything the ordered log may hold."""
+"""An event of one encounter. In JSON its `kind` says which."""
 
 
 def identity(event: Event) -> str:

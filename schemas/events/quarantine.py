@@ -1,11 +1,10 @@
 """What was refused, and why: a value, not an exception."""
 
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import ConfigDict, Field
-
-from schemas.frozen import EncounterId, Frozen, Moment, ShortText
+from schemas.frozen import Record, always
 
 RAW_BYTES_MAX = 4096
 
@@ -27,19 +26,17 @@ class Fault(StrEnum):
     INVALID = "invalid"
 
 
-class Rejected(Frozen):
+class Rejected(Record, frozen=True, kw_only=True):
     """One refused message. `why` says in one sentence what was expected and what was found, without the value.
 
-    `raw` keeps the message (its first 4096 bytes) so that it can be sent again after a fix; `raw_bytes` is its
-    full size. It goes to the quarantine, never to a log.
+    `raw` keeps the message (its first 4096 bytes; base64 in JSON) so that it can be sent again after a fix;
+    `raw_bytes` is its full size. It goes to the quarantine, never to a log.
     """
 
-    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
-
-    v: Literal[1] = 1
+    v: Literal[1] = always(1)
     fault: Fault
-    why: ShortText
-    received_at: Moment
-    encounter: EncounterId | None = None
-    raw: Annotated[bytes, Field(max_length=RAW_BYTES_MAX)] = b""
-    raw_bytes: int = 0
+    why: str
+    received_at: datetime
+    encounter: str | None = None
+    raw: bytes = always(b"")
+    raw_bytes: int = always(0)

@@ -9,6 +9,7 @@ travel together are a `batch`. `streams.adapters.decode` turns wire records into
 import json
 from typing import Annotated, Any, Literal
 
+from msgspec import to_builtins
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.codes.concepts import CONCEPTS
@@ -18,9 +19,10 @@ from schemas.events import (
     NOTE_CHARS_MAX,
     Action,
     Event,
-    Patient,
+    Limit,
     Quality,
     Reading,
+    Severity,
     Source,
     Status,
     Tick,
@@ -81,13 +83,34 @@ class WireTreatment(_Wire):
     status: Status = Status.FINAL
 
 
+class WireAllergy(Frozen):
+    substance: Annotated[str, Field(max_length=LABEL_CHARS_MAX)]
+    severity: Severity = Severity.UNKNOWN
+
+
+class WirePatient(Frozen):
+    """`schemas.events.Patient` as sent, within its limits."""
+
+    age_years: Annotated[float, Field(ge=0, le=130)] | None = None
+    sex: Literal["female", "male"] | None = None
+    pregnant: bool | None = None
+    allergies: tuple[WireAllergy, ...] | None = None
+    diagnoses: tuple[ShortText, ...] | None = None
+    limits: tuple[Limit, ...] | None = None
+    spo2_target_88_92: bool | None = None
+    lvef_percent: Annotated[float, Field(ge=1, le=90)] | None = None
+    usual_sbp_mmhg: Annotated[float, Field(ge=60, le=250)] | None = None
+    baseline_creatinine_mg_dl: Annotated[float, Field(ge=0.1, le=30)] | None = None
+    baseline_sofa: Annotated[int, Field(ge=0, le=24)] | None = None
+
+
 class WireMovement(_Wire):
     kind: Literal["movement"]
     action: Literal["admit", "transfer", "discharge", "update"]
     unit: ShortText | None = None
     setting: Literal["icu", "ward"] | None = None
     bed: Label | None = None
-    patient: Patient | None = None
+    patient: WirePatient | None = None
 
 
 class WireResponse(_Wire):
@@ -131,8 +154,8 @@ def parse(raw: bytes) -> WireRecord | WireBatch:
 
 def encode(record: Event | Tick) -> bytes:
     """One event as one line of JSON, without the line's end. Equal events give equal bytes."""
-    fields = record.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
-    fields |= {"v": VERSION, "kind": record.kind}
+    fields = to_builtins(record)
+    fields["v"] = VERSION
     match record:
         case Reading() if record.value is not None:
             fields["unit"] = CONCEPTS[record.concept].unit

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from msgspec import convert
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -19,13 +20,14 @@ from schemas.codes.units import (
     rate_to_canonical,
     to_canonical,
 )
-from schemas.events import Event, Movement, Note, Quality, Reading, Response, Tick, Treatment
+from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment
 from schemas.events.quarantine import RAW_BYTES_MAX, Fault, Rejected
 from schemas.events.wire import (
     MESSAGE_BYTES_MAX,
     WireBatch,
     WireMovement,
     WireNote,
+    WirePatient,
     WireReading,
     WireRecord,
     WireResponse,
@@ -144,7 +146,7 @@ def _events(record: WireRecord, origin: _Origin) -> Iterator[Event | Tick | Reje
                 yield Note(**_common(record, origin), text=record.text, title=record.title, status=record.status)
             case WireMovement():
                 own = record.model_dump(include={"action", "unit", "setting", "bed"})
-                yield Movement(**_common(record, origin), **own, patient=record.patient)
+                yield Movement(**_common(record, origin), **own, patient=_patient(record.patient))
             case WireResponse():
                 own = record.model_dump(include={"alert", "verb", "step", "by"})
                 yield Response(**_common(record, origin), **own)
@@ -152,6 +154,10 @@ def _events(record: WireRecord, origin: _Origin) -> Iterator[Event | Tick | Reje
                 yield Tick(available_at=min(record.available_at, origin.received_at))
     except _Refused as refused:
         yield origin.rejected(refused.fault, refused.why)
+
+
+def _patient(wire: WirePatient | None) -> Patient | None:
+    return None if wire is None else convert(wire.model_dump(exclude_none=True), Patient)
 
 
 def _check_times(record: WireRecord, received_at: datetime) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+from msgspec.structs import replace
 
 from schemas.events import Event
 from streams.adapters import long, ndjson
@@ -45,4 +46,4 @@ def _moved(stay: Stay, by: timedelta) -> Stay:
 
 def moved(event: Event, by: timedelta) -> Event:
     """The same event at another time."""
-    return event.model_copy(update={"observed_at": event.observed_at + by, "available_at": event.available_at + by})
+    return replace(event, observed_at=event.observed_at + by, available_at=event.available_at + by)

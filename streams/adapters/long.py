@@ -6,12 +6,13 @@ values outside the hard limits kept and marked, what cannot be read refused with
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import polars as pl
-from pydantic import TypeAdapter, ValidationError
+from msgspec import ValidationError, convert
+from msgspec.json import decode as from_json_text
 
 from schemas.codes.concepts import CONCEPTS, Concept
 from schemas.codes.drugs import DRUGS
@@ -23,7 +24,7 @@ from schemas.codes.units import (
     rate_to_canonical,
     to_canonical,
 )
-from schemas.events import Event, Quality, Reading, Treatment
+from schemas.events import Event, Movement, Quality, Reading, Treatment
 from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
 from streams.adapters.stay import Stay
@@ -71,7 +72,6 @@ _IDENTITY = (
     "text",
 )
 _ORDER = ("available_at", *_IDENTITY)  # total, once of each identity one row is kept: the same order on every run
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _NO_VALUES = {"value", "unit", "rate", "rate_unit", "amount", "amount_unit", "weight_kg", "patient"}
 
 
@@ -111,7 +111,7 @@ def stays(frame: pl.DataFrame) -> Iterator[Stay]:
 
 
 def _start(events: list[Event], first: datetime) -> datetime:
-    admitted = (e.observed_at for e in events if e.kind == "movement" and e.action == "admit")
+    admitted = (e.observed_at for e in events if isinstance(e, Movement) and e.action == "admit")
     return next(admitted, first if not events else events[0].available_at)
 
 
@@ -124,15 +124,28 @@ def event_of(row: Mapping[str, Any]) -> Event | Rejected:
             case "treatment":
                 return _treatment(row)
             case "movement" if "patient" in row:
-                return _EVENT.validate_python({**row, "patient": _patient(row["patient"])})
+                return _converted({**row, "patient": _patient(row["patient"])})
             case _:
-                return _EVENT.validate_python(row)
+                return _converted(row)
     except (UnknownUnit, ImpossibleUnit) as problem:
         fault = Fault.UNKNOWN_UNIT if isinstance(problem, UnknownUnit) else Fault.IMPOSSIBLE_VALUE
         return refusal(row, fault, str(problem))
     except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        return refusal(row, Fault.INVALID, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        return refusal(row, Fault.INVALID, str(problem))
+
+
+def _converted(row: Mapping[str, Any]) -> Event:
+    made: Event = convert(_utc(row), Event)
+    return made
+
+
+def _utc(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its times in UTC by that very name, as everywhere behind the edge."""
+    return {
+        **row,
+        "observed_at": row["observed_at"].astimezone(UTC),
+        "available_at": row["available_at"].astimezone(UTC),
+    }
 
 
 def refusal(row: Mapping[str, Any], fault: Fault, why: str) -> Rejected:
@@ -141,7 +154,7 @@ def refusal(row: Mapping[str, Any], fault: Fault, why: str) -> Rejected:
 
 
 def _patient(text: str) -> Any:
-    return TypeAdapter(dict[str, Any]).validate_json(text)
+    return from_json_text(text)
 
 
 def _reading(row: Mapping[str, Any]) -> Reading:
@@ -159,7 +172,7 @@ def _reading(row: Mapping[str, Any]) -> Reading:
             fields |= {"original_value": row["value"], "original_unit": unit}
     if "value" in fields and "quality" not in fields and not what.plausible(fields["value"]):
         fields |= {"quality": Quality.ARTEFACT, "reason": outside(what)}
-    return Reading(**fields)
+    return convert(_utc(fields), Reading)
 
 
 @cache
@@ -186,4 +199,4 @@ def _treatment(row: Mapping[str, Any]) -> Treatment:
             fields["amount_unit"] = item.amount_unit
         except (WeightNeeded, UnknownUnit):  # "dose": one was given, how much is not said
             pass
-    return Treatment(**fields)
+    return convert(_utc(fields), Treatment)

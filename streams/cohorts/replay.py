@@ -30,6 +30,7 @@ from schemas.clinical.forecasts import LEVELS, Odds, Unavailable
 from schemas.conditions.text import parse
 from schemas.events import Tick
 from schemas.events.quarantine import Rejected
+from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
 from streams.core.alerting import Policy
 from streams.core.bed import Bed, snapshot
@@ -87,7 +88,7 @@ class Played:
 def play(stay: Stay, mind: Mind) -> Played:
     """One stay from its first event to its last, and one row per hour of it."""
     played = Played(stay.encounter, stay.start, stay.hours is not None)
-    played.quarantine += [rejected.model_dump_json() for rejected in stay.refused]
+    played.quarantine += [to_json(rejected).decode() for rejected in stay.refused]
     played.counts.update(f"refused_{rejected.fault.value}" for rejected in stay.refused)
     played.counts["events"] = len(stay.events)
     bed = Bed(stay.encounter)
@@ -131,10 +132,10 @@ def _note(played: Played, said: Iterable[Output]) -> None:
     for output in said:
         match output:
             case AlertEvent():
-                played.alerts.append(output.model_dump_json(exclude_none=True))
+                played.alerts.append(to_json(output).decode())
                 played.counts[f"alert_{output.change.value}"] += 1
             case Rejected():
-                played.quarantine.append(output.model_dump_json())
+                played.quarantine.append(to_json(output).decode())
                 played.counts[f"refused_{output.fault.value}"] += 1
             case Late():
                 pass  # counted by the bed

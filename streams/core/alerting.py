@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from guidelines.checklist import Outline
 from guidelines.judge import Claim, Weighed
 from schemas.clinical.alerts import Alert, AlertEvent, Change
@@ -160,7 +162,7 @@ def _said(
     }
     if worse:
         update |= {"state": "raised", "acknowledged_at": None, "acknowledged_by": None}
-    alert = old.model_copy(update=update)
+    alert = replace(old, **update)
     bed = _kept(bed, episode._replace(alert=alert, said_at=look.at))
     return bed, AlertEvent(change=change, at=look.at, alert=alert)
 
@@ -169,7 +171,7 @@ def _with_steps(said: Finding, claims: tuple[Claim, ...], look: Look) -> Finding
     """The words that were said, over the checklist as it stands now."""
     now = {step.id: step for claim in claims for step in claim.finding.steps}
     kept = {} if _whole(claims, look.weighed.truths) else {step.id: step for step in said.steps}
-    return said.model_copy(update={"steps": tuple((kept | now).values())})
+    return replace(said, steps=tuple((kept | now).values()))
 
 
 def _remarks(look: Look, blind_since: datetime | None) -> tuple[str, ...]:
@@ -229,7 +231,7 @@ def _whole(claims: tuple[Claim, ...], truths: Mapping[str, Truth]) -> bool:
 def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent]:
     """The end of an episode: its onsets and the steps ticked in it end with it."""
     old = episode.alert
-    alert = old.model_copy(update={"state": "resolved", "changed_at": at})
+    alert = replace(old, state="resolved", changed_at=at)
     steps = {step.id for finding in (old.finding, *old.others) for step in finding.steps}
     bed = bed._replace(
         episodes={key: other for key, other in bed.episodes.items() if key != old.key},
@@ -258,7 +260,7 @@ def answered(bed: Bed, response: Response, at: datetime) -> tuple[Bed, tuple[Ale
         if episode.alert.state == "acknowledged":
             return bed, (), "duplicate"
         update = {"state": "acknowledged", "acknowledged_at": at, "acknowledged_by": response.by, "changed_at": at}
-        alert = episode.alert.model_copy(update=update)
+        alert = replace(episode.alert, **update)
         bed = _kept(bed, episode._replace(alert=alert))
         return bed, (AlertEvent(change=Change.ACKNOWLEDGED, at=at, alert=alert),), None
     if response.step is None:

@@ -14,6 +14,8 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from schemas.clinical.alerts import Alert
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Level, Onset
@@ -21,6 +23,7 @@ from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.codes.drugs import DRUGS
 from schemas.events import Action, Event, Note, Patient, Quality, Reading, Status, Treatment, identity
+from schemas.frozen import to_json
 
 BED_BYTES_MAX = 256 * 1024  # at rest; a note that waits for its turn adds its own size
 READING_BYTES_MAX = 88 * 1024
@@ -344,7 +347,7 @@ def with_note(chart: Chart, ref: str, note: Note, facts: tuple[NoteFact, ...]) -
     known = sorted((*facts_left, *facts), key=attrgetter("effective_at"))
     chart = chart._replace(
         notes=_newest_within(placed, NOTE_BYTES_MAX, _kept_bytes)[-NOTES_MAX:],
-        facts=_newest_within(known, FACT_BYTES_MAX, lambda fact: len(fact.model_dump_json())),
+        facts=_newest_within(known, FACT_BYTES_MAX, lambda fact: len(to_json(fact))),
     )
     return chart, "corrected" if gone else "new"
 
@@ -364,9 +367,9 @@ def _cut(note: Note) -> Note:
     low, high = 1, len(note.text)
     while low < high:
         middle = (low + high + 1) // 2
-        fits = _note_bytes(note.model_copy(update={"text": note.text[:middle]})) <= NOTE_BYTES_MAX // 2
+        fits = _note_bytes(replace(note, text=note.text[:middle])) <= NOTE_BYTES_MAX // 2
         low, high = (middle, high) if fits else (low, middle - 1)
-    return note.model_copy(update={"text": note.text[:low]})
+    return replace(note, text=note.text[:low])
 
 
 def _newest_within(rows: Sequence[Kept], limit: int, size: Callable[[Kept], int]) -> tuple[Kept, ...]:

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field
+from msgspec.structs import replace
 
 from schemas.events import Event, Note, Reading, Status, Treatment, identity
 from schemas.events.quarantine import RAW_BYTES_MAX, Fault, Rejected
 from schemas.events.wire import encode
-from schemas.frozen import Frozen, Moment
+from schemas.frozen import Record, always
 from streams.core.bed import Line
 
 AHEAD_MAX = timedelta(minutes=5)  # an event known later than this after our clock is refused (reference Q14)
@@ -32,12 +32,12 @@ def _rank(event: Event) -> int:
     return _RANK[event.status] if isinstance(event, Reading | Note | Treatment) else 0
 
 
-class Late(Frozen):
+class Late(Record, frozen=True, kw_only=True):
     """An event that came after its instant was judged. It is applied at `applied_at`, and stays in its own past."""
 
-    v: Literal[1] = 1
-    event: Event = Field(discriminator="kind")
-    applied_at: Moment
+    v: Literal[1] = always(1)
+    event: Event
+    applied_at: datetime
 
 
 class Moved(NamedTuple):
@@ -97,7 +97,7 @@ def queued(line: Line, event: Event, now: datetime) -> Queued:
         return Queued(line, None, (refused(event, Fault.FUTURE_TIME, why, now),))
     late = event if line.closed is not None and event.available_at < line.closed else None
     if late is not None:
-        event = event.model_copy(update={"available_at": max(now, line.clock or now)})
+        event = replace(event, available_at=max(now, line.clock or now))
     over = _over(line, event)
     if over is not None:
         return Queued(line, None, (refused(event, Fault.FLOOD, over, now),))

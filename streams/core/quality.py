@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Quality, Reading, Source
 
@@ -44,7 +46,7 @@ def _marked(reading: Reading, instant: Sequence[Reading], earlier: Rows) -> Read
         return reading
     quality, why = found
     reason = f"{why}; {reading.reason}"[:200] if reading.reason else why
-    return reading.model_copy(update={"quality": quality, "reason": reason})
+    return replace(reading, quality=quality, reason=reason)
 
 
 Mark = tuple[Quality, str] | None

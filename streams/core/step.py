@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from forecasting.contract import Forecaster
 from guidelines.book.load import Book
 from guidelines.judge import Weighed, weigh
@@ -167,8 +169,10 @@ def _moved(chart: Chart, event: Movement) -> tuple[Chart, str]:
     """The chart after an admission, a transfer or news; what the message leaves out stays as it was."""
     patient = chart.patient
     if event.patient is not None:
-        known = event.patient.model_dump(exclude_none=True)
-        patient = Patient.model_validate({**patient.model_dump(exclude_none=True), **known})
+        known = {
+            name: found for name in Patient.__struct_fields__ if (found := getattr(event.patient, name)) is not None
+        }
+        patient = replace(patient, **known)
     now = chart._replace(
         patient=patient,
         setting=event.setting or chart.setting,

@@ -22,6 +22,7 @@ from schemas.clinical.alerts import AlertEvent
 from schemas.events import Event, Response, Tick
 from schemas.events.quarantine import Rejected
 from schemas.events.wire import MESSAGE_BYTES_MAX, encode
+from schemas.frozen import from_json, to_json
 from streams.adapters.decode import decode
 from streams.core.bed import Bed
 from streams.core.step import Mind, Output
@@ -98,7 +99,7 @@ class Embedded:
             return
         for refusal in decode(raw, received_at):  # too large for the log: its beginning is kept with the refusal
             assert isinstance(refusal, Rejected)
-            await self._taken(received_at, "refusal", refusal.model_dump_json().encode())
+            await self._taken(received_at, "refusal", to_json(refusal))
 
     async def submit_event(self, event: Event, now: datetime) -> None:
         """Take one event. Returns when it is in the log."""
@@ -245,7 +246,7 @@ class Embedded:
 def _record(offset: int, now: datetime, kind: str, body: bytes) -> Record:
     """A row of the log as the engine takes it. What a message means depends on its bytes and its time alone."""
     refused = kind == "refusal"
-    return Record(offset, now, (Rejected.model_validate_json(body),) if refused else decode(body, now))
+    return Record(offset, now, (from_json(body, Rejected),) if refused else decode(body, now))
 
 
 def _tell(waiters: Iterable["asyncio.Future[None]"]) -> None:

@@ -7,15 +7,15 @@ because they are most of it. A new version adds a branch to `from_bytes`; a gold
 import json
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field, TypeAdapter
+from msgspec import convert, to_builtins
 
 from schemas.clinical.alerts import Alert
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Level, Onset
 from schemas.events import Event, Note, Patient, Quality, Reading, Source, Status, Treatment
-from schemas.frozen import Frozen
+from schemas.frozen import Record
 from streams.core.bed import Bed, Chart, Episode, KeptNote, Line
 
 VERSION = 1
@@ -23,7 +23,6 @@ _NAME = b"foreshock-bed"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SOURCES, _STATUSES, _QUALITIES = tuple(Source), tuple(Status), tuple(Quality)
-_EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 
 class Damaged(ValueError):
@@ -60,7 +59,7 @@ def _bed(bed: Bed) -> dict[str, Any]:
             "clock": _us(bed.line.clock),
             "closed": _us(bed.line.closed),
             "ahead": _us(bed.line.ahead),
-            "waiting": [{**_plain(event), "kind": event.kind} for event in bed.line.waiting],
+            "waiting": [_plain(event) for event in bed.line.waiting],
             "crowded": [_us(second) for second in bed.line.crowded],
         },
         "chart": _chart(bed.chart),
@@ -82,7 +81,7 @@ def _bed_of(body: dict[str, Any]) -> Bed:
             clock=_time(line["clock"]),
             closed=_time(line["closed"]),
             ahead=_time(line["ahead"]),
-            waiting=tuple(_EVENTS.validate_python(event) for event in line["waiting"]),
+            waiting=tuple(convert(event, Event) for event in line["waiting"]),
             crowded=tuple(_at(second) for second in line["crowded"]),
         ),
         chart=_chart_of(body["encounter"], body["chart"]),
@@ -116,7 +115,7 @@ def _chart(chart: Chart) -> dict[str, Any]:
 
 def _chart_of(encounter: str, body: dict[str, Any]) -> Chart:
     return Chart(
-        patient=Patient.model_validate(body["patient"]),
+        patient=convert(body["patient"], Patient),
         setting=body["setting"],
         unit=body["unit"],
         bed=body["bed"],
@@ -127,9 +126,9 @@ def _chart_of(encounter: str, body: dict[str, Any]) -> Chart:
             for concept, rows in body["readings"].items()
         },
         weight=body["weight"],
-        notes=tuple(KeptNote(ref, Note.model_validate(note)) for ref, note in body["notes"]),
-        facts=tuple(NoteFact.model_validate(fact) for fact in body["facts"]),
-        treatments=tuple(Treatment.model_validate(treatment) for treatment in body["treatments"]),
+        notes=tuple(KeptNote(ref, convert(note, Note)) for ref, note in body["notes"]),
+        facts=tuple(convert(fact, NoteFact) for fact in body["facts"]),
+        treatments=tuple(convert(treatment, Treatment) for treatment in body["treatments"]),
         withdrawn=tuple(body["withdrawn"]),
         heard_at=_time(body["heard_at"]),
     )
@@ -197,7 +196,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
 
 def _episode_of(body: dict[str, Any]) -> Episode:
     return Episode(
-        alert=Alert.model_validate(body["alert"]),
+        alert=convert(body["alert"], Alert),
         said_at=_at(body["said_at"]),
         levels={rule: Level(level) for rule, level in body["levels"].items()},
         low_since=_time(body["low_since"]),
@@ -205,8 +204,8 @@ def _episode_of(body: dict[str, Any]) -> Episode:
     )
 
 
-def _plain(record: Frozen) -> dict[str, Any]:
-    return record.model_dump(mode="json", exclude_defaults=True)
+def _plain(record: Record) -> dict[str, Any]:
+    return to_builtins(record)  # type: ignore[no-any-return]
 
 
 def _us(moment: datetime | None) -> int | None:

@@ -5,7 +5,6 @@ SQLite runs with a write-ahead log and `synchronous=FULL`: a commit is on the di
 costs one sync per batch, not per message.
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -33,6 +32,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Response, identity
 from schemas.events.quarantine import Rejected
+from schemas.frozen import from_json, to_json
 from streams.core.bed import Bed
 from streams.core.cards import digest
 from streams.core.ordering import Late
@@ -215,14 +215,14 @@ class Store:
             query = query.where(_alert_events.c.encounter == encounter)
         with self._engine.connect() as connection:
             bodies = connection.execute(query).scalars().all()
-        return tuple(AlertEvent.model_validate_json(body) for body in reversed(bodies))
+        return tuple(from_json(body, AlertEvent) for body in reversed(bodies))
 
     def quarantined(self, limit: int = 1000) -> tuple[Rejected, ...]:
         """The newest refusals, oldest first."""
         query = select(_quarantine.c.body).order_by(_quarantine.c.at_us.desc(), _quarantine.c.id).limit(limit)
         with self._engine.connect() as connection:
             bodies = connection.execute(query).scalars().all()
-        return tuple(Rejected.model_validate_json(body) for body in reversed(bodies))
+        return tuple(from_json(body, Rejected) for body in reversed(bodies))
 
     def faults(self) -> dict[str, int]:
         """How many refusals there are of each fault."""
@@ -254,7 +254,7 @@ def opened(url: str) -> Engine:
 
 def named(output: Output) -> tuple[str, bytes]:
     """The id of an output, made of its content, and its bytes: the same in every store, topic and run."""
-    body = output.model_dump_json(exclude_defaults=True).encode()
+    body = to_json(output)
     if isinstance(output, AlertEvent):
         return digest(output.alert.id, output.change.value, output.at.isoformat()), body
     return digest(body.decode()), body
@@ -281,7 +281,7 @@ def _row(output: Output) -> tuple[Table, dict[str, Any]]:
 
 
 def _response_row(response: Response) -> dict[str, Any]:
-    body = json.dumps(response.model_dump(mode="json", exclude_defaults=True), sort_keys=True).encode()
+    body = to_json(response)
     name = f"{response.encounter}|{identity(response)}"
     return {"id": name, "encounter": response.encounter, "at_us": _us(response.available_at), "body": body}
 

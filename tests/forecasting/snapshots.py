@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
+from msgspec import convert
 
 from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import CONCEPTS
@@ -17,7 +18,7 @@ def reading(concept: str, minutes_ago: float, value: float, back_after: float = 
     """A value observed so many minutes before NOW and known `back_after` minutes later."""
     at = NOW - timedelta(minutes=minutes_ago)
     fields = {"observed_at": at, "available_at": at + timedelta(minutes=back_after), **more}
-    return Reading.model_validate({"encounter": "e1", "concept": concept, "value": value, **fields})
+    return convert({"encounter": "e1", "concept": concept, "value": value, **fields}, Reading)
 
 
 def bed(values: Mapping[str, Mapping[float, float]], setting: Setting = "icu", age: float | None = None) -> Snapshot:

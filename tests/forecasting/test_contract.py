@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from forecasting import checks
 from forecasting.baselines import trend
@@ -123,7 +124,7 @@ class Moody(LastValue):
 
 class Careless(LastValue):
     def usable(self, snapshot: Snapshot, concept: str) -> list[Reading]:
-        marked = [r.model_copy(update={"quality": Quality.OK}) for r in snapshot.readings.get(concept, ())]
+        marked = [replace(r, quality=Quality.OK) for r in snapshot.readings.get(concept, ())]
         return super().usable(Snapshot("e1", snapshot.now, "icu", snapshot.patient, {concept: tuple(marked)}), concept)
 
 

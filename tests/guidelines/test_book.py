@@ -2,14 +2,15 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from guidelines.book.load import KNOWLEDGE, BadBook, book_files, load, read
 from guidelines.judge import judge
 from schemas.clinical.findings import Level, StepState
+from schemas.frozen import to_json
 from tests.guidelines.patients import chart
 
 
@@ -173,6 +174,6 @@ def test_a_ticked_step_is_done() -> None:
 def test_the_same_snapshot_gives_the_same_bytes() -> None:
     """Judging twice gives identical findings, evidence and sentences, also from another load of the book."""
     snapshot = chart("08:00", *SHOCKED, notes=SEPTIC, patient={"sex": "male"})
-    first = [f.model_dump_json() for f in judge(snapshot, BOOK).findings]
-    assert first == [f.model_dump_json() for f in judge(snapshot, load()).findings]
+    first = [to_json(f) for f in judge(snapshot, BOOK).findings]
+    assert first == [to_json(f) for f in judge(snapshot, load()).findings]
     assert len(first) >= 1

@@ -1,12 +1,12 @@
 """Three-valued truth: Kleene's laws, freshness, windows, and what would settle an open question."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from guidelines.book.load import load
 from guidelines.case import Case

@@ -6,6 +6,7 @@ from guidelines.book.load import Example, load
 from guidelines.examples import play
 from guidelines.wording import unbound
 from schemas.clinical.findings import Finding, Judgement, Level, Step, Truth
+from schemas.frozen import from_json, to_json
 
 BOOK = load()
 EXAMPLES = [pytest.param(e, id=f"{g.id}: {e.name}") for g in BOOK.guidelines for e in g.examples]
@@ -49,4 +50,4 @@ def test_every_number_of_every_sentence_is_bound(example: Example) -> None:
 def test_a_finding_survives_the_wire(example: Example) -> None:
     """What is made without a second check still fits its own record, to the last field."""
     for finding in play(example, BOOK).findings:
-        assert Finding.model_validate_json(finding.model_dump_json()) == finding
+        assert from_json(to_json(finding), Finding) == finding

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from guidelines.notes.reading import FACTS_MAX, LEXICON, WORDS_SHOWN, read
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
@@ -301,8 +302,8 @@ def test_any_text_is_read_and_every_fact_shows_its_own_words(text: str) -> None:
 def test_words_added_below_do_not_change_what_was_said(text: str) -> None:
     """A new line that says nothing clinical leaves every fact above it as it was."""
     ended = text.rstrip() + "."
-    plain = [f.model_dump(exclude={"note"}) for f in facts(ended)]
-    longer = [f.model_dump(exclude={"note"}) for f in facts(ended + "\n\nThe radio was playing.")]
+    plain = [replace(f, note="") for f in facts(ended)]
+    longer = [replace(f, note="") for f in facts(ended + "\n\nThe radio was playing.")]
     assert longer == plain
 
 

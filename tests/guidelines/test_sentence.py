@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import convert
 
 from guidelines.book.load import load
 from guidelines.judge import judge
@@ -23,10 +24,9 @@ def said(at: str, *rows: object, rule: str = "SEP.T3", sex: str | None = None) -
 
 
 def item(shown: str, value: float | None, subject: str = "map", **more: object) -> Evidence:
-    return Evidence.model_validate(
+    return convert(
         {"kind": "reading", "subject": subject, "label": "MAP", "shown": shown, "at": "2026-01-02T14:10:00Z",
-         "ref": "r|map", "value": value, **more}
-    )  # fmt: skip
+         "ref": "r|map", "value": value, **more}, Evidence)  # fmt: skip
 
 
 WORSENING = (

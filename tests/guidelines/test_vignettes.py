@@ -1,10 +1,11 @@
 """The acceptance vignettes V1, V2, V7 and V10, as far as they concern sepsis: snapshots judged at the stated times."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from guidelines.book.load import load
 from guidelines.examples import Told, moment

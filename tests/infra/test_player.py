@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from infra.clocks import PlayedClock
 from infra.commands.player import AT_ONCE, LAST_LOOK, Player, in_order
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 def stay(encounter: str, events: Sequence[Event]) -> Stay:
-    own = [event.model_copy(update={"encounter": encounter}) for event in events]
+    own = [replace(event, encounter=encounter) for event in events]
     return Stay(encounter, sorted(own, key=lambda event: event.available_at), EIGHT, 4)
 
 

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from msgspec import convert
+
 from forecasting.baselines import trend
 from guidelines.book import load as book
 from schemas.events import Allergy, Event, Movement, Note, Patient, Reading, Source, Tick, Treatment
+from schemas.frozen import to_json
 from streams.core.alerting import Policy
 from streams.core.bed import Bed
 from streams.core.ordering import Late
@@ -35,9 +38,7 @@ def reading(
 ) -> Reading:
     value, code = (None, said) if isinstance(said, str) else (float(said), None)
     times = {"observed_at": at(clock), "available_at": at(clock if known is None else known)}
-    return Reading.model_validate(
-        {"encounter": "e1", "concept": concept, "value": value, "code": code, **times, **more}
-    )
+    return convert({"encounter": "e1", "concept": concept, "value": value, "code": code, **times, **more}, Reading)
 
 
 def vitals(clock: str | float, *, hr: float, rr: float, spo2: float, bp: str, temp: float) -> list[Event]:
@@ -59,17 +60,17 @@ def vitals(clock: str | float, *, hr: float, rr: float, spo2: float, bp: str, te
 
 def note(text: str, clock: str | float, known: str | float | None = None, **more: object) -> Note:
     times = {"observed_at": at(clock), "available_at": at(clock if known is None else known)}
-    return Note.model_validate({"encounter": "e1", "text": text, **times, **more})
+    return convert({"encounter": "e1", "text": text, **times, **more}, Note)
 
 
 def treatment(item: str, action: str, clock: str | float, **more: object) -> Treatment:
     times = {"observed_at": at(clock), "available_at": at(clock)}
-    return Treatment.model_validate({"encounter": "e1", "item": item, "action": action, **times, **more})
+    return convert({"encounter": "e1", "item": item, "action": action, **times, **more}, Treatment)
 
 
 def admitted(clock: str | float = "07:55") -> Movement:
-    allergy = Allergy.model_validate({"substance": "penicillin", "severity": "anaphylaxis"})
-    patient = Patient(age_years=62, sex="male", allergies=(allergy,), diagnoses=())
+    allergy = convert({"substance": "penicillin", "severity": "anaphylaxis"}, Allergy)
+    patient = Patient(age_years=62.0, sex="male", allergies=(allergy,), diagnoses=())
     times = {"observed_at": at(clock), "available_at": at(clock)}
     return Movement(encounter="e1", action="admit", setting="icu", bed="4", patient=patient, **times)
 
@@ -111,4 +112,4 @@ def spoken_at(output: Output) -> datetime:
 
 
 def as_bytes(outputs: Iterable[Output]) -> bytes:
-    return b"\n".join(output.model_dump_json().encode() for output in outputs)
+    return b"\n".join(to_json(output) for output in outputs)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Quality, Reading, Tick, Treatment
@@ -32,7 +33,7 @@ MONITOR = ("hr", "rr", "spo2", "sbp", "dbp", "map", "etco2", "cvp", "icp", "temp
 def every_second(concept: str, second: int, value: float, **more: object) -> Reading:
     moment = EIGHT + timedelta(seconds=second)
     about = {"observed_at": moment, "available_at": moment, "source": "monitor", **more}
-    return reading(concept, value, 0).model_copy(update=about)
+    return replace(reading(concept, value, 0), **about)
 
 
 def test_a_monitor_at_one_hertz_for_days_fits() -> None:

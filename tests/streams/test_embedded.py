@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events import Movement
 from schemas.events.quarantine import Fault
@@ -197,7 +198,7 @@ async def test_a_damaged_checkpoint_is_rebuilt_from_what_the_log_keeps(url: str)
 async def test_who_left_long_ago_is_forgotten(url: str) -> None:
     """A week after the last word of a discharged patient the bed is gone, also after a restart; others stay."""
     left = Movement(encounter="e1", observed_at=at("12:00"), available_at=at("12:00"), action="discharge")
-    stays = reading("hr", 80, "08:00").model_copy(update={"encounter": "e2"})
+    stays = replace(reading("hr", 80, "08:00"), encounter="e2")
     async with Embedded(url, mind()) as service:
         for event in (*SHOCK, stays, left):
             await service.submit_event(event, max(event.available_at, at("12:00")))

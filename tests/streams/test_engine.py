@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Tick
 from schemas.events.quarantine import Fault, Rejected
+from schemas.frozen import to_json
 from streams.core.bed import Bed
 from streams.core.step import Output
 from streams.shells.engine import Engine, Gap, Record, Saved
@@ -44,7 +46,7 @@ class World:
                 self.effect()  # in the middle: some are out, some are not
             assert isinstance(output, AlertEvent)
             key = (output.alert.id, output.change.value, output.at.isoformat())
-            body = output.model_dump_json().encode()
+            body = to_json(output)
             self.said_twice_differently |= self.published.setdefault(key, body) != body
         self.effect()
 
@@ -141,7 +143,7 @@ def test_a_refusal_is_published_and_counted_on_its_bed() -> None:
                 said.extend(outputs)
 
         refusal = Rejected(fault=Fault.UNKNOWN_UNIT, why="expected mmHg", received_at=at("08:00"), encounter="e1")
-        stranger = refusal.model_copy(update={"encounter": "e9"})
+        stranger = replace(refusal, encounter="e9")
         log = [LOG[0], Record(1, at("08:00"), (refusal, stranger))]
         world = Quiet(log)
         engine = Engine(world, world, world, mind())

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Fault, Rejected
@@ -37,7 +38,7 @@ def test_a_leap_of_one_record_moves_nothing() -> None:
     bed      -       08:01   08:01   08:02, and the MAP of 2099 is refused
     """
     far = at(0).replace(year=2099)
-    odd = reading("map", 61, 0).model_copy(update={"observed_at": far, "available_at": far})
+    odd = replace(reading("map", 61, 0), observed_at=far, available_at=far)
     ticks = [(at(m), Tick(available_at=at(m))) for m in (0, 1)]
     bed, said = fed([*ticks, (far, odd)])
     assert (bed.line.clock, said) == (at(1), [])
@@ -51,7 +52,7 @@ def test_a_leap_that_a_second_record_confirms_is_time_that_passed() -> None:
     """After a pause of three days the second record confirms the first, and both are judged."""
     later = at(0) + 3 * JUMP_MAX
     bed, _ = fed([(at(m), Tick(available_at=at(m))) for m in (0, 1)])
-    one, two = (reading("map", 61, 0).model_copy(update={"available_at": t, "observed_at": t}) for t in
+    one, two = (replace(reading("map", 61, 0), available_at=t, observed_at=t) for t in
                 (later, later + timedelta(minutes=1)))  # fmt: skip
     bed, said = fed(
         [(one.available_at, one), (two.available_at, two), (at(0) + 4 * JUMP_MAX, Tick(available_at=later))], bed
@@ -79,8 +80,8 @@ def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
     second = timedelta(seconds=1)
     base = at("08:00")
     flood = [
-        reading("map", 50 + (i * 37) % 100, "08:00").model_copy(
-            update={"observed_at": base - second + timedelta(microseconds=i * 100)}
+        replace(
+            reading("map", 50 + (i * 37) % 100, "08:00"), observed_at=base - second + timedelta(microseconds=i * 100)
         )
         for i in range(10_000)
     ]
@@ -100,8 +101,8 @@ def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
 def test_what_is_left_of_a_flood_does_not_depend_on_its_order(random: object) -> None:
     """The same flood in any order leaves the same readings."""
     flood = [
-        reading("map", 50 + i % 7, "08:00", source="monitor").model_copy(
-            update={"observed_at": at("07:59") + timedelta(milliseconds=i)}
+        replace(
+            reading("map", 50 + i % 7, "08:00", source="monitor"), observed_at=at("07:59") + timedelta(milliseconds=i)
         )
         for i in range(READINGS_PER_SECOND_MAX + 40)
     ]

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
+from msgspec import convert
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 
 from infra.kafka.broker import Broker
@@ -46,7 +48,7 @@ Said = dict[str, dict[str, bytes]]  # topic -> id -> bytes
 
 def _of(encounter: str, event: Event, by: timedelta) -> Event:
     times = {"observed_at": event.observed_at + by, "available_at": event.available_at + by}
-    return event.model_copy(update={"encounter": encounter, **times})
+    return replace(event, **{"encounter": encounter, **times})
 
 
 def _made_up(number: int) -> list[Event]:
@@ -112,7 +114,7 @@ def messages() -> tuple[Message, ...]:
         alert, at = json.loads(body)["alert"], datetime.fromisoformat(json.loads(body)["at"])
         at += timedelta(minutes=3)
         about = {"encounter": alert["encounter"], "alert": alert["id"], "verb": "acknowledge"}
-        answers.append(message(Response.model_validate({**about, "observed_at": at, "available_at": at})))
+        answers.append(message(convert({**about, "observed_at": at, "available_at": at}, Response)))
     return tuple(sorted([*plain, *answers], key=lambda m: m.now))
 
 

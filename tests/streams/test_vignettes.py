@@ -8,13 +8,13 @@ can help. What the reference demands of guidelines that do not exist yet is list
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from guidelines.book.load import load
 from guidelines.engine import truth

@@ -20,7 +20,7 @@ from schemas.boards.views import BedView
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
 from schemas.events.wire import encode
-from schemas.frozen import EARLIEST
+from schemas.frozen import EARLIEST, from_json
 from streams.shells.kafka.log import BYTES_MAX, Log, Pulse, moment, now_header, partition_of
 
 RECALLED_MAX = 1_000  # refusals, and late notices, of one partition that a board counts from before its start
@@ -186,7 +186,7 @@ class KafkaBoard:
         if name == "late":
             self._late += 1
             return
-        rejected = Rejected.model_validate_json(record.value)
+        rejected = from_json(record.value, Rejected)
         self._refused[rejected.fault] += 1
         self._recent.appendleft(Refusal(at=rejected.received_at, fault=rejected.fault, why=rejected.why))
 
@@ -201,7 +201,7 @@ class KafkaBoard:
         if record.value is None:
             self._views.pop(encounter, None)
         else:
-            self._views[encounter] = BedView.model_validate_json(record.value)
+            self._views[encounter] = from_json(record.value, BedView)
         for bell, waiting in self._waiting.items():
             waiting[encounter] = None
             with suppress(asyncio.QueueFull):

@@ -22,7 +22,7 @@ from faust.types import TP
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
-from schemas.frozen import EARLIEST
+from schemas.frozen import EARLIEST, to_json
 from streams.adapters.decode import decode
 from streams.core.bed import Bed
 from streams.core.ordering import Late
@@ -262,7 +262,7 @@ class Shell:
             await asyncio.sleep(max(VIEW_EVERY_S, (loop.time() - began) * (1 / VIEWS_SHARE - 1)))
 
     async def _drawn(self, carried: Carried, bed: Bed) -> None:
-        body = None if bed.chart.discharged else view(bed, self.mind).model_dump_json().encode()
+        body = None if bed.chart.discharged else to_json(view(bed, self.mind))
         topic, key = self._names.topic("views"), bed.encounter.encode()
         await self._producer.send(topic, body, key, partition=carried.number, headers=[now_header(carried.now)])
 

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.events import Source
 from streams.adapters import Stay
@@ -27,9 +28,7 @@ def test_stays_are_played_together_in_the_order_of_what_became_known() -> None:
     """Two stays of different years, moved to one moment, are one recording that never steps back."""
     recording = Recording()
     for encounter, years in (("a", 0), ("b", 30)):
-        events = [
-            moved(event, timedelta(days=365 * years)).model_copy(update={"encounter": encounter}) for event in SHOCK
-        ]
+        events = [replace(moved(event, timedelta(days=365 * years)), encounter=encounter) for event in SHOCK]
         recording.add(Stay(encounter, events, start=events[0].available_at), begins_at=EIGHT)
     played = list(recording)
     recording.close()
