@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser import NoBrowser, started
 from tests.kafka_fixture import kafka_broker  # noqa: F401
+from tests.postgres_fixture import postgres  # noqa: F401
 
 ROOT = Path(__file__).parent.parent
 

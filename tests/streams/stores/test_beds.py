@@ -1,0 +1,111 @@
+"""Beds as whole rows and changes, and who may write them."""
+
+from collections.abc import Callable
+
+import pytest
+
+from streams.stores.failures import Fenced
+from streams.stores.kept import BedRow, Store
+from streams.stores.tables import EMBEDDED
+
+Opened = Callable[[str], Store]
+
+
+def whole(encounter: str, body: bytes) -> BedRow:
+    return BedRow(encounter, body, whole=True)
+
+
+def change(encounter: str, body: bytes) -> BedRow:
+    return BedRow(encounter, body, whole=False)
+
+
+def test_a_bed_is_its_newest_whole_row_and_what_changed_since(url: str, opened: Opened) -> None:
+    """Changes follow their whole row in order; a new whole row replaces all that was; what is gone is gone."""
+    store = opened(url)
+    owner = store.take(EMBEDDED, 0).owner
+    story = [  # offset, rows, gone, then every bed's rows
+        (3, [whole("e1", b"A"), whole("e2", b"X")], [], {"e1": [b"A"], "e2": [b"X"]}),
+        (4, [change("e1", b"b")], [], {"e1": [b"A", b"b"], "e2": [b"X"]}),
+        (9, [change("e1", b"c"), change("e2", b"y")], [], {"e1": [b"A", b"b", b"c"], "e2": [b"X", b"y"]}),
+        (10, [whole("e1", b"D")], ["e2"], {"e1": [b"D"]}),
+        (11, [change("e1", b"\x00\xff"), whole("e2", b"")], ["e3"], {"e1": [b"D", b"\x00\xff"], "e2": [b""]}),
+    ]
+    for applied, rows, gone, beds in story:
+        store.save(owner, applied, rows, gone)
+        taken = opened(url).take(EMBEDDED, 0)
+        assert (taken.applied, taken.beds) == (applied, beds)
+        owner = store.take(EMBEDDED, 0).owner
+    store.forget(owner, ["e1", "e3"])
+    assert store.take(EMBEDDED, 0)[1:] == (11, {}, {"e2": [b""]})
+
+
+def test_what_was_heard_stays_until_it_is_told_anew(url: str, opened: Opened) -> None:
+    """`heard` comes back as it was saved last; a save that says nothing of it leaves it."""
+    store = opened(url)
+    owner = store.take("topic", 2).owner
+    store.save(owner, 41, [whole("e1", b"A")], heard={"vitals@0/2": 17, "labs@0/2": 4})
+    store.save(owner, 42, [change("e1", b"b")])
+    assert store.take("topic", 2).heard == {"vitals@0/2": 17, "labs@0/2": 4}
+
+
+def test_a_successor_fences_its_predecessor(url: str, opened: Opened) -> None:
+    """After a partition was taken over, no write of its earlier owner changes anything, and each one says so."""
+    first, second = opened(url), opened(url)
+    old = first.take("topic", 2).owner
+    first.save(old, 41, [whole("e1", b"A")], heard={"vitals": 17})
+    new = second.take("topic", 2)
+    writes: list[Callable[[], object]] = [
+        lambda: first.save(old, 99, [whole("e1", b"Z"), whole("e2", b"Z")], heard={"vitals": 99}),
+        lambda: first.save(old, 99, [], ["e1"]),
+        lambda: first.forget(old, ["e1"]),
+        lambda: first.append(old, 0, []),
+        lambda: first.publish(old, []),
+    ]
+    for write in writes:
+        with pytest.raises(Fenced, match="taken over"):
+            write()
+    assert second.take("topic", 2)[1:] == new[1:] == (41, {"vitals": 17}, {"e1": [b"A"]})
+
+
+def test_partitions_and_logs_do_not_meet(url: str, opened: Opened) -> None:
+    """Another partition, and a topic that was made anew under the same name, begin with nothing; beds may share a name."""
+    store = opened(url)
+    owner = store.take("log-1", 0).owner
+    store.save(owner, 5, [whole("e1", b"A")])
+    assert store.take("log-1", 1)[1:] == store.take("log-2", 0)[1:] == (-1, {}, {})
+    other = store.take("log-1", 1).owner
+    store.save(other, 7, [whole("e1", b"B")])
+    store.save(owner, 6, [], ["e1"])
+    assert store.take("log-1", 1).beds == {"e1": [b"B"]}
+    assert store.take("log-1", 0).beds == {}
+
+
+def test_a_change_needs_an_offset_of_its_own(url: str, opened: Opened) -> None:
+    """A change at the offset that is saved already could not be told from its own repetition: it is refused."""
+    store = opened(url)
+    owner = store.take(EMBEDDED, 0).owner
+    store.save(owner, 5, [whole("e1", b"A")])
+    with pytest.raises(ValueError, match="an offset of its own"):
+        store.save(owner, 5, [change("e1", b"b")])
+    store.save(owner, 5, [whole("e1", b"B")])  # a whole row may: twice is as good as once
+    assert store.take(EMBEDDED, 0).beds == {"e1": [b"B"]}
+
+
+def test_a_database_put_back_to_an_earlier_state_is_noticed(url: str, opened: Opened) -> None:
+    """An owner whose partition is not as it left it, though nobody took it over, writes nothing on top of that."""
+    store = opened(url)
+    owner = store.take(EMBEDDED, 0).owner
+    store.save(owner, 5, [whole("e1", b"A")])
+    with store._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE partitions SET applied = 3")
+    with pytest.raises(Fenced, match="not as its owner left it"):
+        store.save(owner, 6, [change("e1", b"b")])
+    assert store.take(EMBEDDED, 0)[1:] == (3, {}, {"e1": [b"A"]})
+
+
+def test_rows_of_a_bed_without_a_whole_one_come_all_the_same(url: str, opened: Opened) -> None:
+    """What the store cannot make sense of it still hands over, and the other beds with it."""
+    store = opened(url)
+    owner = store.take(EMBEDDED, 0).owner
+    store.save(owner, 5, [change("e1", b"lost its beginning"), whole("e2", b"B")])
+    assert store.take(EMBEDDED, 0).beds == {"e1": [b"lost its beginning"], "e2": [b"B"]}
