@@ -1,0 +1,259 @@
+"""The scores over the whole range of each parameter, against the reference's printed tables (§1.1 to §1.5)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.events import Quality
+from tests.knowledge import oracle
+from tests.knowledge.asking import SCORES
+from tests.knowledge.charts import DAY, HOUR, TICK, Chart, Row, chart, reading, row, treatment
+
+Table = Mapping[int, Sequence[tuple[float | None, float | None]]]
+"""Points and the bands that give them, bounds inclusive, as printed."""
+
+NEWS2: Mapping[str, Table] = {
+    "rr": {3: [(None, 8), (25, None)], 1: [(9, 11)], 0: [(12, 20)], 2: [(21, 24)]},
+    "spo2": {3: [(None, 91)], 2: [(92, 93)], 1: [(94, 95)], 0: [(96, None)]},
+    "sbp": {3: [(None, 90), (220, None)], 2: [(91, 100)], 1: [(101, 110)], 0: [(111, 219)]},
+    "hr": {3: [(None, 40), (131, None)], 1: [(41, 50), (91, 110)], 0: [(51, 90)], 2: [(111, 130)]},
+    "temp": {3: [(None, 35.0)], 1: [(35.1, 36.0), (38.1, 39.0)], 0: [(36.1, 38.0)], 2: [(39.1, None)]},
+}
+SCALE_2: Mapping[str, Table] = {
+    "air": {3: [(None, 83)], 2: [(84, 85)], 1: [(86, 87)], 0: [(88, None)]},
+    "nc": {3: [(None, 83), (97, None)], 2: [(84, 85), (95, 96)], 1: [(86, 87), (93, 94)], 0: [(88, 92)]},
+}
+MEWS: Mapping[str, Table] = {
+    "sbp": {3: [(None, 70)], 2: [(71, 80), (200, None)], 1: [(81, 100)], 0: [(101, 199)]},
+    "hr": {2: [(None, 39), (111, 129)], 1: [(40, 50), (101, 110)], 0: [(51, 100)], 3: [(130, None)]},
+    "rr": {2: [(None, 8), (21, 29)], 0: [(9, 14)], 1: [(15, 20)], 3: [(30, None)]},
+    "temp": {2: [(None, 34.9), (38.5, None)], 0: [(35.0, 38.4)]},
+}
+SIRS: Mapping[str, Table] = {
+    "temp": {1: [(None, 35.9), (38.1, None)], 0: [(36.0, 38.0)]},
+    "hr": {1: [(91, None)], 0: [(None, 90)]},
+    "rr": {1: [(21, None)], 0: [(None, 20)]},
+    "wbc": {1: [(None, 3.9), (12.1, None)], 0: [(4.0, 12.0)]},
+}
+QSOFA: Mapping[str, Table] = {
+    "rr": {1: [(22, None)], 0: [(None, 21)]},
+    "sbp": {1: [(None, 100)], 0: [(101, None)]},
+    "gcs_total": {1: [(None, 14)], 0: [(15, None)]},
+}
+SOFA: Mapping[str, Table] = {
+    "platelets": {0: [(150, None)], 1: [(100, 149)], 2: [(50, 99)], 3: [(20, 49)], 4: [(None, 19)]},
+    "bilirubin": {0: [(None, 1.1)], 1: [(1.2, 1.9)], 2: [(2.0, 5.9)], 3: [(6.0, 11.9)], 4: [(12.0, None)]},
+    "creatinine": {0: [(None, 1.1)], 1: [(1.2, 1.9)], 2: [(2.0, 3.4)], 3: [(3.5, 4.9)], 4: [(5.0, None)]},
+    "gcs_total": {0: [(15, None)], 1: [(13, 14)], 2: [(10, 12)], 3: [(6, 9)], 4: [(None, 5)]},
+}
+RANGES: Mapping[str, tuple[float, float, float]] = {  # from, to, in steps of: past the last bound of every table
+    "rr": (0, 60, 1), "spo2": (60, 100, 1), "sbp": (40, 260, 1), "hr": (20, 200, 1), "temp": (33.0, 41.0, 0.1),
+    "wbc": (0.1, 20, 0.1), "gcs_total": (3, 15, 1), "platelets": (1, 300, 1), "bilirubin": (0.1, 20, 0.1),
+    "creatinine": (0.1, 9, 0.1),
+}  # fmt: skip
+NORMAL: Mapping[str, float | str] = {
+    "rr": 12, "spo2": 96, "o2_device": "air", "sbp": 120, "hr": 80, "acvpu": "A", "temp": 37.0, "wbc": 8.0,
+    "gcs_total": 15, "platelets": 200, "bilirubin": 0.8, "creatinine": 0.8, "map": 80, "pao2": 95,
+}  # fmt: skip
+
+
+def total(score: str, *rows: Row, **patient: Any) -> int | None:
+    """The total of a score with everything normal but what is given."""
+    given = {r.concept for r in rows if hasattr(r, "concept")}
+    rest = row(**{name: value for name, value in NORMAL.items() if name not in given})
+    return SCORES[score](chart(rest, *rows, **patient)).total
+
+
+def values(concept: str) -> list[float]:
+    low, high, step = RANGES[concept]
+    return [round(low + step * k, 1) for k in range(round((high - low) / step) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("score", "concept"),
+    [
+        (name, concept)
+        for name, tables in {"news2": NEWS2, "mews": MEWS, "sirs": SIRS, "qsofa": QSOFA, "sofa": SOFA}.items()
+        for concept in tables
+    ],
+)
+def test_a_parameter_scores_what_the_printed_table_says(score: str, concept: str) -> None:
+    """Every value a chart can hold, through every band of the table, all else normal."""
+    table = {"news2": NEWS2, "mews": MEWS, "sirs": SIRS, "qsofa": QSOFA, "sofa": SOFA}[score][concept]
+    wrong = {
+        v: found for v in values(concept) if (found := total(score, reading(concept, v))) != oracle.banded(table, v)
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("device", SCALE_2)
+def test_scale_2_of_the_saturation(device: str) -> None:
+    """With a documented target of 88–92 %, on air and on oxygen (which itself scores 2)."""
+    for spo2 in values("spo2"):
+        points = oracle.banded(SCALE_2[device], spo2) + (2 if device == "nc" else 0)
+        said = row(spo2=spo2, o2_device=device)
+        assert total("news2", *said, spo2_target_88_92=True) == points, spo2
+        plain = oracle.banded(NEWS2["spo2"], spo2) + (2 if device == "nc" else 0)
+        assert total("news2", *said) == total("news2", *said, spo2_target_88_92=False) == plain, spo2
+
+
+@pytest.mark.parametrize(
+    ("concept", "value", "as_if"),
+    [("rr", 20.4, 20), ("rr", 20.5, 21), ("hr", 90.49, 90), ("hr", 90.5, 91), ("temp", 38.04, 38.0),
+     ("temp", 38.05, 38.1), ("sbp", 110.49, 110), ("sbp", 110.5, 111), ("spo2", 95.4, 95), ("spo2", 95.5, 96),
+     ("temp", 35.04999, 35.0)],
+)  # fmt: skip
+def test_values_are_rounded_half_up_before_they_score(concept: str, value: float, as_if: float) -> None:
+    """Temperature to 0.1 °C, everything else to a whole number; a half goes up."""
+    assert total("news2", reading(concept, value)) == total("news2", reading(concept, as_if))
+
+
+@pytest.mark.parametrize(("letter", "points"), [("A", 0), ("C", 1), ("V", 1), ("P", 2), ("U", 3)])
+def test_consciousness_by_letter(letter: str, points: int) -> None:
+    """NEWS2 gives 3 to anything but alert; MEWS counts down AVPU, new confusion as V."""
+    said = reading("acvpu", letter)
+    assert total("mews", said) == points
+    assert total("news2", said) == (3 if points else 0)
+
+
+@pytest.mark.parametrize(
+    ("eye", "verbal", "motor", "letter"),
+    [
+        (4, 5, 6, "A"), (4, 4, 6, "C"), (4, 1, 6, "C"), (4, 5, 5, "C"), (4, 5, 1, "C"), (3, 5, 6, "V"), (2, 5, 6, "P"),
+        (1, 1, 3, "P"), (1, 1, 6, "P"), (1, 1, 2, "U"), (1, 1, 1, "U"),
+    ],
+)  # fmt: skip
+def test_the_letter_by_the_parts_of_the_coma_scale(eye: int, verbal: int, motor: int, letter: str) -> None:
+    """Reference §1.1: eye 4 with a flaw is C, eye 3 V, eye 2 P, eye 1 by the motor part."""
+    rest = {k: v for k, v in NORMAL.items() if k not in ("acvpu", "gcs_total")}
+    made = SCORES["mews"](chart(row(**rest, gcs_e=eye, gcs_v=verbal, gcs_m=motor))).total
+    assert made == {"A": 0, "C": 1, "V": 1, "P": 2, "U": 3}[letter]
+
+
+def test_what_is_charted_last_of_letter_and_coma_scale_counts() -> None:
+    """A total of 15 after a charted P is alert again; at the same moment the letter counts."""
+    said = reading("acvpu", "P", HOUR)
+    assert total("mews", said, reading("gcs_total", 15)) == 0
+    assert total("mews", said, reading("gcs_total", 15, HOUR)) == 2
+    assert total("mews", reading("acvpu", "P"), reading("gcs_total", 15, HOUR)) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "points"),
+    [
+        (row(paco2=31.9), 1),
+        (row(paco2=32), 0),
+        (row(bands=10.1), 1),
+        (row(bands=10), 0),
+        (row(rr=21, paco2=31.9), 1),
+        (row(wbc=13, bands=11), 1),
+    ],
+)
+def test_sirs_counts_a_gas_and_bands_once(rows: list[Row], points: int) -> None:
+    """PaCO2 below 32 stands for a fast breath, bands above 10 % for a high white count; each pair scores 1."""
+    assert total("sirs", *rows) == points
+
+
+# -- SOFA: organs with a window or a drug
+
+
+def organ(name: str, *rows: Row | list[Row]) -> int | None:
+    return next(p.points for p in SCORES["sofa"](chart(*rows)).parts if p.name == name)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "on_a_tube", "else_"),
+    [(400, 0, 0), (399.9, 1, 1), (300, 1, 1), (299.9, 2, 2), (200, 2, 2), (199.9, 3, 2), (100, 3, 2), (99.9, 4, 2)],
+)
+def test_respiration_needs_support_for_three_and_four(ratio: float, on_a_tube: int, else_: int) -> None:
+    """Below 200 and 100 only with invasive ventilation; without it the most is 2."""
+    for device, points in {"imv": on_a_tube, "trach": on_a_tube, "nc": else_, "hfnc": else_, "niv": else_}.items():
+        assert organ("respiration", row(pao2=ratio / 2, fio2=0.5, o2_device=device)) == points, device
+
+
+@pytest.mark.parametrize(
+    ("concept", "worst", "name"),
+    [("platelets", 10, "coagulation"), ("bilirubin", 13, "liver"), ("creatinine", 6, "renal"), ("gcs_total", 3, "cns")],
+)
+def test_the_worst_of_a_day_counts(concept: str, worst: float, name: str) -> None:
+    """The worst value of the last 24 h scores 4 however good the newest is; one that is marked does not."""
+    newest = reading(concept, float(NORMAL[concept]))
+    assert organ(name, reading(concept, worst, DAY - TICK), newest) == 4
+    assert organ(name, reading(concept, worst, DAY + TICK), newest) == 0
+    assert organ(name, reading(concept, worst, HOUR, quality=Quality.SUSPECT), newest) == 0
+    assert organ(name) is None
+
+
+@pytest.mark.parametrize(
+    ("drug", "rate", "points"),
+    [
+        ("norepinephrine", 0.1, 3), ("norepinephrine", 0.1001, 4), ("epinephrine", 0.1, 3), ("epinephrine", 0.1001, 4),
+        ("dopamine", 5, 2), ("dopamine", 5.01, 3), ("dopamine", 15, 3), ("dopamine", 15.01, 4), ("dobutamine", 0.1, 2),
+        ("dobutamine", 20, 2), ("vasopressin", 0.04, 0), ("phenylephrine", 2, 0), ("milrinone", 0.5, 0),
+    ],
+)  # fmt: skip
+def test_drugs_score_by_dose_after_an_hour(drug: str, rate: float, points: int) -> None:
+    """The doses of 1996, given for exactly an hour or longer; others score nothing."""
+    well = reading("map", 80)
+    assert organ("cardiovascular", well, treatment(drug, "start", HOUR, rate=rate)) == points
+    assert organ("cardiovascular", well, treatment(drug, "start", HOUR - TICK, rate=rate)) == 0
+    past = [treatment(drug, "start", 2 * DAY, rate=rate), treatment(drug, "stop", DAY - TICK)]
+    assert organ("cardiovascular", well, *past) == points
+    past = [treatment(drug, "start", 2 * DAY, rate=rate), treatment(drug, "stop", DAY)]
+    assert organ("cardiovascular", well, *past) == 0
+
+
+@pytest.mark.parametrize(("value", "points"), [(70.0, 0), (69.9, 1)])
+def test_a_pressure_below_70_scores_one(value: float, points: int) -> None:
+    """MAP below 70 at any time of the last 24 h, charted or worked out of the other two."""
+    assert organ("cardiovascular", reading("map", value, DAY - TICK), reading("map", 80)) == points
+    worked_out = [reading("sbp", value, HOUR, method="nibp"), reading("dbp", value, HOUR, method="nibp")]
+    assert (
+        organ("cardiovascular", *worked_out, reading("sbp", 120, method="nibp"), reading("dbp", 80, method="nibp"))
+        == points
+    )
+    assert organ("cardiovascular", reading("map", 60, DAY + TICK), reading("map", 80)) == 0
+
+
+@pytest.mark.parametrize(("daily", "points"), [(500, 0), (499, 3), (200, 3), (199, 4), (1500, 0)])
+def test_urine_of_a_day_scores(daily: float, points: int) -> None:
+    """Below 500 mL in 24 h 3, below 200 mL 4; creatinine normal."""
+    entries = [reading("urine", 0, DAY), *(reading("urine", 0 if k else daily, HOUR * k) for k in range(24))]
+    assert organ("renal", entries, reading("creatinine", 0.8)) == points
+    assert organ("renal", entries) == (points or None)
+
+
+@pytest.mark.parametrize(("hours", "points"), [(22, 3), (21, 0)])
+def test_urine_counts_from_22_hours_of_charting_scaled_to_24(hours: int, points: int) -> None:
+    """22 h at 20 mL/h are 480 mL a day; with 21 h only creatinine speaks."""
+    entries = [reading("urine", 0, HOUR * hours), *(reading("urine", 20, HOUR * k) for k in range(hours))]
+    assert organ("renal", entries, reading("creatinine", 0.8)) == points
+
+
+def test_under_sedation_the_coma_scale_before_it_counts() -> None:
+    """The last value before the sedative began; where there is none it scores 0."""
+    asleep = [treatment("propofol", "start", 3 * HOUR, rate=30), reading("gcs_total", 3, HOUR)]
+    assert organ("cns", *asleep) == 0
+    assert organ("cns", reading("gcs_total", 11, 3 * HOUR), *asleep) == 2
+    assert organ("cns", reading("gcs_total", 11, 3 * HOUR - TICK), *asleep) == 0
+    assert organ("cns", *asleep, treatment("propofol", "stop", 2 * HOUR)) == 4
+
+
+def test_a_gap_is_nothing_below_and_the_most_above() -> None:
+    """Each score, of nothing at all: no total, 0 at least, its highest total at most."""
+    for name, most in {"news2": 20, "mews": 14, "qsofa": 3, "sirs": 4, "sofa": 24}.items():
+        made = SCORES[name](Chart().snapshot)
+        assert (made.total, made.lower, made.upper, made.complete) == (None, 0, most, False)
+        assert all(p.need is not None for p in made.parts)
+
+
+@pytest.mark.parametrize(
+    ("concept", "ago"),
+    [("hr", timedelta(minutes=15)), ("rr", timedelta(minutes=30)), ("temp", 4 * HOUR), ("spo2", timedelta(minutes=15))],
+)
+def test_a_part_is_missing_once_its_value_is_too_old(concept: str, ago: timedelta) -> None:
+    """In the ICU a value counts up to and including its last moment, and not 1 µs longer."""
+    assert total("news2", reading(concept, NORMAL[concept], ago)) == 0
+    assert total("news2", reading(concept, NORMAL[concept], ago + TICK)) is None
