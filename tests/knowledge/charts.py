@@ -9,7 +9,7 @@ from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Unavailabl
 from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.conditions import Condition
-from schemas.events import Action, Allergy, Patient, Quality, Reading, Severity, Treatment
+from schemas.events import Action, Allergy, Patient, Quality, Reading, Severity, Source, Treatment
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT_NOW = timedelta(0)
@@ -26,6 +26,8 @@ def reading(
     *,
     method: str | None = None,
     quality: Quality = Quality.OK,
+    source: str = "manual",
+    reason: str | None = None,
 ) -> Reading:
     """A measurement; `said` is a number or, of a coded concept, a code."""
     coded = isinstance(said, str)
@@ -38,6 +40,8 @@ def reading(
         code=said if coded else None,
         method=method,
         quality=quality,
+        source=Source(source),
+        reason=reason,
     )
 
 
