@@ -46,6 +46,13 @@ class Database:
         address = _address(url)
         self._file = None if address.get_backend_name() == "postgresql" else SqliteFile(Path(address.database or ""))
         self._engine = _postgresql(address) if self._file is None else _sqlite(self._file)
+        try:
+            self._migrate_in_turn()
+        except BaseException:
+            self.close()
+            raise
+
+    def _migrate_in_turn(self) -> None:
         deadline = time.monotonic() + OPEN_WAIT_S
         while True:
             try:

@@ -1,6 +1,7 @@
 """Every test of the stores runs on both databases."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,19 @@ from streams.stores.kept import Store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a new database."""
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Gives the address of a new database, each time."""
+    numbers = count()
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/kept/store.sqlite"
-    database: str = request.getfixturevalue("postgres").database()
-    return database
+        return lambda: f"sqlite:///{tmp_path}/kept/{next(numbers)}.sqlite"
+    new: Callable[[], str] = request.getfixturevalue("postgres").database
+    return new
+
+
+@pytest.fixture
+def url(new_url: Callable[[], str]) -> str:
+    """The address of a new database."""
+    return new_url()
 
 
 @pytest.fixture

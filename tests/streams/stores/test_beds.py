@@ -1,10 +1,15 @@
 """Beds as whole rows and changes, and who may write them."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import Connection
 
-from streams.stores.failures import Fenced
+from streams.stores import database, sqlite_file
+from streams.stores.failures import Fenced, StoreBusy
 from streams.stores.kept import BedRow, Store
 from streams.stores.tables import EMBEDDED
 
@@ -68,7 +73,7 @@ def test_a_successor_fences_its_predecessor(url: str, opened: Opened) -> None:
 
 
 def test_partitions_and_logs_do_not_meet(url: str, opened: Opened) -> None:
-    """Another partition, and a topic that was made anew under the same name, begin with nothing; beds may share a name."""
+    """Another partition, and a topic made anew under the same name, begin with nothing; beds may share a name."""
     store = opened(url)
     owner = store.take("log-1", 0).owner
     store.save(owner, 5, [whole("e1", b"A")])
@@ -109,3 +114,43 @@ def test_rows_of_a_bed_without_a_whole_one_come_all_the_same(url: str, opened: O
     owner = store.take(EMBEDDED, 0).owner
     store.save(owner, 5, [change("e1", b"lost its beginning"), whole("e2", b"B")])
     assert store.take(EMBEDDED, 0).beds == {"e1": [b"lost its beginning"], "e2": [b"B"]}
+
+
+def test_nobody_is_replaced_in_the_middle_of_a_write(url: str, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A successor waits for the end of a write that has begun, also of one of no bed: so it sees all of it."""
+    monkeypatch.setattr(sqlite_file, "BUSY_WAIT_S", 0.1)
+    monkeypatch.setitem(database._SESSION, "lock_timeout", "100ms")
+    first, second = opened(url), opened(url)
+    owner = first.take(EMBEDDED, 0).owner
+    second.faults()
+    commit, told = Connection.commit, []
+
+    def while_it_is_written(connection: Connection) -> None:
+        monkeypatch.setattr(Connection, "commit", commit)
+        with pytest.raises(StoreBusy):
+            second.take(EMBEDDED, 0)
+        told.append("waited")
+        commit(connection)
+
+    monkeypatch.setattr(Connection, "commit", while_it_is_written)
+    first.append(owner, 0, [(datetime(2026, 3, 1, tzinfo=UTC), "message", b"m")])
+    assert told == ["waited"]
+    second.take(EMBEDDED, 0)
+    assert second.last_offset() == 0
+
+
+def test_two_that_write_at_once_both_get_their_turn(url: str, opened: Opened) -> None:
+    """Each of two workers saves its own partition a hundred times beside the other, and none is told to try again."""
+    start = threading.Barrier(2)
+
+    def work(store: Store, partition: int) -> None:
+        owner = store.take("log-1", partition).owner
+        start.wait()
+        for applied in range(100):
+            store.save(owner, applied, [BedRow("e1", b"A", whole=applied % 5 == 0)])
+
+    stores = [opened(url), opened(url)]
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work, store, number) for number, store in enumerate(stores)]:
+            done.result()
+    assert [store.take("log-1", number).applied for number, store in enumerate(stores)] == [99, 99]

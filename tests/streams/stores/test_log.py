@@ -45,7 +45,7 @@ def test_appending_again_adds_nothing_and_other_records_are_refused(url: str, op
 
 
 def test_only_what_is_applied_and_old_is_pruned_and_numbers_go_on(url: str, opened: Opened) -> None:
-    """Pruning stops at the first record that is not applied, or young, or too many at once; the last offset stays known."""
+    """Pruning stops at the first record not applied, or young, or too many at once; the last offset stays known."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
     store.append(owner, 0, messages(10))

@@ -29,7 +29,7 @@ def rows(store: Store, table: str) -> int:
 
 
 def test_said_twice_is_kept_once(url: str, opened: Opened) -> None:
-    """Outputs that come again, in another order or to a store opened anew, change nothing; each kind is in its table."""
+    """Outputs that come again, in another order or to a store opened anew, change nothing; each is in its table."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
     _, said = play(SHOCK, at("09:30"))
@@ -96,7 +96,7 @@ def test_refusals_are_grouped_found_and_counted(url: str, opened: Opened) -> Non
 
 
 def test_no_word_of_a_sender_stops_the_store(url: str, opened: Opened) -> None:
-    """A reason of kilobytes, or with a NUL, is kept whole in the refusal; only what is searched in is cut and cleaned."""
+    """A reason of kilobytes, or with a NUL, is kept whole in the refusal; only what is searched is cut and cleaned."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
     odd = [refused(1, why="x" * 50_000), refused(2, why="nul \0 \u202e é 🫀")]
