@@ -130,8 +130,9 @@ def replay(
     path: Annotated[Path, typer.Argument(help="The data: a file or folder of the format.")],
     source: From,
     out: Annotated[Path, typer.Option(help="Folder for the results; made if missing.")],
-    processes: Annotated[int, typer.Option(help="Processes that share the stays.", min=1, max=64)] = os.cpu_count()
-    or 1,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share the stays.", min=1, max=64, show_default="one per processor")
+    ] = os.cpu_count() or 1,
 ) -> None:
     """Replay a cohort through the live service's own `step`; writes risks, forecasts, alerts and a manifest."""
     from infra.commands.replay import run_replay
