@@ -31,14 +31,15 @@ class SqliteFile:
     def __init__(self, path: Path) -> None:
         self._path = path.absolute()
         self._wal = self._path.with_name(f"{self._path.name}-wal")
-        self._opened: tuple[_Identity | None, _Identity | None] | None = None
+        self._opened: _Identity | None = None  # at the first connection; it is this file or none
+        self._opened_wal: _Identity | None = None  # at the newest
 
     def connect(self) -> sqlite3.Connection:
         """A connection that waits for locks, leaves transactions to its caller, and has every file open that it needs.
 
         Raises sqlite3.Error, OSError, StoreGone, StoreFailed.
         """
-        if self._opened is not None and _identity(self._path) != self._opened[0]:
+        if self._opened is not None and _identity(self._path) != self._opened:
             raise StoreGone
         mode = "rwc" if self._opened is None else "rw"
         with _private():
@@ -57,12 +58,13 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
-        self._opened = (_identity(self._path), _identity(self._wal))
+        self._opened = self._opened or _identity(self._path)
+        self._opened_wal = _identity(self._wal)
         return connection
 
     def moved(self) -> bool:
-        """Whether what was opened last is no longer what lies at its path."""
-        return self._opened != (_identity(self._path), _identity(self._wal))
+        """Whether what is open is no longer what lies at its path."""
+        return self._opened != _identity(self._path) or self._opened_wal != _identity(self._wal)
 
 
 def _settle(connection: sqlite3.Connection) -> None:
@@ -70,9 +72,7 @@ def _settle(connection: sqlite3.Connection) -> None:
     if mode != "wal":
         raise StoreFailed("the file system of the database holds no write-ahead log: use a local disk, or PostgreSQL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute(
-        "SELECT count(*) FROM sqlite_master"
-    )  # opens the write-ahead log: it has an identity from here on
+    connection.execute("SELECT count(*) FROM sqlite_master")  # opens the log: from here on it has an identity
 
 
 def _identity(path: Path) -> _Identity | None:

@@ -24,6 +24,11 @@ def change(encounter: str, body: bytes) -> BedRow:
     return BedRow(encounter, body, whole=False)
 
 
+def kept_rows(store: Store) -> int:
+    with store._database.reading() as connection:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM bed_changes").scalar_one())
+
+
 def test_a_bed_is_its_newest_whole_row_and_what_changed_since(url: str, opened: Opened) -> None:
     """Changes follow their whole row in order; a new whole row replaces all that was; what is gone is gone."""
     store = opened(url)
@@ -39,6 +44,7 @@ def test_a_bed_is_its_newest_whole_row_and_what_changed_since(url: str, opened: 
         store.save(owner, applied, rows, gone)
         taken = opened(url).take(EMBEDDED, 0)
         assert (taken.applied, taken.beds) == (applied, beds)
+        assert kept_rows(store) == sum(map(len, beds.values()))  # nothing older piles up
         owner = store.take(EMBEDDED, 0).owner
     store.forget(owner, ["e1", "e3"])
     assert store.take(EMBEDDED, 0)[1:] == (11, {}, {"e2": [b""]})
