@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
-from schemas.boards.status import BoardStatus, Refusal
+from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 
-__all__ = ["BoardSource", "BoardStatus", "Refusal", "Verb"]
+__all__ = ["BoardSource", "BoardStatus", "RefusalGroup", "Verb"]
 
 Verb = Literal["acknowledge", "step_done", "step_undone"]
 
@@ -14,12 +14,15 @@ Verb = Literal["acknowledge", "step_done", "step_undone"]
 class BoardSource(Protocol):
     """All that the pages know of the rest of the service. Every call is made on the event loop and must be quick."""
 
-    def beds(self) -> Sequence[BedView]:
+    def encounters(self) -> Sequence[str]:
         """Every bed with a patient in it, in any order. A discharged patient is not in it."""
         ...
 
     def bed(self, encounter: str) -> BedView | None:
-        """One bed as it stands, or None when no such patient is here."""
+        """One bed as it stands, or None when no such patient is here.
+
+        May raise, whatever it likes: the board then says that this bed cannot be shown, and shows all others.
+        """
         ...
 
     def changes(self) -> AsyncIterator[str]:
@@ -32,7 +35,14 @@ class BoardSource(Protocol):
         ...
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
-        """Put a person's answer into the log. None once it is durable; else why it is not kept, in one sentence."""
+        """Put a person's answer into the log. None once it is durable; else why it is not kept, in one sentence.
+
+        Where the shell can, it returns when `bed` already shows the answer's effect; the page is drawn right after.
+        """
+        ...
+
+    async def refusals(self, search: str) -> Sequence[RefusalGroup]:
+        """What was refused lately, alike ones together, newest first; only what holds `search`, whatever its case."""
         ...
 
     def status(self) -> BoardStatus:

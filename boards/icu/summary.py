@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from boards.printable import printable
 from boards.station.cards import findings, standing
 from boards.words import source
 from schemas.boards.views import BedView, Point, ShownNote
@@ -83,12 +84,14 @@ def drawn(view: BedView) -> dict[str, Any]:
         "since": since.timestamp(),
         "until": (view.now + timedelta(hours=ahead)).timestamp(),
         "treatments": [
-            [t.at.timestamp(), f"{t.label} {t.action} {t.shown}"] for t in view.treatments if since <= t.at <= view.now
+            [t.at.timestamp(), printable(f"{t.label} {t.action} {t.shown}")]
+            for t in view.treatments
+            if since <= t.at <= view.now
         ],
         "charts": [
             {
                 "concept": c.concept,
-                "label": f"{c.label} ({c.unit})" if c.unit else c.label,
+                "label": printable(f"{c.label} ({c.unit})" if c.unit else c.label),
                 "lab": c.lab,
                 "small": not c.marked and c.concept not in _SHOWN_FIRST,
                 "points": [[p.at.timestamp(), p.value, p.quality.value, p.ref in c.marked] for p in c.points],

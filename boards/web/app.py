@@ -3,14 +3,14 @@
 app = create_app(source)          # any ASGI server; see docs/boards.md
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -18,20 +18,25 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from boards.icu import summary
+from boards.printable import printable
 from boards.source import BoardSource, Verb
 from boards.station import cards
 from boards.web import live
-from boards.web.guard import Sealed, form
-from boards.web.pages import HERE, Pages
+from boards.web.guard import HEADERS, Sealed, form
+from boards.web.pages import HERE, Broken, Pages
+from boards.web.places import ALL_MAX, NoPlace, Places
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
 from schemas.events import LABEL_CHARS_MAX
 from schemas.frozen import to_json
 
-ANSWER_WAIT_S = 2.0  # how long an answer waits to be seen on the bed before the page says "saved" without it
-ANSWER_LOOK_S = 0.05
 LAG_READY_S = 30.0  # further behind than this, the service is not ready
+SEARCH_CHARS_MAX = 80
+
+Made = TypeVar("Made")
+
+log = structlog.get_logger()
 
 LIBRARIES = {
     "htmx.min.js": "htmx.org/dist/htmx.min.js",
@@ -42,10 +47,15 @@ NODE_MODULES = HERE.parents[1] / "node_modules"
 
 
 def create_app(
-    source: BoardSource, *, silent_after: timedelta = cards.SILENT_AFTER, node_modules: Path = NODE_MODULES
+    source: BoardSource,
+    *,
+    silent_after: timedelta = cards.SILENT_AFTER,
+    trouble: Callable[[], str | None] = lambda: None,
+    node_modules: Path = NODE_MODULES,
 ) -> FastAPI:
     """The boards of one source. `silent_after`: nothing heard for so long, and a bed is shown as not seen.
 
+    `trouble` says why what stands before the source does not work as it should; `/readyz` passes it on.
     Raises FileNotFoundError when the browser libraries are not installed.
     """
     missing = [path for path in LIBRARIES.values() if not (node_modules / path).is_file()]
@@ -56,7 +66,8 @@ def create_app(
     pages = Pages(source, silent_after)
     _add_files(app, node_modules)
     _add_live(app, source, pages)
-    _add_json(app, source, pages)
+    _add_health(app, source, trouble)
+    _add_json(app, pages)
     _add_answers(app, source, pages)
     _add_pages(app, source, pages)
     _add_problems(app, pages)
@@ -74,32 +85,42 @@ def _add_files(app: FastAPI, node_modules: Path) -> None:
 
 
 def _add_live(app: FastAPI, source: BoardSource, pages: Pages) -> None:
-    clients = 0
+    places = Places()
 
-    async def stream(bed: str | None) -> AsyncIterator[ServerSentEvent]:
-        nonlocal clients
-        changes = source.changes()
-        if bed is None:
-            line = live.board_events(changes, pages.all_cards, pages.one_card, pages.silences, pages.status)
-        else:
-            line = live.bed_events(changes, bed, pages.status)
-        clients += 1
-        try:
+    async def stream(bed: str | None, client: str, address: str) -> AsyncGenerator[ServerSentEvent, None]:
+        with places.one(client, address) as left:
+            changes = source.changes()
+            if bed is None:
+                line = live.board_events(changes, left, pages.all_cards, pages.one_card, pages.silences, pages.status)
+            else:
+                line = live.bed_events(changes, left, bed, pages.status)
             async with aclosing(line) as events:
                 async for event in events:
                     yield event
-        finally:
-            clients -= 1
 
     @app.get("/events")
-    async def events(bed: str | None = None) -> EventSourceResponse:
+    async def events(request: Request, bed: str | None = None) -> EventSourceResponse:
         """The live line of the board, or of one bed's pages."""
-        if clients >= live.CLIENTS_MAX:
-            raise HTTPException(503, f"More than {live.CLIENTS_MAX} boards are open: close one.")
-        return EventSourceResponse(stream(bed), ping=0, send_timeout=live.SEND_TIMEOUT_S)
+        address = request.client.host if request.client else ""
+        client = getattr(request.state, "client", address)  # a browser of its own, where something told it apart
+        line = stream(bed, client, address)
+        try:
+            first = await anext(line)  # takes its place, or is told that there is none
+        except NoPlace:
+            raise HTTPException(503, f"{ALL_MAX} boards are open, which is all that may be: close one.") from None
+        return EventSourceResponse(_with(first, line), ping=0, send_timeout=live.SEND_TIMEOUT_S)
 
 
-def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+async def _with(first: ServerSentEvent, rest: AsyncGenerator[ServerSentEvent, None]) -> AsyncIterator[ServerSentEvent]:
+    async with aclosing(rest) as events:
+        yield first
+        async for event in events:
+            yield event
+
+
+def _add_health(app: FastAPI, source: BoardSource, trouble: Callable[[], str | None]) -> None:
+    """Open to whoever watches the machines: nothing of it speaks of a patient, and no patient's data can break it."""
+
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
         """The process answers, and so does its shell."""
@@ -107,25 +128,33 @@ def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
 
     @app.get("/readyz")
     async def readyz() -> JSONResponse:
-        """Data come in, are judged in time, and every bed can be shown; else 503 and why."""
+        """Data come in and are judged in time; else 503 and why."""
         status = source.status()
-        why = None
+        why = trouble()
         if status.away_since is not None:
             why = "the source of data cannot be reached"
         elif status.lag_s is not None and status.lag_s > LAG_READY_S:
             why = f"judging is more than {LAG_READY_S:g} s behind the data"
-        beds = len(pages.cards())
-        return JSONResponse({"ready": why is None, "why": why, "beds": beds}, 503 if why else 200)
+        return JSONResponse({"ready": why is None, "why": why}, 503 if why else 200)
 
+
+def _add_json(app: FastAPI, pages: Pages) -> None:
     @app.get("/api/beds")
-    async def api_beds() -> list[dict[str, Any]]:
+    async def api_beds() -> Response:
         """Every bed in short, the most urgent first."""
-        return [_in_short(card) for card in pages.cards()]
+        beds = pages.each(lambda card: to_json(_in_short(card)))
+        made = [to_json(_broken_in_short(bed)) if isinstance(bed, Broken) else bed for bed in beds]
+        return Response(b"[" + b",".join(made) + b"]", media_type="application/json")
 
     @app.get("/api/bed/{encounter:path}")
     async def api_bed(encounter: str) -> Response:
         """All of one bed: a `BedView`."""
-        return Response(to_json(_bed(source, encounter)), media_type="application/json")
+        return Response(_made(pages, encounter, to_json), media_type="application/json")
+
+
+def _broken_in_short(bed: Broken) -> dict[str, Any]:
+    name, label = printable(bed.encounter), printable(bed.label)
+    return {"encounter": name, "bed": label, "level": "broken", "since": bed.since, "where": bed.where}
 
 
 def _in_short(card: cards.Card) -> dict[str, Any]:
@@ -154,54 +183,37 @@ def _in_short(card: cards.Card) -> dict[str, Any]:
 
 
 def _add_answers(app: FastAPI, source: BoardSource, pages: Pages) -> None:
-    async def answer(view: BedView, alert: Alert, verb: Verb, step: str | None, by: str) -> None:
-        refusal = await source.respond(view.encounter, alert.id, verb, step, by)
+    async def answer(encounter: str, alert_id: str, verb: Verb, step: str | None, by: str) -> None:
+        refusal = await source.respond(encounter, alert_id, verb, step, by)
         if refusal is not None:
             raise HTTPException(503, f"Not saved: {refusal}")
 
-    async def seen(encounter: str, test: Callable[[BedView | None], bool]) -> bool:
-        for _ in range(int(ANSWER_WAIT_S / ANSWER_LOOK_S)):
-            if test(source.bed(encounter)):
-                return True
-            await asyncio.sleep(ANSWER_LOOK_S)
-        return False
-
-    @app.post("/bed/{encounter:path}/alert/{alert_id}/acknowledge")
-    async def acknowledge(request: Request, encounter: str, alert_id: str) -> Response:
+    @app.post("/acknowledge/{alert_id}/{encounter:path}")
+    async def acknowledge(request: Request, alert_id: str, encounter: str) -> Response:
         fields = await form(request)
-        view = _bed(source, encounter)
-        await answer(view, _alert(view, alert_id), "acknowledge", None, _by(fields))
-
-        def shown(now: BedView | None) -> bool:
-            found = now and _find(now, alert_id)
-            return not found or found.state == "acknowledged"
-
-        saved = None if await seen(encounter, shown) else alert_id
+        _made(pages, encounter, lambda view: _alert(view, alert_id))
+        await answer(encounter, alert_id, "acknowledge", None, _by(fields))
         if "hx-request" not in request.headers:
             return RedirectResponse("/", 303)
-        return HTMLResponse(pages.one_card(encounter, saved) or "")
+        return HTMLResponse(pages.one_card(encounter, saved=alert_id) or "")
 
-    @app.post("/bed/{encounter:path}/alert/{alert_id}/step")
-    async def tick(request: Request, encounter: str, alert_id: str) -> Response:
+    @app.post("/step/{alert_id}/{encounter:path}")
+    async def tick(request: Request, alert_id: str, encounter: str) -> Response:
         fields = await form(request)
-        view = _bed(source, encounter)
-        alert = _alert(view, alert_id)
         step, done = fields.get("step", ""), fields.get("done") == "1"
-        states = {s.id: s.state for s in cards.steps(alert)}
-        if states.get(step) in (None, StepState.WITHHELD):
+        state = _made(pages, encounter, lambda view: _state(_alert(view, alert_id), step))
+        if state in ("", StepState.WITHHELD):
             raise HTTPException(409, "This step cannot be ticked now: it is withheld, or no longer on the checklist.")
-        await answer(view, alert, "step_done" if done else "step_undone", step, _by(fields))
-
-        def shown(now: BedView | None) -> bool:
-            found = now and _find(now, alert_id)
-            return not found or any(s.id == step and (s.state is StepState.DONE) == done for s in cards.steps(found))
-
-        saved = None if await seen(encounter, shown) else step
-        path = f"/bed/{quote(encounter, safe='')}/checklist/{alert_id}"
+        await answer(encounter, alert_id, "step_done" if done else "step_undone", step, _by(fields))
         if "hx-request" not in request.headers:
-            return RedirectResponse(path, 303)
-        view = _bed(source, encounter)
-        return HTMLResponse(pages.checklist(view, _alert(view, alert_id), saved))
+            return RedirectResponse(f"/checklist/{alert_id}/{quote(encounter, safe='')}", 303)
+
+        def page(view: BedView) -> str:
+            alert = _alert(view, alert_id)
+            shows = (_state(alert, step) is StepState.DONE) == done
+            return pages.checklist(view, alert, saved=None if shows else step)
+
+        return HTMLResponse(_made(pages, encounter, page))
 
 
 def _by(fields: dict[str, str]) -> str:
@@ -209,46 +221,64 @@ def _by(fields: dict[str, str]) -> str:
     return label[:LABEL_CHARS_MAX] or "station"
 
 
-def _bed(source: BoardSource, encounter: str) -> BedView:
-    view = source.bed(encounter)
-    if view is None:
+class _NotShown(Exception):
+    """A bed that cannot be shown, on its way to the page that says so."""
+
+    def __init__(self, bed: Broken) -> None:
+        self.bed = bed
+
+
+def _made(pages: Pages, encounter: str, make: Callable[[BedView], Made]) -> Made:
+    """What `make` makes of the bed of a patient who is here. Raises HTTPException 404, _NotShown."""
+    made = pages.of(encounter, make)
+    if made is None:
         raise HTTPException(404, "No such patient is here: the bed may have been left.")
-    return view
-
-
-def _find(view: BedView, alert_id: str) -> Alert | None:
-    return next((alert for alert in cards.standing(view) if alert.id == alert_id), None)
+    if isinstance(made, Broken):
+        raise _NotShown(made)
+    return made
 
 
 def _alert(view: BedView, alert_id: str) -> Alert:
-    found = _find(view, alert_id)
+    found = next((alert for alert in cards.standing(view) if alert.id == alert_id), None)
     if found is None:
         raise HTTPException(404, "This warning no longer stands.")
     return found
 
 
+def _state(alert: Alert, step: str) -> StepState | str:
+    """How a step stands; empty when it is not on the checklist."""
+    return next((s.state for s in cards.steps(alert) if s.id == step), "")
+
+
 def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+    """The encounter is always the last part of an address: it may hold any of `. : | / -`, so nothing may follow it."""
+
     @app.get("/", response_class=HTMLResponse)
     async def board() -> str:
         return pages.board()
 
     @app.get("/refused", response_class=HTMLResponse)
-    async def refused() -> str:
-        return pages.refused()
-
-    @app.get("/bed/{encounter:path}/checklist/{alert_id}", response_class=HTMLResponse)
-    async def checklist(encounter: str, alert_id: str) -> str:
-        view = _bed(source, encounter)
-        return pages.checklist(view, _alert(view, alert_id))
-
-    @app.get("/bed/{encounter:path}/trends")
-    async def trends(encounter: str) -> dict[str, Any]:
-        """What trends.js draws; see `summary.drawn`."""
-        return summary.drawn(_bed(source, encounter))
+    async def refused(search: str = "") -> str:
+        search = search[:SEARCH_CHARS_MAX]
+        try:
+            groups = await source.refusals(search)
+        except Exception as problem:  # of whatever store: the page says so
+            log.error("refusals_not_read", component="boards", exc_info=problem)
+            return pages.refused(None, search)
+        return pages.refused(groups, search)
 
     @app.get("/bed/{encounter:path}", response_class=HTMLResponse)
     async def bed(encounter: str) -> str:
-        return pages.bed(_bed(source, encounter))
+        return _made(pages, encounter, pages.bed)
+
+    @app.get("/trends/{encounter:path}")
+    async def trends(encounter: str) -> Response:
+        """What trends.js draws; see `summary.drawn`."""
+        return _made(pages, encounter, lambda view: JSONResponse(summary.drawn(view)))
+
+    @app.get("/checklist/{alert_id}/{encounter:path}", response_class=HTMLResponse)
+    async def checklist(alert_id: str, encounter: str) -> str:
+        return _made(pages, encounter, lambda view: pages.checklist(view, _alert(view, alert_id)))
 
 
 def _add_problems(app: FastAPI, pages: Pages) -> None:
@@ -257,7 +287,26 @@ def _add_problems(app: FastAPI, pages: Pages) -> None:
         """A refusal in one sentence: a page for people, text for scripts of ours, JSON for programs."""
         sentence = str(fault.detail)
         if request.url.path.startswith("/api/"):
-            return JSONResponse({"detail": sentence}, fault.status_code)
+            return JSONResponse({"detail": sentence}, fault.status_code, fault.headers)
         if "hx-request" in request.headers or request.url.path == "/events":
-            return PlainTextResponse(sentence, fault.status_code)
-        return HTMLResponse(pages.problem(sentence), fault.status_code)
+            return PlainTextResponse(sentence, fault.status_code, fault.headers)
+        return HTMLResponse(pages.problem(sentence), fault.status_code, fault.headers)
+
+    @app.exception_handler(_NotShown)
+    async def not_shown(request: Request, fault: _NotShown) -> Response:
+        """One bed, and no other, says that it cannot be shown."""
+        bed, path = fault.bed, request.url.path
+        sentence = f"{bed.label} cannot be shown because of an internal error ({bed.where}). Watch the monitor."
+        if path.startswith(("/api/", "/trends/")):
+            return JSONResponse({"detail": sentence}, 500)
+        if "hx-request" in request.headers:
+            return PlainTextResponse(sentence, 500)
+        return HTMLResponse(pages.broken(bed), 500)
+
+    @app.exception_handler(Exception)
+    async def failed(_request: Request, _problem: Exception) -> Response:
+        """Whatever fails besides: said without drawing anything, for that may be what failed."""
+        headers = HEADERS | {"cache-control": "no-store"}
+        return PlainTextResponse(
+            "This could not be done because of an internal error. Watch the monitors.", 500, headers
+        )

@@ -1,5 +1,6 @@
-"""What the boards refuse: requests of other sites, bodies that are too large, anything that is not served from here."""
+"""What the boards refuse: requests of other sites, bodies too large or too slow, whatever is not served from here."""
 
+import asyncio
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import HTTPException, Request
@@ -7,6 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_BYTES_MAX = 4096
+BODY_S = 10.0  # for a form to come
 FIELDS_MAX = 8
 
 HEADERS = {
@@ -50,14 +52,18 @@ def same_origin(headers: Headers) -> bool:
 
 
 async def form(request: Request) -> dict[str, str]:
-    """The fields of a small form that a page of ours sent. Raises HTTPException: 403, 413 or 422."""
+    """The fields of a small form that a page of ours sent. Raises HTTPException: 403, 408, 413 or 422."""
     if not same_origin(request.headers):
         raise HTTPException(403, "This request did not come from the board itself.")
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise HTTPException(413, f"The request is larger than {BODY_BYTES_MAX} bytes.")
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_BYTES_MAX:
+                    raise HTTPException(413, f"The request is larger than {BODY_BYTES_MAX} bytes.")
+    except TimeoutError:
+        raise HTTPException(408, f"The request did not come within {BODY_S:g} s.") from None
     try:
         return dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:

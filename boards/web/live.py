@@ -3,16 +3,22 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Any
 
 from sse_starlette import ServerSentEvent
 
+from boards.printable import printable
+
 HEARTBEAT_S = 2.0  # live.js calls the line broken after 6 s without a word
 GATHER_S = 0.25  # a bed that changes more often is sent once per this time
-CLIENTS_MAX = 64
 SEND_TIMEOUT_S = 10.0  # a browser that takes nothing for so long is let go; it comes back by itself
+FULL = "This board is open in too many windows, so this one was closed. What stands here is old: reload to use it."
+
+Left = asyncio.Future[None]
+"""Done when the line has to end because its place is given to another."""
 
 
-async def gathered(changes: AsyncIterator[str]) -> AsyncGenerator[tuple[set[str], bool], None]:
+async def gathered(changes: AsyncIterator[str], left: Left) -> AsyncGenerator[tuple[set[str], bool], None]:
     """What changed, and whether a heartbeat is due: at once with nothing, as soon as it listens; then whenever so.
 
     A set holds each encounter once, so it is bounded by the number of beds, however slow its reader is.
@@ -25,13 +31,16 @@ async def gathered(changes: AsyncIterator[str]) -> AsyncGenerator[tuple[set[str]
         yield set(), True
         while True:
             changed: set[str] = set()
-            done, _ = await asyncio.wait({waiting}, timeout=max(0.0, beat - clock()))
-            end = clock() + GATHER_S
+            watched: set[asyncio.Future[Any]] = {waiting, left}
+            await asyncio.wait(watched, timeout=max(0.0, beat - clock()), return_when=asyncio.FIRST_COMPLETED)
+            if left.done():
+                return
+            done, end = waiting.done(), clock() + GATHER_S
             while done:
                 changed.add(waiting.result())
                 waiting = asyncio.ensure_future(anext(changes))
-                left = end - clock()
-                done = (await asyncio.wait({waiting}, timeout=left))[0] if left > 0 else set()
+                rest = end - clock()
+                done = bool(rest > 0 and (await asyncio.wait({waiting}, timeout=rest))[0])
             due = clock() >= beat
             if due:
                 beat = clock() + HEARTBEAT_S
@@ -48,16 +57,18 @@ async def gathered(changes: AsyncIterator[str]) -> AsyncGenerator[tuple[set[str]
 
 async def board_events(
     changes: AsyncIterator[str],
+    left: Left,
     all_cards: Callable[[], str],
     card: Callable[[str], str | None],
     silences: Callable[[], frozenset[str]],
     status: Callable[[], str],
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """Events of the board: `beds` (all cards, first), `bed` (one card), `gone` (an encounter), `status` (heartbeat).
+    """Events of the board: `beds` (all cards, first), `bed` (one card), `gone` (an encounter), `status` (heartbeat),
+    `full` (the last one: its place was given to another).
 
     A bed that fell silent changes by time alone, so no shell reports it: each heartbeat looks.
     """
-    async with aclosing(gathered(changes)) as feed:
+    async with aclosing(gathered(changes, left)) as feed:
         await anext(feed)
         silent = silences()
         yield ServerSentEvent(event="beds", data=all_cards())
@@ -68,17 +79,19 @@ async def board_events(
                 changed |= before ^ silent
             for encounter in sorted(changed):
                 html = card(encounter)
-                event, data = ("gone", encounter) if html is None else ("bed", html)
+                event, data = ("gone", printable(encounter)) if html is None else ("bed", html)
                 yield ServerSentEvent(event=event, data=data)
             if beat:
                 yield ServerSentEvent(event="status", data=status())
+    if left.done():
+        yield ServerSentEvent(event="full", data=FULL)
 
 
 async def bed_events(
-    changes: AsyncIterator[str], encounter: str, status: Callable[[], str]
+    changes: AsyncIterator[str], left: Left, encounter: str, status: Callable[[], str]
 ) -> AsyncGenerator[ServerSentEvent, None]:
-    """Events of one bed's pages: `changed` (fetch it again; also at first, to catch up) and `status` (heartbeat)."""
-    async with aclosing(gathered(changes)) as feed:
+    """Events of one bed's pages: `changed` (fetch it again; also at first, to catch up), `status`, `full`."""
+    async with aclosing(gathered(changes, left)) as feed:
         await anext(feed)
         yield ServerSentEvent(event="changed", data="")
         yield ServerSentEvent(event="status", data=status())
@@ -87,3 +100,5 @@ async def bed_events(
                 yield ServerSentEvent(event="changed", data="")
             if beat:
                 yield ServerSentEvent(event="status", data=status())
+    if left.done():
+        yield ServerSentEvent(event="full", data=FULL)

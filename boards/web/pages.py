@@ -1,19 +1,27 @@
-"""The pages, as text: what `boards.station.cards` and `boards.icu.summary` say, put into the templates."""
+"""The pages, as text: what `boards.station.cards` and `boards.icu.summary` say, put into the templates.
+
+A bed that cannot be made or drawn, for whatever reason, says so in its place, and takes no other bed with it: every
+page asks for a bed through `Pages.of`, which gives a `Broken` instead.
+"""
 
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import structlog
+from fastapi import HTTPException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from prometheus_client import Counter
 
 from boards import words
 from boards.icu import summary
-from boards.source import BoardSource, BoardStatus
+from boards.printable import printable
+from boards.source import BoardSource, BoardStatus, RefusalGroup
 from boards.station import cards
 from boards.station.cards import Card
 from schemas.boards.views import BedView
@@ -21,15 +29,21 @@ from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
 
 LOOK_S = 1.0
+REFUSALS_SHOWN_MAX = 200
 HERE = Path(__file__).parent
 
+BROKEN = Counter("foreshock_beds_not_shown", "Beds that could not be shown when they should have been.")
+
 log = structlog.get_logger()
+
+Made = TypeVar("Made")
 
 
 def _environment() -> Environment:
     env = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
+        finalize=_finalized,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -61,6 +75,21 @@ def _environment() -> Environment:
     return env
 
 
+def _finalized(shown: object) -> object:
+    """Every value that a template shows, before it is escaped. Markup is made of values that were."""
+    return printable(shown) if isinstance(shown, str) and not isinstance(shown, Markup) else shown
+
+
+class Broken(NamedTuple):
+    """A bed that cannot be shown: since when, and where in the code it fails. It stands on top of the board."""
+
+    encounter: str
+    label: str
+    since: datetime
+    where: str
+    order: str = "0"
+
+
 class _Look(NamedTuple):
     """What was seen over all beds at a moment of the machine's own clock."""
 
@@ -77,41 +106,77 @@ class Pages:
         self._silent_after = silent_after
         self._env = _environment()
         self._last: _Look | None = None
+        self._labels: dict[str, str] = {}
+        self._broken: dict[str, Broken] = {}
+
+    # -- one bed, whatever state it is in
+
+    def of(self, encounter: str, make: Callable[[BedView], Made]) -> Made | Broken | None:
+        """What `make` makes of a bed; None when no such patient is here; Broken when the bed, or that, fails."""
+        try:
+            view = self._source.bed(encounter)
+            if view is None:
+                self._broken.pop(encounter, None)
+                self._labels.pop(encounter, None)
+                return None
+            self._labels[encounter] = view.bed or encounter
+            made = make(view)
+        except HTTPException:
+            raise
+        except Exception as problem:
+            return self._noted(encounter, problem)
+        self._broken.pop(encounter, None)
+        return made
+
+    def _noted(self, encounter: str, problem: Exception) -> Broken:
+        BROKEN.inc()
+        where = _where(problem)
+        known = self._broken.get(encounter)
+        if known is None or known.where != where:
+            log.error("bed_not_shown", component="boards", exc_info=problem)
+            since = known.since if known else self._source.status().now
+            known = Broken(encounter, self._labels.get(encounter, encounter), since, where)
+            if encounter in self._source.encounters():
+                self._broken[encounter] = known
+        return known
+
+    def each(self, make: Callable[[Card], Made]) -> list[Made | Broken]:
+        """What `make` makes of every bed, the most urgent first."""
+        here, now = self._source.encounters(), self._source.status().now
+        for remembered in (self._labels, self._broken):
+            for left in remembered.keys() - set(here):
+                del remembered[left]
+
+        def placed(view: BedView) -> tuple[str, Made]:
+            card = self._card(view, now)
+            return card.order, make(card)
+
+        found = (self.of(encounter, placed) for encounter in here)
+        made = [(bed.order, bed) if isinstance(bed, Broken) else bed for bed in found if bed is not None]
+        return [bed for _, bed in sorted(made, key=itemgetter(0))]
+
+    def _card(self, view: BedView, now: datetime | None = None) -> Card:
+        return cards.card(view, now or self._source.status().now, self._silent_after)
+
+    # -- fragments
 
     def _render(self, template: str, **given: Any) -> str:
         return self._env.get_template(template).render(given)
 
-    def _card(self, view: BedView, status: BoardStatus, saved: str | None = None) -> Markup:
-        """One card. A bed that cannot be drawn says so in its place, and takes no other bed with it."""
-        try:
-            shown = cards.card(view, status.now, self._silent_after)
-            return Markup(self._render("_card.html", card=shown, saved=saved))
-        except Exception as problem:
-            log.error("card_failed", component="boards", exc_info=problem)
-            return Markup(self._render("_broken.html", view=view))
-
-    def cards(self) -> Sequence[Card]:
-        """Every bed, the most urgent first."""
-        now = self._source.status().now
-        made = (cards.card(view, now, self._silent_after) for view in self._source.beds())
-        return sorted(made, key=lambda card: card.order)
+    def _drawn(self, bed: Card | Broken, saved: str | None = None) -> Markup:
+        if isinstance(bed, Broken):
+            return Markup(self._render("_broken.html", broken=bed, now=self._source.status().now))
+        return Markup(self._render("_card.html", card=bed, saved=saved))
 
     def all_cards(self) -> str:
         """The inside of the list of beds."""
-        status = self._source.status()
-        made = [(self._order(view, status), self._card(view, status)) for view in self._source.beds()]
-        return Markup("\n").join(html for _, html in sorted(made, key=lambda pair: pair[0]))
-
-    def _order(self, view: BedView, status: BoardStatus) -> str:
-        try:
-            return cards.card(view, status.now, self._silent_after).order
-        except Exception:
-            return "0"  # as _broken.html has it: what cannot be drawn stands on top
+        made = self.each(self._drawn)
+        return Markup("\n").join(self._drawn(bed) if isinstance(bed, Broken) else bed for bed in made)
 
     def one_card(self, encounter: str, saved: str | None = None) -> str | None:
         """The card of one bed; None when no such patient is here. `saved`: the alert whose answer is on its way."""
-        view = self._source.bed(encounter)
-        return None if view is None else self._card(view, self._source.status(), saved)
+        made = self.of(encounter, lambda view: self._drawn(self._card(view), saved))
+        return self._drawn(made) if isinstance(made, Broken) else made
 
     def status(self) -> str:
         """The part of the header that changes: clock, counts, whether data still come."""
@@ -122,33 +187,46 @@ class Pages:
         return self._look().silent
 
     def _standing(self) -> dict[str, Any]:
-        status = self._source.status()
+        status: BoardStatus = self._source.status()
         return {"status": status, "refused": sum(status.refused.values()), "warnings": self._look().warnings}
 
     def _look(self) -> "_Look":
         """Over all beds; many boards look at every heartbeat, and share one look a second."""
         at = time.monotonic()
         if self._last is None or at - self._last.at > LOOK_S:
-            made = self.cards()
+            made = [card for card in self.each(lambda card: card) if isinstance(card, Card)]
             silent = frozenset(card.view.encounter for card in made if card.silent)
             self._last = _Look(at, silent, cards.warnings(card.view for card in made))
         return self._last
 
+    # -- pages
+
     def board(self) -> str:
         return self._render("board.html", all_cards=Markup(self.all_cards()), **self._standing())
 
-    def refused(self) -> str:
-        return self._render("refused.html", **self._standing())
+    def refused(self, groups: Sequence[RefusalGroup] | None, search: str) -> str:
+        """What was refused. `groups` is None when they cannot be read now."""
+        shown = [(group, self._place(group.encounter)) for group in (groups or ())[:REFUSALS_SHOWN_MAX]]
+        return self._render("refused.html", groups=None if groups is None else shown, search=search, **self._standing())
+
+    def _place(self, encounter: str | None) -> str | None:
+        """The bed of a patient who is here."""
+        label = None if encounter is None else self.of(encounter, lambda view: view.bed or view.encounter)
+        return label.label if isinstance(label, Broken) else label
 
     def problem(self, sentence: str) -> str:
         return self._render("problem.html", sentence=sentence, **self._standing())
+
+    def broken(self, bed: Broken) -> str:
+        """The page of a bed that cannot be shown."""
+        return self._render("broken.html", broken=bed, now=self._source.status().now, **self._standing())
 
     def bed(self, view: BedView) -> str:
         """The data summary."""
         rests_on = summary.evidence_of(cards.standing(view))
         return self._render(
             "bed.html",
-            card=cards.card(view, self._source.status().now, self._silent_after),
+            card=self._card(view),
             view=view,
             rows=summary.rows(view),
             charts=summary.charts(view),
@@ -158,5 +236,14 @@ class Pages:
 
     def checklist(self, view: BedView, alert: Alert, saved: str | None = None) -> str:
         """The steps of one warning. `saved`: the step whose tick is on its way."""
-        card = cards.card(view, self._source.status().now, self._silent_after)
+        card = self._card(view)
         return self._render("checklist.html", card=card, view=view, alert=alert, saved=saved, **self._standing())
+
+
+def _where(problem: BaseException) -> str:
+    """The kind of a failure, and the place in the code: never its text, which may hold a value."""
+    tb = problem.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    place = "" if tb is None else f" at {Path(tb.tb_frame.f_code.co_filename).name}:{tb.tb_lineno}"
+    return f"{type(problem).__name__}{place}"

@@ -1,46 +1,47 @@
 """How the whole service stands, as a board must say it: its clock, whether it still hears, what it refused.
 
-Made by the shells, read by `boards`. It holds counts and fixed sentences only, never a patient's value.
+Made by the shells, read by `boards`. The status holds counts and sentences of ours; what a message said about itself
+is in `RefusalGroup` only.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
-
-from pydantic import Field
+from datetime import datetime
+from typing import Literal
 
 from schemas.events.quarantine import Fault
-from schemas.frozen import Frozen, Moment, ShortText
-
-RECENT_MAX = 50
-
-Count = Annotated[int, Field(ge=0)]
+from schemas.frozen import Record, always
 
 
-class Refusal(Frozen):
-    """One recent refusal: its `why` (a `Rejected.why`, so without the value), and when it came."""
+class RefusalGroup(Record, frozen=True, kw_only=True):
+    """Refusals that are alike. All texts but `why` are the senders' own words: of any length, and not to be trusted."""
 
-    at: Moment
     fault: Fault
-    why: ShortText
+    sender: str = ""  # what the messages say of their source; empty: nothing that could be read
+    what: str = ""  # the code and unit that they are about
+    encounter: str | None = None
+    why: str  # a `Rejected.why`, so without the value
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
-class BoardStatus(Frozen):
+class BoardStatus(Record, frozen=True, kw_only=True):
     """How the service stands now.
 
     `now` is the one clock of the board: the `now` of every bed lies on it, and ages are measured against it. It runs
     `speed` times as fast as the wall clock (1.0 live, 60.0 in a demo, 0.0 when nothing plays any more).
     """
 
-    v: Literal[1] = 1
-    now: Moment
-    speed: Annotated[float, Field(ge=0)] = 1.0
-    shell: ShortText  # "embedded", "kafka"
-    plays: ShortText | None = None  # what a demo or replay plays: "12 stays of MIMIC-III demo, simulated time"
-    lag_s: Annotated[float, Field(ge=0)] | None = None  # how far the newest judgement is behind the newest input
-    away_since: Moment | None = None  # since when the source of data (the broker) cannot be reached; by `now`'s clock
-    away_why: ShortText | None = None  # in one sentence, for a person
-    refused: Mapping[Fault, Count] = {}  # quarantined since the start, by fault
-    late: Count = 0
-    duplicate: Count = 0
-    corrected: Count = 0
-    recent: Annotated[tuple[Refusal, ...], Field(max_length=RECENT_MAX)] = ()  # newest first
+    v: Literal[1] = always(1)
+    now: datetime
+    speed: float = 1.0
+    shell: str  # "embedded", "kafka"
+    plays: str | None = None  # what a demo or replay plays: "12 stays of MIMIC-III demo, simulated time"
+    lag_s: float | None = None  # how far the newest judgement is behind the newest input
+    away_since: datetime | None = None  # since when the source of data (the broker) cannot be reached; by `now`'s clock
+    away_why: str | None = None  # in one sentence, for a person
+    clock_doubt: str | None = None  # why `now` may be wrong, in one sentence, for a person
+    refused: Mapping[Fault, int] = {}  # quarantined since the start, by fault
+    late: int = 0
+    duplicate: int = 0
+    corrected: int = 0

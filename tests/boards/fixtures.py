@@ -11,7 +11,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from boards.source import BoardStatus, Refusal, Verb
+from msgspec.structs import replace
+
+from boards.source import BoardStatus, RefusalGroup, Verb
 from schemas.boards.views import BedView, Point, ShownNote, ShownTreatment, Vital
 from schemas.clinical.alerts import Alert
 from schemas.clinical.cards import Card, CardSource
@@ -169,7 +171,7 @@ def bed(encounter: str, label: str, readings: Sequence[Reading], **more: object)
         "treatments": (),
         "counts": {},
     }
-    return BedView.model_validate(given | more)
+    return BedView(**(given | more))  # type: ignore[arg-type]
 
 
 def _hourly(encounter: str, concept: str, values: Sequence[float], last: str = "10:30") -> list[Reading]:
@@ -226,7 +228,7 @@ NOTE = (
 def _fact(ref: str, concept: str, words: str, clock: str, **more: object) -> NoteFact:
     start = NOTE.index(words)
     given = {"concept": concept, "note": ref, "start": start, "end": start + len(words), "words": words}
-    return NoteFact.model_validate(given | {"effective_at": at(clock), "available_at": at(clock)} | more)
+    return NoteFact(**(given | {"effective_at": at(clock), "available_at": at(clock)} | more))  # type: ignore[arg-type]
 
 
 def step(
@@ -436,7 +438,7 @@ def silent() -> BedView:
     )
     standing = alert(finding, 3, "09:20")
     detail = f"{standing.card.detail}\n**Cannot be seen since 09:50 UTC: it stands until measured**"
-    standing = standing.model_copy(update={"card": standing.card.model_copy(update={"detail": detail})})
+    standing = replace(standing, card=replace(standing.card, detail=detail))
     return bed(e, "ICU 2-11", rows, alerts=(standing,))
 
 
@@ -466,17 +468,17 @@ def artefact() -> BedView:
 def acknowledged(view: BedView, by: str = "station") -> BedView:
     """The same bed once its first warning was acknowledged."""
     first, *rest = view.alerts
-    first = first.model_copy(update={"state": "acknowledged", "acknowledged_at": NOW, "acknowledged_by": by})
-    return view.model_copy(update={"alerts": (first, *rest)})
+    first = replace(first, state="acknowledged", acknowledged_at=NOW, acknowledged_by=by)
+    return replace(view, alerts=(first, *rest))
 
 
 def ticked(view: BedView, step: str, done: bool) -> BedView:
     """The same bed once a step of its first warning was ticked, or unticked."""
     first, *rest = view.alerts
     change = {"state": StepState.DONE, "done_at": NOW} if done else {"state": StepState.OFFERED, "done_at": None}
-    steps = tuple(s.model_copy(update=change) if s.id == step else s for s in first.finding.steps)
-    first = first.model_copy(update={"finding": first.finding.model_copy(update={"steps": steps})})
-    return view.model_copy(update={"alerts": (first, *rest)})
+    steps = tuple(replace(s, **change) if s.id == step else s for s in first.finding.steps)
+    first = replace(first, finding=replace(first.finding, steps=steps))
+    return replace(view, alerts=(first, *rest))
 
 
 class FakeSource:
@@ -486,6 +488,7 @@ class FakeSource:
         self.views = {view.encounter: view for view in views}
         self.answers: list[tuple[str, str, str, str | None, str]] = []
         self.broken: str | None = None
+        self.apply = True  # whether an answer shows on its bed as soon as it is kept
         self.now_status = BoardStatus(
             now=NOW,
             shell="embedded",
@@ -495,20 +498,42 @@ class FakeSource:
             late=2,
             duplicate=5,
             corrected=1,
-            recent=(
-                Refusal(
-                    at=at("10:20"), fault=Fault.UNKNOWN_UNIT, why="Expected a unit of lactate, found another quantity."
-                ),
+        )
+        self.groups: Sequence[RefusalGroup] | Exception = (
+            RefusalGroup(
+                fault=Fault.UNKNOWN_UNIT,
+                sender="lab",
+                what="lactate in zorkmid",
+                encounter="mimic3|200001",
+                why="Expected a unit of lactate, found another quantity.",
+                count=3,
+                first_at=at("09:50"),
+                last_at=at("10:20"),
+            ),
+            RefusalGroup(
+                fault=Fault.NAIVE_TIME,
+                why="observed_at: expected a time with its zone, found one without",
+                count=1,
+                first_at=at("08:00"),
+                last_at=at("08:00"),
             ),
         )
+        self.cannot: dict[str, Exception] = {}  # beds that cannot be made
         self._changed: dict[asyncio.Event, set[str]] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def beds(self) -> Sequence[BedView]:
-        return tuple(self.views.values())
+    def encounters(self) -> Sequence[str]:
+        return tuple(self.views)
 
     def bed(self, encounter: str) -> BedView | None:
+        if encounter in self.cannot:
+            raise self.cannot[encounter]
         return self.views.get(encounter)
+
+    async def refusals(self, search: str) -> Sequence[RefusalGroup]:
+        if isinstance(self.groups, Exception):
+            raise self.groups
+        return [group for group in self.groups if search.casefold() in f"{group.what} {group.why}".casefold()]
 
     def status(self) -> BoardStatus:
         return self.now_status
@@ -532,6 +557,8 @@ class FakeSource:
             return self.broken
         self.answers.append((encounter, alert, verb, step, by))
         view = self.views[encounter]
+        if not self.apply:
+            return None
         if verb == "acknowledge":
             self.put(acknowledged(view, by))
         elif step is not None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
 from boards.web.app import create_app
@@ -106,9 +107,9 @@ def test_a_milder_warning_is_announced_politely_and_a_patient_who_left_is_gone(
     """A warning speaks in the polite region; a bed whose patient left is taken off the board."""
     open_board(page, served)
     view = silent()
-    served.source.put(view.model_copy(update={"encounter": "new", "bed": "ICU 2-20"}))
-    newer = view.alerts[0].model_copy(update={"id": f"{77:032x}"})
-    served.source.put(view.model_copy(update={"encounter": "new", "bed": "ICU 2-20", "alerts": (newer,)}))
+    served.source.put(replace(view, encounter="new", bed="ICU 2-20"))
+    newer = replace(view.alerts[0], id=f"{77:032x}")
+    served.source.put(replace(view, encounter="new", bed="ICU 2-20", alerts=(newer,)))
     expect(page.locator("#polite")).to_contain_text("ICU 2-20: NEWS2 is at least 7")
     served.source.drop("clif:77")
     expect(page.locator("[data-encounter='clif:77']")).to_have_count(0)
@@ -167,14 +168,14 @@ def test_a_warning_is_acknowledged_by_keyboard_and_another_screen_sees_it(
 
 def test_a_step_is_ticked_and_unticked_in_place(page: Page, served: Served, heard: list[str]) -> None:
     """A tick shows at once, without another page, and can be taken back; a change elsewhere arrives by itself."""
-    page.goto(f"{served.address}/bed/mimic3%7C200001/checklist/{1:032x}")
+    page.goto(f"{served.address}/checklist/{1:032x}/mimic3%7C200001")
     page.evaluate("window.sameDocument = true")
     box = page.get_by_role("checkbox", name=re.compile("Start norepinephrine"))
     box.click()
     expect(box).to_be_checked()
     box.click()
     expect(box).not_to_be_checked()
-    served.source.put(septic().model_copy(update={"last_heard_at": DAY}))
+    served.source.put(replace(septic(), last_heard_at=DAY))
     expect(page.locator("#top")).to_contain_text("no data since 00:00")
     assert page.evaluate("window.sameDocument") is True
     assert heard == []
@@ -213,7 +214,7 @@ def test_a_server_that_died_is_noticed(page: Page, served: Served) -> None:
 def test_nothing_runs_over_the_side_of_a_phone(page: Page, served: Served, heard: list[str]) -> None:
     """At 390 px no page scrolls sideways, and the sentence is in letters of at least 20 px."""
     page.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/", "/bed/mimic3%7C200001", f"/bed/mimic3%7C200001/checklist/{1:032x}", "/refused"):
+    for path in ("/", "/bed/mimic3%7C200001", f"/checklist/{1:032x}/mimic3%7C200001", "/refused"):
         page.goto(served.address + path)
         page.wait_for_load_state()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
@@ -239,9 +240,9 @@ def test_the_sentence_can_be_read_across_a_room(page: Page, served: Served, hear
 def test_each_level_differs_by_more_than_colour(page: Page, served: Served, heard: list[str]) -> None:
     """Every loud level on the board has its own word, its own mark and its own shape."""
     view = asking()
-    alert = view.alerts[0].model_copy(update={"level": Level.WATCH, "id": f"{9:032x}"})
-    served.source.views["w"] = view.model_copy(update={"encounter": "w", "bed": "W", "alerts": (alert,)})
-    served.source.views["u"] = artefact().model_copy(update={"encounter": "u", "bed": "U", "last_heard_at": None})
+    alert = replace(view.alerts[0], level=Level.WATCH, id=f"{9:032x}")
+    served.source.views["w"] = replace(view, encounter="w", bed="W", alerts=(alert,))
+    served.source.views["u"] = replace(artefact(), encounter="u", bed="U", last_heard_at=None)
     open_board(page, served)
     looks = page.evaluate("""() => [...document.querySelectorAll(".head .level")].filter(e => e.querySelector(".shape"))
         .map(e => { const shape = e.querySelector(".shape"), style = getComputedStyle(shape);

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from boards import words
 from boards.icu import summary
@@ -33,13 +34,8 @@ from tests.boards.fixtures import (
 def test_the_most_urgent_bed_is_first_and_calm_ones_last() -> None:
     """Critical, warning, watch, ask, a bed that is not heard, calm: in this order."""
     watch = asking()
-    finding = watch.alerts[0].finding.model_copy(update={"level": Level.WATCH})
-    watch = watch.model_copy(
-        update={
-            "encounter": "w",
-            "alerts": (watch.alerts[0].model_copy(update={"level": Level.WATCH, "finding": finding}),),
-        }
-    )
+    finding = replace(watch.alerts[0].finding, level=Level.WATCH)
+    watch = replace(watch, encounter="w", alerts=(replace(watch.alerts[0], level=Level.WATCH, finding=finding),))
     unheard = bed("u", "ICU 2-20", [])
     beds = [calm(), unheard, asking(), watch, silent(), septic()]
     shown = sorted((cards.card(view, NOW) for view in beds), key=lambda card: card.order)
@@ -51,8 +47,8 @@ def test_of_one_level_the_newest_that_nobody_answered_is_first() -> None:
 
     def warned(name: str, raised: str) -> cards.Card:
         view = silent()
-        alert = view.alerts[0].model_copy(update={"raised_at": at(raised)})
-        view = view.model_copy(update={"encounter": name, "alerts": (alert,)})
+        alert = replace(view.alerts[0], raised_at=at(raised))
+        view = replace(view, encounter=name, alerts=(alert,))
         return cards.card(acknowledged(view) if name == "answered" else view, NOW)
 
     shown = [warned("old", "08:00"), warned("answered", "10:00"), warned("new", "09:00")]
@@ -62,9 +58,9 @@ def test_of_one_level_the_newest_that_nobody_answered_is_first() -> None:
 def test_of_equally_loud_warnings_of_one_bed_the_one_with_more_to_do_leads() -> None:
     """The long checklist leads the card, also when the other warning is newer; the newer one places the bed."""
     view = septic()
-    bare = view.alerts[0].finding.model_copy(update={"steps": ()})
-    newer = view.alerts[0].model_copy(update={"id": f"{6:032x}", "raised_at": NOW, "finding": bare})
-    both = cards.card(view.model_copy(update={"alerts": (newer, *view.alerts)}), NOW)
+    bare = replace(view.alerts[0].finding, steps=())
+    newer = replace(view.alerts[0], id=f"{6:032x}", raised_at=NOW, finding=bare)
+    both = cards.card(replace(view, alerts=(newer, *view.alerts)), NOW)
     assert [alert.id for alert in both.alerts] == [view.alerts[0].id, newer.id]
     assert both.order < cards.card(view, NOW).order
 
@@ -197,9 +193,9 @@ def test_the_remarks_of_the_card_reach_the_board() -> None:
 def test_only_standing_warnings_are_counted_in_the_title() -> None:
     """Critical alerts and warnings count; a question does not, nor what has been resolved."""
     source = five()
-    assert cards.warnings(source.beds()) == 2
+    assert cards.warnings(source.views.values()) == 2
     view = septic()
-    resolved = view.model_copy(update={"alerts": (view.alerts[0].model_copy(update={"state": "resolved"}),)})
+    resolved = replace(view, alerts=(replace(view.alerts[0], state="resolved"),))
     assert cards.warnings([resolved]) == 0
     assert cards.card(resolved, NOW).level == "calm"
 

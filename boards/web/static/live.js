@@ -12,6 +12,7 @@
   const url = document.body.dataset.events;
   const beds = $("beds");
   const title = document.body.dataset.title.replace(/^\(\d+\) /, "");
+  let full = ""; // why the server closed this line for good: other windows have its place
   let source = null, openedAt = 0, heardAt = Date.now(), brokenAt = 0;
   let clock = { server: 0, local: 0, speed: 1 };
   let touchedAt = -HOLD_MS, waitsToSort = false;
@@ -29,6 +30,7 @@
     on("bed", (data) => { put(data); settled(); });
     on("gone", (encounter) => { const card = find(encounter); if (card) card.remove(); settled(); });
     on("changed", () => refreshSoon());
+    on("full", (data) => { source.close(); full = data; });
   }
 
   function on(name, take) {
@@ -38,9 +40,14 @@
   function watch() {
     if (!url) return;
     const quiet = Date.now() - heardAt;
-    const broken = quiet > SILENCE_MS;
+    const broken = full !== "" || quiet > SILENCE_MS;
     const line = $("line");
-    if (broken) {
+    if (full) {
+      say(line, "✕ closed", "broken");
+      $("broken").hidden = true;
+      const banner = $("full");
+      if (banner.hidden) { banner.textContent = full; banner.hidden = false; }
+    } else if (broken) {
       brokenAt = brokenAt || heardAt;
       if (Date.now() - openedAt > RETRY_MS) open();
       const since = new Date(brokenAt).toTimeString().slice(0, 8);
@@ -69,7 +76,7 @@
   function status(html) {
     const parts = document.createElement("template");
     parts.innerHTML = html;
-    for (const id of ["status", "away"]) {
+    for (const id of ["status", "doubt", "away"]) {
       const fresh = parts.content.getElementById(id), old = $(id);
       // what is announced aloud is touched only when its words change
       if (fresh.innerHTML !== old.innerHTML) {

@@ -15,13 +15,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.boards.status import RECENT_MAX, BoardStatus, Refusal
+from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
 from schemas.events.wire import encode
 from schemas.frozen import EARLIEST, from_json
 from streams.shells.kafka.log import BYTES_MAX, Log, Pulse, moment, now_header, partition_of
+from streams.shells.refused import LOOKED_AT_MAX, grouped
 
 RECALLED_MAX = 1_000  # refusals, and late notices, of one partition that a board counts from before its start
 COUNTED_MAX = 100_000  # ids remembered, so that what was written twice is counted once
@@ -46,7 +47,7 @@ class KafkaBoard:
         self._waiting: dict[asyncio.Queue[None], dict[str, None]] = {}
         self._counted: dict[bytes, None] = {}
         self._refused: Counter[Fault] = Counter()
-        self._recent: deque[Refusal] = deque(maxlen=RECENT_MAX)
+        self._recent: deque[Rejected] = deque(maxlen=LOOKED_AT_MAX)
         self._late = 0
         self._now, self._moved_at = EARLIEST, 0.0
         self._answered_at = 0.0
@@ -64,8 +65,8 @@ class KafkaBoard:
 
     # -- what a board asks
 
-    def beds(self) -> Sequence[BedView]:
-        return tuple(self._views.values())
+    def encounters(self) -> Sequence[str]:
+        return tuple(self._views)
 
     def bed(self, encounter: str) -> BedView | None:
         return self._views.get(encounter)
@@ -100,6 +101,9 @@ class KafkaBoard:
             return f"the broker did not confirm it ({type(problem).__name__}); try again, or write it in the chart"
         return None
 
+    async def refusals(self, search: str) -> Sequence[RefusalGroup]:
+        return grouped(self._recent, search)
+
     def status(self) -> BoardStatus:
         away = self._away()
         counts: Counter[str] = Counter()
@@ -117,7 +121,6 @@ class KafkaBoard:
             late=self._late,
             duplicate=counts["duplicate"],
             corrected=counts["corrected"],
-            recent=tuple(self._recent),
         )
 
     def _away(self) -> str | None:
@@ -188,7 +191,7 @@ class KafkaBoard:
             return
         rejected = from_json(record.value, Rejected)
         self._refused[rejected.fault] += 1
-        self._recent.appendleft(Refusal(at=rejected.received_at, fault=rejected.fault, why=rejected.why))
+        self._recent.append(rejected)
 
     def _viewed(self, partition: int, record: Any) -> None:
         if record.key.startswith(b"@"):

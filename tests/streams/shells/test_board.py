@@ -58,10 +58,11 @@ async def test_a_board_hears_answers_and_says_when_it_cannot(tmp_path: Path) -> 
                 await _eventually(lambda: board.status().now.year > 2000, within_s=40)
                 assert board.status().away_since is None
                 _send(log, _sick())
-                await _eventually(lambda: board.beds() and board.beds()[0].alerts, within_s=20)
-                alert = board.beds()[0].alerts[0]
-                assert await board.respond("e1", alert.id, "acknowledge", None, "station") is None
-                await _eventually(lambda: _states(board)[alert.id] == "acknowledged", within_s=20)
+                await _eventually(lambda: (view := board.bed("e1")) and view.alerts, within_s=20)
+                assert list(board.encounters()) == ["e1"]
+                (alert_id,) = list(_states(board))[:1]
+                assert await board.respond("e1", alert_id, "acknowledge", None, "station") is None
+                await _eventually(lambda: _states(board)[alert_id] == "acknowledged", within_s=20)
                 await _frozen(board, broker.pid)
                 was = board.status().now
                 await _eventually(lambda: board.status().away_since is None and board.status().now > was, within_s=30)
