@@ -3,25 +3,36 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import structlog
+
 from boards.source import Verb
+from boards.station.cards import steps
 from forecasting.baselines import trend
 from guidelines.book import load as book
 from infra.clocks import Clock
 from infra.settings import Settings
-from schemas.boards.status import RECENT_MAX, BoardStatus, Refusal
+from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
+from schemas.clinical.findings import StepState
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.alerting import Policy
 from streams.core.bed import Bed
 from streams.core.step import Mind, wakes_at
 from streams.shells.embedded import Embedded, Update
+from streams.shells.refused import LOOKED_AT_MAX, grouped
 
 LOOK_EVERY_S = 0.1  # how often the clock is looked at: what a bed waits for is at most this late
 COUNT_EVERY_S = 0.5  # how often the refusals are counted at most, however many come
+COUNT_AGAIN_S = 5.0  # after they could not be counted
+KEPT_S = 10.0  # for a person's answer to be in the log
+SHOWN_S = 3.0  # for it to show on the bed; where order allows no more, the page says "saved"
+
+log = structlog.get_logger()
 
 
 def mind_of(settings: Settings) -> Mind:
@@ -41,15 +52,14 @@ class EmbeddedBoard:
         self._service, self._clock, self.plays = service, clock, plays
         self._views: dict[str, _Viewed] = {}
         self._refused: Mapping[Fault, int] = {}
-        self._recent: tuple[Refusal, ...] = ()
 
-    def beds(self) -> Sequence[BedView]:
-        here = [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
-        return [view for encounter in here if (view := self.bed(encounter)) is not None]
+    def encounters(self) -> Sequence[str]:
+        return [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
 
     def bed(self, encounter: str) -> BedView | None:
         bed = self._service.beds.get(encounter)
         if bed is None or bed.chart.discharged:
+            self._views.pop(encounter, None)
             return None
         seen = self._views.get(encounter)
         if seen is None or seen.bed is not bed:
@@ -79,23 +89,49 @@ class EmbeddedBoard:
         """Keeps the counts of the status, as the store has them; runs for as long as the service does."""
         with self._service.subscribe() as queue:
             while True:
-                self._refused = {Fault(name): count for name, count in (await self._service.faults()).items()}
-                newest = reversed(await self._service.quarantined(RECENT_MAX))
-                self._recent = tuple(Refusal(at=r.received_at, fault=r.fault, why=r.why) for r in newest)
+                try:
+                    self._refused = {Fault(name): count for name, count in (await self._service.faults()).items()}
+                except Exception as problem:  # whatever is wrong with a refusal: it must not end the service
+                    log.error("refusals_not_counted", component="boards", exc_info=problem)
+                    await asyncio.sleep(COUNT_AGAIN_S)
+                    continue
                 while not _refuses(await queue.get()):
                     pass
                 await asyncio.sleep(COUNT_EVERY_S)
+
+    async def refusals(self, search: str) -> Sequence[RefusalGroup]:
+        return grouped(await self._service.quarantined(LOOKED_AT_MAX), search)
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
         now = self._clock.now()
         response = Response(
             encounter=encounter, observed_at=now, available_at=now, alert=alert, verb=verb, step=step, by=by
         )
-        try:
-            await self._service.submit_event(response, now)
-        except Exception as problem:  # of whatever database: the board says it in a sentence
-            return f"the answer could not be kept ({type(problem).__name__}); write it in the chart"
+        with self._service.subscribe() as changed:
+            try:
+                async with asyncio.timeout(KEPT_S):
+                    await self._service.submit_event(response, now)
+            except Exception as problem:  # of whatever database: the board says it in a sentence
+                return f"the answer could not be kept ({type(problem).__name__}); write it in the chart"
+            with suppress(TimeoutError):  # it is kept; where an event may come late, its turn comes later
+                async with asyncio.timeout(SHOWN_S):
+                    while not self._shows(response):
+                        await changed.get()
         return None
+
+    def _shows(self, response: Response) -> bool:
+        """Whether the bed shows what somebody answered, or can no longer show it."""
+        try:
+            view = self.bed(response.encounter)
+        except Exception:  # a bed that cannot be made is said to be so on its own page
+            return True
+        alert = next((a for a in view.alerts if a.id == response.alert), None) if view else None
+        if alert is None or alert.state == "resolved":
+            return True
+        if response.verb == "acknowledge":
+            return alert.state == "acknowledged"
+        step = next((s for s in steps(alert) if s.id == response.step), None)
+        return step is None or (step.state is StepState.DONE) == (response.verb == "step_done")
 
     def status(self) -> BoardStatus:
         counts: Counter[str] = Counter()
@@ -107,8 +143,8 @@ class EmbeddedBoard:
             shell="embedded",
             plays=self.plays,
             lag_s=self._service.lag_s,
+            clock_doubt=self._clock.doubt,
             refused=self._refused,
-            recent=self._recent,
             late=counts["late"],
             duplicate=counts["duplicate"],
             corrected=counts["corrected"],

@@ -36,6 +36,10 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", min_length=1, description="Address that the board listens on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port that the board listens on; 0 takes any free one.")
+    allowed_hosts: str = Field(
+        "",
+        description="Further host names that the board answers to, separated by commas, besides loopback and `host`.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe log line that is written."
     )

@@ -2,15 +2,19 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from infra import connections
 
 PORTS_TRIED = 50
 CLOSING_S = 3  # how long open event streams have to end after Ctrl-C
+FILES_OPEN = 4_096  # connections, the store, and some room
 
 
 class PortTaken(Exception):
@@ -35,7 +39,7 @@ def _bound(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(1_024)
     except OSError:
         listener.close()
         raise
@@ -57,11 +61,21 @@ def address(listener: socket.socket) -> str:
 
 
 async def run_web(
-    app: FastAPI, listener: socket.socket, beside: Callable[[], Awaitable[None]], ready: Callable[[], None]
+    app: ASGIApp, listener: socket.socket, beside: Callable[[], Awaitable[None]], ready: Callable[[], None]
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until `beside` fails; `beside` may end by itself without ending the service."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=CLOSING_S)
-    server = uvicorn.Server(config)
+    _open_more_files()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="error",  # what clients do wrong is counted, not written: they could fill a disk
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=CLOSING_S,
+            **connections.CONFIG,
+        )
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for wanted in (signal.SIGINT, signal.SIGTERM):
@@ -83,6 +97,14 @@ async def run_web(
         stopping.cancel()
         server.should_exit = True
         await asyncio.gather(serving, working, stopping, return_exceptions=True)
+
+
+def _open_more_files() -> None:
+    """Room for all the connections that are allowed: many systems begin with 1,024 files in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_OPEN if hard == resource.RLIM_INFINITY else min(FILES_OPEN, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _serve_without_signals(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from boards.web.app import create_app
+from infra.access import Access, names
 from infra.clocks import PlayedClock
 from infra.commands.player import Player
+from infra.private import keep_private
 from infra.progress import Tell, progress, say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
@@ -23,7 +25,8 @@ SILENT_AFTER = timedelta(minutes=75)  # these stays were charted by the hour: le
 
 
 def run_demo(settings: Settings, speed: float, console: Console) -> None:
-    """Play until Ctrl-C. Raises PortTaken."""
+    """Play until Ctrl-C. Raises PortTaken. Its patients are published or fictional, so its board asks for no token."""
+    keep_private()
     with listening_socket(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         folder = _emptied(settings.data_dir / f"demo-{port}")  # of its own: two demos do not disturb each other
@@ -66,7 +69,9 @@ async def _play(
         def ready() -> None:
             say(console, f"The board: {address(listener)}   ({what}, {speed:g}× real time; Ctrl-C stops)")
 
-        await run_web(create_app(board, silent_after=SILENT_AFTER), listener, beside, ready)
+        app = create_app(board, silent_after=SILENT_AFTER)
+        guarded = Access(app, names(settings.host, settings.allowed_hosts), None, listener.getsockname()[1])
+        await run_web(guarded, listener, beside, ready)
     say(
         console,
         f"Stopped. Of {player.total} events {player.played} were played; all {service.applied + 1} records of the log "

@@ -4,12 +4,14 @@ import asyncio
 import socket
 
 from rich.console import Console
-from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from boards.web.app import create_app
-from infra.clocks import Clock, WallClock
-from infra.door import add_door
+from infra.access import Access, names
+from infra.clocks import Clock, ServiceClock
+from infra.door import Door, add_door
+from infra.metrics import add_metrics
+from infra.private import NotPrivate, Tokens, keep_private, tokens
 from infra.progress import say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
@@ -27,11 +29,14 @@ class StoreFailed(RuntimeError):
 
 def run_service(settings: Settings, console: Console) -> None:
     """Serve until Ctrl-C. Raises PortTaken, StoreFailed."""
+    keep_private()
     with listening_socket(settings.host, settings.port) as listener:
         try:
             asyncio.run(_serve(settings, listener, console))
         except Fenced:
             raise StoreFailed("another process has opened the store since: only one may serve from it") from None
+        except NotPrivate as problem:
+            raise StoreFailed(str(problem)) from None
         except (SQLAlchemyError, ImportError, OSError) as problem:
             raise StoreFailed(f"the store cannot be used: {_why(problem)}") from None
 
@@ -44,14 +49,17 @@ def _why(problem: Exception) -> str:
 
 
 async def _serve(settings: Settings, listener: socket.socket, console: Console) -> None:
-    if make_url(settings.database_url).get_backend_name() == "sqlite":
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    mind, clock = mind_of(settings), WallClock()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    keys = tokens(settings.data_dir)
+    mind, clock = mind_of(settings), ServiceClock()
     warm_up()
     async with Embedded(settings.database_url, mind) as service:
         board = EmbeddedBoard(service, clock)
-        app = create_app(board)
-        add_door(app, service, clock)
+        door = Door(service, clock)
+        app = create_app(board, trouble=door.trouble)
+        add_door(app, door)
+        add_metrics(app)
+        guarded = Access(app, names(settings.host, settings.allowed_hosts), keys, listener.getsockname()[1])
 
         async def beside() -> None:
             async with asyncio.TaskGroup() as group:
@@ -60,8 +68,18 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
                 group.create_task(board.count_refusals())
                 group.create_task(_tidy(service, clock))
 
-        await run_web(app, listener, beside, lambda: say(console, f"The board: {address(listener)}   (Ctrl-C stops)"))
+        await run_web(guarded, listener, beside, lambda: _welcome(settings, keys, address(listener), console))
     say(console, "Stopped. Everything taken is in the store.")
+
+
+def _welcome(settings: Settings, keys: Tokens, board: str, console: Console) -> None:
+    """Where the board is. The tokens are shown once, when they are new; afterwards only where they lie."""
+    if not keys.new:
+        say(console, f"The board: {board}   (Ctrl-C stops; its token is in {settings.data_dir / 'token-board'})")
+        return
+    say(console, f"The board: {board}?token={keys.board}   (Ctrl-C stops)")
+    say(console, f"Programs post to {board}api/events with the header  Authorization: Bearer {keys.events}")
+    say(console, f"Both tokens are shown this once; they lie in {settings.data_dir}, for this user alone.")
 
 
 async def _tidy(service: Embedded, clock: Clock) -> None:

@@ -18,9 +18,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from boards.web.app import create_app
+from infra.access import Access, names
 from infra.commands.demo import SILENT_AFTER
 from infra.kafka import KafkaProblem, broker, topics
 from infra.kafka.broker import Broker
+from infra.private import keep_private
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
 from streams.shells.kafka.board import KafkaBoard
@@ -37,11 +39,13 @@ class PartEnded(KafkaProblem):
 
 def run_demo(settings: Settings, speed: float, console: Console) -> None:
     """Play until Ctrl-C. Raises PortTaken, KafkaProblem, PartEnded."""
+    keep_private()
     with listening_socket(settings.host, settings.port) as listener:
         folder = settings.data_dir / f"demo-kafka-{listener.getsockname()[1]}"
         with _fresh_broker(folder, console) as there:
             topics.create(there.bootstrap, PARTITIONS)
-            asyncio.run(_show(found(there.bootstrap), folder, speed, listener, console))
+            hosts = names(settings.host, settings.allowed_hosts)
+            asyncio.run(_show(found(there.bootstrap), folder, speed, listener, hosts, console))
 
 
 @contextmanager
@@ -62,7 +66,9 @@ def _fresh_broker(folder: Path, console: Console) -> Iterator[Broker]:
         broker.down(state)
 
 
-async def _show(log: Log, folder: Path, speed: float, listener: socket.socket, console: Console) -> None:
+async def _show(
+    log: Log, folder: Path, speed: float, listener: socket.socket, hosts: frozenset[str], console: Console
+) -> None:
     parts = {
         "router": ("router", "--timing", "feed"),
         "worker": ("worker",),
@@ -76,9 +82,8 @@ async def _show(log: Log, folder: Path, speed: float, listener: socket.socket, c
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            await run_web(
-                create_app(board, silent_after=SILENT_AFTER), listener, lambda: _watched(running, folder), ready
-            )
+            app = Access(create_app(board, silent_after=SILENT_AFTER), hosts, None, listener.getsockname()[1])
+            await run_web(app, listener, lambda: _watched(running, folder), ready)
     finally:
         await asyncio.to_thread(_stopped, running)
     console.print(f"Stopped: feed, worker, router, broker. What they wrote is in {folder}")

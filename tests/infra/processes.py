@@ -15,11 +15,15 @@ START_S = 90  # on a busy machine; a quiet one needs about three
 class Running:
     """A process with a board: its address, and what it has written."""
 
-    def __init__(self, process: subprocess.Popen[bytes], words: Path) -> None:
-        self.process, self._words = process, words
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path, words: Path) -> None:
+        self.process, self._folder, self._words = process, folder, words
 
     def said(self) -> str:
         return self._words.read_text(encoding="utf-8")
+
+    def token(self, name: str) -> dict[str, str]:
+        """The header with the token of this installation for `events` or `board`."""
+        return {"authorization": f"Bearer {(self._folder / f'token-{name}').read_text().strip()}"}
 
     def address(self) -> str:
         """Waits until the board is open; without the last slash."""
@@ -51,7 +55,7 @@ def running(folder: Path, *words: str) -> Iterator[Running]:
             stderr=out,
         )
     try:
-        yield Running(process, said)
+        yield Running(process, folder, said)
     finally:
         if process.poll() is None:
             process.kill()

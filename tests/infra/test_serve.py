@@ -13,15 +13,17 @@ from urllib.request import Request, urlopen
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from boards.web.app import create_app
-from infra.clocks import WallClock
-from infra.door import BODY_BYTES_MAX, CONTENT_TYPE, LINES_MAX, add_door
+from infra import door as doors
+from infra.clocks import wall
+from infra.door import BODY_BYTES_MAX, CONTENT_TYPE, LINES_MAX, Door, add_door
 from infra.service import EmbeddedBoard
 from schemas.events.quarantine import Fault
 from streams.shells.embedded import Embedded
 from streams.stores.store import Store
-from tests.infra.processes import running
+from tests.infra.processes import Running, running
 from tests.streams.bedside import at, mind
 
 TYPE = {"content-type": CONTENT_TYPE}
@@ -31,6 +33,7 @@ class Standing:
     """A clock that says what it is told."""
 
     speed = 1.0
+    doubt: str | None = None
     moment = at("08:00:10")
 
     def now(self) -> Any:
@@ -40,8 +43,10 @@ class Standing:
 class Ward:
     """A service with its board and door, and a program that posts to it."""
 
-    def __init__(self, service: Embedded, board: EmbeddedBoard, clock: Standing, client: httpx.AsyncClient) -> None:
-        self.service, self.board, self.clock, self.client = service, board, clock, client
+    def __init__(
+        self, app: FastAPI, service: Embedded, board: EmbeddedBoard, clock: Standing, client: httpx.AsyncClient
+    ) -> None:
+        self.app, self.service, self.board, self.clock, self.client = app, service, board, clock, client
 
     async def post(self, *lines: bytes, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -64,13 +69,14 @@ async def ward(folder: Path) -> AsyncIterator[Ward]:
     async with Embedded(f"sqlite:///{folder}/s.sqlite", mind()) as service:
         clock = Standing()
         board = EmbeddedBoard(service, clock)
-        app = create_app(board)
-        add_door(app, service, clock)
+        door = Door(service, clock)
+        app = create_app(board, trouble=door.trouble)
+        add_door(app, door)
         counting = asyncio.create_task(board.count_refusals())
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         try:
             async with httpx.AsyncClient(transport=transport, base_url="http://ward") as client:
-                yield Ward(service, board, clock, client)
+                yield Ward(app, service, board, clock, client)
         finally:
             counting.cancel()
 
@@ -110,8 +116,8 @@ async def test_each_line_is_judged_on_its_own(tmp_path: Path) -> None:
             (900, "artefact"),
         ]
         page = (await here.client.get("/refused")).text
-        assert all(refusal.why for refusal in here.board.status().recent)
         assert "map: expected 15–250 mmHg, found a value outside" in page
+        assert "lactate in zorkmid" in page
         assert "Kowalczyk" not in page
 
 
@@ -164,6 +170,99 @@ async def test_ten_thousand_readings_in_a_second_harm_nobody_else(tmp_path: Path
         assert here.service.beds["e2"].counts == {}
 
 
+class Bodies:
+    """Bodies that come as a test lets them, each from an address of its own."""
+
+    def __init__(self, here: Ward) -> None:
+        self._here = here
+
+    async def post(self, *chunks: bytes | float, address: str = "10.0.0.1") -> httpx.Response:
+        """A number among the chunks is how many seconds the client says nothing."""
+
+        async def body() -> AsyncIterator[bytes]:
+            for chunk in chunks:
+                if isinstance(chunk, bytes):
+                    yield chunk
+                else:
+                    await asyncio.sleep(chunk)
+
+        transport = httpx.ASGITransport(self._here.app, raise_app_exceptions=False, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://ward") as client:
+            return await client.post("/api/events", content=body(), headers=TYPE)
+
+
+@pytest.mark.anyio
+async def test_a_body_has_to_come_at_a_least_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trickle ends when its grace is over; a steady body gets the time that its bytes earn, up to a limit."""
+    monkeypatch.setattr(doors, "GRACE_S", 0.3)
+    monkeypatch.setattr(doors, "RATE_MIN", 1_000)
+    monkeypatch.setattr(doors, "BODY_S", 1.0)
+    async with ward(tmp_path) as here:
+        came = Bodies(here)
+        spaces = b" " * 500
+        answers = await asyncio.gather(
+            came.post(line(), 0.5, b"\n"),  # 0.3 s and some for its bytes
+            came.post(spaces, 0.25, spaces, 0.25, line()),  # 500 bytes earn 0.5 s each
+            came.post(b" " * 100_000, 1.2, line()),
+        )
+        assert [answer.status_code for answer in answers] == [408, 202, 408]
+        assert "1000 bytes a second" in answers[0].json()["detail"]
+
+
+@pytest.mark.anyio
+async def test_when_memory_is_short_whoever_holds_most_loses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One client's many large bodies push each other out; another's small post goes through, and readiness says it."""
+    monkeypatch.setattr(doors, "ROOM_BYTES", 10_000)
+    async with ward(tmp_path) as here:
+        came = Bodies(here)
+        assert (await here.client.get("/readyz")).status_code == 200
+        greedy = [asyncio.create_task(came.post(b" " * 3_000, 0.5, line(), address="10.0.0.9")) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        small = await came.post(b" " * 2_000, line())
+        assert small.status_code == 202
+        answers = [await task for task in greedy]
+        assert sorted(answer.status_code for answer in answers) == [202, 202, 503]
+        (lost,) = [answer for answer in answers if answer.status_code == 503]
+        assert (lost.headers["retry-after"], "send the request again" in lost.json()["detail"]) == ("5", True)
+        ready = await here.client.get("/readyz")
+        assert (ready.status_code, "posts are turned away" in ready.json()["why"]) == (503, True)
+
+
+@pytest.mark.anyio
+async def test_readiness_says_that_posts_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the log does not take what has come, /readyz says so; a post that is not taken in time is told so."""
+    monkeypatch.setattr(doors, "KEPT_S", 0.6)
+    monkeypatch.setattr(doors, "WAITS_READY_S", 0.2)
+    async with ward(tmp_path) as here:
+
+        async def stuck(*_: object) -> None:
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(here.service, "submit", stuck)
+        posting = asyncio.create_task(here.post(line()))
+        await asyncio.sleep(0.4)
+        ready = await here.client.get("/readyz")
+        assert (ready.status_code, "has been waiting" in ready.json()["why"]) == (503, True)
+        assert ((await posting).status_code, (await here.client.get("/readyz")).status_code) == (503, 200)
+
+
+@pytest.mark.anyio
+async def test_nobody_waits_behind_the_pile_of_another(tmp_path: Path) -> None:
+    """One client hands over twenty large posts; another's small one is taken before them."""
+    pile = [line(encounter=f"p{n % 20}", value=60 + n % 90) for n in range(1_000)]
+    async with ward(tmp_path) as here:
+        came = Bodies(here)
+        piled = [asyncio.create_task(came.post(b"\n".join(pile), address="10.0.0.9")) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        assert (await came.post(line(encounter="e2"))).status_code == 202
+        assert time.monotonic() - began < 1
+        assert sum(task.done() for task in piled) < 10
+        for task in piled:
+            task.cancel()
+        await asyncio.gather(*piled, return_exceptions=True)
+
+
 @pytest.mark.anyio
 async def test_a_store_that_fails_is_said_in_a_sentence(tmp_path: Path) -> None:
     """When the store is gone, the door and the answers of a board say so, and the service ends."""
@@ -183,7 +282,7 @@ async def test_a_store_that_fails_is_said_in_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)  # two starts
 def test_killed_it_has_lost_nothing_and_its_words_hold_no_patient(tmp_path: Path) -> None:
     """What was answered with 202 is there after kill -9, alerts once; no log line holds a name, a number or a value."""
-    now = WallClock().now() - timedelta(minutes=1)
+    now = wall() - timedelta(minutes=1)
     sick = {
         "hr": (148, "/min"),
         "rr": (34, "/min"),
@@ -192,34 +291,33 @@ def test_killed_it_has_lost_nothing_and_its_words_hold_no_patient(tmp_path: Path
         "lactate": (6.25, "mmol/L"),
     }
     with running(tmp_path, "serve", "--port", "0") as service:
-        address = service.address()
         for concept, (value, unit) in sick.items():
             message = line(
                 encounter="MRN-4711998", concept=concept, value=value, unit=unit, observed_at=now.isoformat()
             )
-            _post(address, message, line(surname="Kowalczyk"), b"Kowalczyk \xff")
+            _post(service, message, line(surname="Kowalczyk"), b"Kowalczyk \xff")
         assert service.stop(signal.SIGKILL) == -signal.SIGKILL
         words = service.said()
     with running(tmp_path, "serve", "--port", "0") as service:
-        address = service.address()
-        _post(address, line(encounter="other", observed_at=now.isoformat()))
+        _post(service, line(encounter="other", observed_at=now.isoformat()))
         end = time.monotonic() + 60
-        while len((bed := _get(address, "/api/bed/MRN-4711998"))["vitals"]) < len(sick):
+        while len((bed := _get(service, "/api/bed/MRN-4711998"))["vitals"]) < len(sick):
             assert time.monotonic() < end, "what was taken is not on the board"
             time.sleep(0.1)
         assert len(bed["alerts"]) == len({alert["key"] for alert in bed["alerts"]}) > 0
-        _get(address, "/readyz")
+        _get(service, "/readyz")
         assert service.stop(signal.SIGTERM) == 0
         words += service.said()
     assert not [secret for secret in ("Kowalczyk", "4711998", "6.25", "148") if secret in words]
     assert "Stopped. Everything taken is in the store." in words
 
 
-def _post(address: str, *lines: bytes) -> None:
-    with urlopen(Request(f"{address}/api/events", b"\n".join(lines), TYPE), timeout=30) as answer:
+def _post(service: Running, *lines: bytes) -> None:
+    asked = Request(f"{service.address()}/api/events", b"\n".join(lines), TYPE | service.token("events"))
+    with urlopen(asked, timeout=30) as answer:
         assert (answer.status, json.load(answer)) == (202, {"taken": len(lines)})
 
 
-def _get(address: str, path: str) -> Any:
-    with urlopen(f"{address}{path}", timeout=30) as answer:
+def _get(service: Running, path: str) -> Any:
+    with urlopen(Request(f"{service.address()}{path}", headers=service.token("board")), timeout=30) as answer:
         return json.load(answer)

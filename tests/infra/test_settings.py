@@ -78,9 +78,10 @@ def test_the_page_describes_each_setting_as_it_is(root: Path) -> None:
     """docs/settings.md has one row for each setting, with its name, default and description as in the code."""
     rows = [
         f"| `{name}` | `{PREFIX}{name.upper()}` | "
-        + (f"`{field.default}`" if field.default is not PydanticUndefined else "`foreshock.sqlite` in `data_dir`")
+        + ("`foreshock.sqlite` in `data_dir`" if field.default is PydanticUndefined else f"`{field.default}`")
         + f" | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
+    rows = [row.replace("| `` |", "| none |") for row in rows]
     page = (root / "docs/settings.md").read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("| `")] == rows
