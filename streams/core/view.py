@@ -40,7 +40,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
         forecast_missing=missing,
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
-        counts=bed.counts,
+        counts=dict(bed.counts),  # what JSON can hold
     )
 
 
