@@ -9,6 +9,8 @@ from typing import Protocol
 
 from prometheus_client import Counter
 
+from schemas.frozen import LATEST
+
 LEAP = timedelta(seconds=2)  # a wall clock that leaves the steady one by more is doubted
 HOLDS_S = 20.0  # its new time is taken once it has held for so long
 CORRECTED_SAID_S = 600.0  # for how long the board says that the clock was corrected
@@ -178,5 +180,6 @@ class PlayedClock:
         self._start, self._began = self.now(), time.monotonic()
 
     def stop(self) -> None:
-        """Nothing plays any more: the clock stands where it is."""
-        self._start, self._rate, self._began = self.now(), 0.0, time.monotonic()
+        """Nothing plays any more: time goes on from here at its real pace, so that answers still find their instant."""
+        self._start, self._rate, self._began = self.now(), 1.0, time.monotonic()
+        self.until = LATEST

@@ -55,8 +55,9 @@ def _next_free(host: str, port: int) -> int | None:
 
 
 def address(listener: socket.socket) -> str:
-    """What a person types into a browser."""
+    """What a person on this machine types into a browser."""
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 

@@ -6,6 +6,7 @@ page asks for a bed through `Pages.of`, which gives a `Broken` instead.
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
@@ -30,6 +31,8 @@ from schemas.clinical.findings import StepState
 
 LOOK_S = 1.0
 REFUSALS_SHOWN_MAX = 200
+FAULT_OVER_S = 60.0  # a bed that was shown for so long without a failure is mended
+FAULTS_TOLD_MAX = 8
 HERE = Path(__file__).parent
 
 BROKEN = Counter("foreshock_beds_not_shown", "Beds that could not be shown when they should have been.")
@@ -90,6 +93,24 @@ class Broken(NamedTuple):
     order: str = "0"
 
 
+@dataclass
+class _Fault:
+    """A bed that could not be shown, for as long as it goes on: it is written down once for each place in the code."""
+
+    since: datetime
+    seen: float = 0.0
+    told: set[str] = field(default_factory=set)
+
+
+class _Drawing(NamedTuple):
+    """A card as it was drawn, and what it depends on."""
+
+    view: BedView
+    minute: int
+    silent: bool
+    html: Markup
+
+
 class _Look(NamedTuple):
     """What was seen over all beds at a moment of the machine's own clock."""
 
@@ -107,7 +128,8 @@ class Pages:
         self._env = _environment()
         self._last: _Look | None = None
         self._labels: dict[str, str] = {}
-        self._broken: dict[str, Broken] = {}
+        self._faults: dict[str, _Fault] = {}
+        self._drawings: dict[str, _Drawing] = {}
 
     # -- one bed, whatever state it is in
 
@@ -116,36 +138,35 @@ class Pages:
         try:
             view = self._source.bed(encounter)
             if view is None:
-                self._broken.pop(encounter, None)
-                self._labels.pop(encounter, None)
                 return None
             self._labels[encounter] = view.bed or encounter
-            made = make(view)
+            return make(view)
         except HTTPException:
             raise
         except Exception as problem:
             return self._noted(encounter, problem)
-        self._broken.pop(encounter, None)
-        return made
 
     def _noted(self, encounter: str, problem: Exception) -> Broken:
         BROKEN.inc()
-        where = _where(problem)
-        known = self._broken.get(encounter)
-        if known is None or known.where != where:
-            log.error("bed_not_shown", component="boards", exc_info=problem)
-            since = known.since if known else self._source.status().now
-            known = Broken(encounter, self._labels.get(encounter, encounter), since, where)
+        at, where = time.monotonic(), _where(problem)
+        fault = self._faults.get(encounter)
+        if fault is None or at - fault.seen > FAULT_OVER_S:
+            fault = _Fault(self._source.status().now)
             if encounter in self._source.encounters():
-                self._broken[encounter] = known
-        return known
+                self._faults[encounter] = fault
+        fault.seen = at
+        if where not in fault.told and len(fault.told) < FAULTS_TOLD_MAX:
+            fault.told.add(where)
+            log.error("bed_not_shown", component="boards", exc_info=problem)
+        return Broken(encounter, self._labels.get(encounter, encounter), fault.since, where)
 
     def each(self, make: Callable[[Card], Made]) -> list[Made | Broken]:
         """What `make` makes of every bed, the most urgent first."""
         here, now = self._source.encounters(), self._source.status().now
-        for remembered in (self._labels, self._broken):
-            for left in remembered.keys() - set(here):
-                del remembered[left]
+        remembered: tuple[dict[str, Any], ...] = (self._labels, self._faults, self._drawings)
+        for known in remembered:
+            for left in known.keys() - set(here):
+                del known[left]
 
         def placed(view: BedView) -> tuple[str, Made]:
             card = self._card(view, now)
@@ -166,7 +187,15 @@ class Pages:
     def _drawn(self, bed: Card | Broken, saved: str | None = None) -> Markup:
         if isinstance(bed, Broken):
             return Markup(self._render("_broken.html", broken=bed, now=self._source.status().now))
-        return Markup(self._render("_card.html", card=bed, saved=saved))
+        if saved is not None:
+            return Markup(self._render("_card.html", card=bed, saved=saved))
+        # many boards show the same card: it is drawn once while nothing of it changes, ages (in minutes) included
+        encounter, minute = bed.view.encounter, int(bed.now.timestamp() // 60)
+        kept = self._drawings.get(encounter)
+        if kept is None or kept.view is not bed.view or (kept.minute, kept.silent) != (minute, bed.silent):
+            html = Markup(self._render("_card.html", card=bed, saved=None))
+            kept = self._drawings[encounter] = _Drawing(bed.view, minute, bed.silent, html)
+        return kept.html
 
     def all_cards(self) -> str:
         """The inside of the list of beds."""

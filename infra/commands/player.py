@@ -45,7 +45,7 @@ class Player:
         self._clock.restart()
 
     async def live(self, tell: Callable[[int, int], None]) -> None:
-        """The rest, at the clock's pace. Ends once the last event is judged; the clock then stands."""
+        """The rest, at the clock's pace. Ends once the last event is judged; time then goes on at its real pace."""
         while self.played < self.total:
             self._clock.until = self._events[self.played].available_at
             await self._reached(self._clock.until)

@@ -29,7 +29,7 @@ class BoardStatus(Record, frozen=True, kw_only=True):
     """How the service stands now.
 
     `now` is the one clock of the board: the `now` of every bed lies on it, and ages are measured against it. It runs
-    `speed` times as fast as the wall clock (1.0 live, 60.0 in a demo, 0.0 when nothing plays any more).
+    `speed` times as fast as the wall clock (1.0 live, 60.0 in a demo).
     """
 
     v: Literal[1] = always(1)

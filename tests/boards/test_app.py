@@ -21,10 +21,11 @@ from structlog.testing import capture_logs
 from boards.web import live
 from boards.web.app import create_app
 from boards.web.guard import BODY_BYTES_MAX
+from boards.web.pages import Pages
 from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
 from schemas.frozen import from_json
-from tests.boards.fixtures import NOW, FakeSource, artefact, at, calm, five, septic
+from tests.boards.fixtures import NOW, FakeSource, acknowledged, artefact, at, calm, five, septic
 
 SEPTIC = "/bed/mimic3%7C200001"
 ALERT = f"{1:032x}"
@@ -310,11 +311,15 @@ def test_no_encounter_can_be_taken_for_the_page_of_another() -> None:
         assert {answer[0] for answer in source.answers[-2:]} == {name}
 
 
+NAMED = FakeSource()
+ONE_OF_THEM = Client(create_app(NAMED))
+
+
 @given(st.from_regex(re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:|/-]{0,63}"), fullmatch=True))
 def test_every_encounter_has_its_page(name: str) -> None:
     """Any id that the wire takes leads to its own bed."""
-    client = Client(create_app(FakeSource(calm(name))))
-    assert client.get(f"/api/bed/{quote(name, safe='')}").json()["encounter"] == name
+    NAMED.views = {name: calm(name), "another": calm("another")}
+    assert ONE_OF_THEM.get(f"/api/bed/{quote(name, safe='')}").json()["encounter"] == name
 
 
 def test_an_id_is_decoded_once(client: Client) -> None:
@@ -548,6 +553,28 @@ def test_silence_after_another_time_may_be_asked_for() -> None:
         source.now_status = replace(source.now_status, now=late)
         client = Client(create_app(source, silent_after=timedelta(minutes=minutes)))
         assert client.get("/api/beds").json()[0]["level"] == level
+
+
+def test_a_card_is_drawn_once_for_all_boards_and_anew_when_it_changes(
+    source: FakeSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand looks draw each bed once; a new state, another minute or silence draw it again, and it is right."""
+    pages = Pages(source, timedelta(minutes=30))
+    drawn: list[str] = []
+    render = pages._render
+    monkeypatch.setattr(pages, "_render", lambda name, **given: drawn.append(name) or render(name, **given))
+    first = pages.all_cards()
+    for _ in range(1_000):
+        assert pages.all_cards() == first
+    assert len(drawn) == 5
+    source.put(acknowledged(septic()))
+    assert "✓ acknowledged 10:32 by station" in words(pages.all_cards())
+    assert len(drawn) == 6
+    source.now_status = replace(source.now_status, now=NOW + timedelta(minutes=1))
+    assert "last heard 3 min ago" in words(pages.all_cards())
+    assert len(drawn) == 11
+    source.now_status = replace(source.now_status, now=NOW + timedelta(hours=2))
+    assert words(pages.one_card("mimic3|200002") or "").startswith("∅ NO DATA ICU 2-01")
 
 
 def test_the_fixture_holds_a_step_of_every_state() -> None:

@@ -41,14 +41,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, *words: str) -> Iterator[Running]:
+def running(folder: Path, *words: str, module: str = "infra.commands.cli") -> Iterator[Running]:
     """`foreshock WORDS` that keeps its data in `folder`; killed at the end if it still runs."""
     folder.mkdir(exist_ok=True)
     said = folder / f"words-{time.monotonic_ns()}.txt"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FORESHOCK_")}
     with said.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "infra.commands.cli", *words],
+            [sys.executable, "-m", module, *words],
             env=environment | {"FORESHOCK_DATA_DIR": str(folder)},
             cwd=Path(__file__).parents[2],
             stdout=out,

@@ -7,8 +7,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ import pytest
 
 from boards.web.places import CLIENT_MAX
 from infra import connections
+from infra.clocks import wall
 from infra.door import CONTENT_TYPE
 from infra.private import NotPrivate, tokens
 from tests.infra.processes import Running, running
@@ -259,6 +261,67 @@ def test_metrics_are_for_this_machine_and_hold_no_patient(service: Running) -> N
     assert not [secret for secret in ("4711998", "MRN", "Kowalczyk") if secret in text]
     assert status(service, "/metrics", x_forwarded_for="10.0.0.1") == 401
     assert status(service, "/metrics", x_forwarded_for="10.0.0.1", **service.token("board")) == 200
+
+
+# --- clocks and messages
+
+
+def vitals(encounter: str, ago: timedelta = timedelta(0), **values: float) -> bytes:
+    """Readings of now, or of some time ago, one a line."""
+    units = {"hr": "/min", "rr": "/min", "spo2": "%", "sbp": "mm[Hg]", "map": "mm[Hg]", "lactate": "mmol/L"}
+    about = {"v": 1, "kind": "reading", "encounter": encounter, "observed_at": (wall() - ago).isoformat()}
+    rows = [about | {"concept": name, "value": value, "unit": units[name]} for name, value in values.items()]
+    return b"\n".join(json.dumps(row).encode() for row in rows)
+
+
+def eventually(holds: Callable[[], object], within_s: float) -> None:
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def page(service: Running, path: str) -> str:
+    return str(ask(service, "GET", path, **service.token("board")).text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600, 3 * 86_400])
+def test_a_clock_that_is_wrong_for_two_seconds_silences_no_bed(tmp_path: Path, ahead: int) -> None:
+    """An hour or days ahead or back, for two seconds: the board says so, and the next sick patient is warned of."""
+    with running(tmp_path, "8", "2", str(ahead), "serve", "--port", "0", module="tests.infra.leaping") as service:
+        service.address()
+        assert post(service, vitals("e1", hr=80, rr=16, spo2=97, sbp=120)) == 202
+        eventually(lambda: "Clock in doubt" in page(service, "/"), within_s=30)
+        assert post(service, vitals("e1", hr=81)) == 202
+        eventually(lambda: "Clock in doubt" not in page(service, "/"), within_s=10)
+        assert post(service, vitals("e1", hr=150, rr=34, spo2=84, sbp=70)) == 202
+        eventually(lambda: json.loads(page(service, "/api/bed/e1"))["alerts"], within_s=10)
+
+
+HARMFUL = {
+    "a number beyond all limits": b'"concept":"hr","value":1e300,"unit":"/min"',
+    "the smallest number": b'"concept":"map","value":-1e308,"unit":"mm[Hg]"',
+    "a temperature unit for a substance": b'"concept":"bun","value":37,"unit":"Cel"',
+    "unseen characters": '"concept":"hr","value":80,"unit":"/min","method":"\u202e\u2066\u200b"'.encode(),
+    "half of a pair": b'"concept":"hr","value":80,"unit":"\\ud800"',
+    "a very long unit": b'"concept":"hr","value":80,"unit":"' + b"min" * 2_000 + b'"',
+    "markup": b'"concept":"<img src=x onerror=alert(1)>","value":80,"unit":"<b>"',
+}
+
+
+@pytest.mark.parametrize("harm", HARMFUL)
+def test_no_message_takes_a_page_from_anybody(service: Running, harm: str) -> None:
+    """Whatever one message holds, it is taken, the service is ready, and every page of it and of others opens."""
+    assert post(service, vitals("calm", hr=80, rr=16, spo2=97, sbp=120)) == 202
+    about = b'{"v":1,"kind":"reading","encounter":"harmed","observed_at":"%s",' % wall().isoformat().encode()
+    assert post(service, vitals("harmed", hr=80) + b"\n" + about + HARMFUL[harm] + b"}") == 202
+    assert post(service, vitals("harmed", hr=82)) == 202
+    eventually(lambda: "harmed" in page(service, "/api/beds"), within_s=10)
+    time.sleep(0.5)
+    board = service.token("board")
+    for path in ("/", "/readyz", "/refused", "/bed/calm", "/trends/calm", "/bed/harmed", "/trends/harmed", "/api/beds"):
+        assert status(service, path, **board) == 200, path
+    assert "NOT SHOWN" not in page(service, "/")
 
 
 # --- what it keeps

@@ -32,7 +32,7 @@ def test_all_stays_share_one_order() -> None:
 
 
 async def test_what_is_played_is_judged_in_order_to_its_end(tmp_path: Path) -> None:
-    """History and the rest go in, nothing becomes late or is refused, and the clock stands at the end."""
+    """History and the rest go in, nothing becomes late or is refused, and time then goes on at its real pace."""
     stays = [stay("e1", SHOCK), stay("e2", SHOCK)]
     live_from = at("09:00")
     last = max(event.available_at for event in SHOCK)
@@ -47,7 +47,8 @@ async def test_what_is_played_is_judged_in_order_to_its_end(tmp_path: Path) -> N
         await player.live(lambda done, _: told.append(done))
         await service.advance(clock.now())
         assert player.played == player.total == told[-1] == 2 * len(SHOCK)
-        assert (clock.speed, clock.now()) == (0.0, last + LAST_LOOK)
+        assert clock.speed == 1.0
+        assert timedelta(0) < clock.now() - (last + LAST_LOOK) < timedelta(seconds=30)
         assert all(bed.counts.get("late", 0) == 0 for bed in service.beds.values())
         assert await service.faults() == {}
         assert {bed.line.waiting for bed in service.beds.values()} == {()}
