@@ -100,6 +100,36 @@ def test_scale_2_of_the_saturation(device: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "points"),
+    [
+        *(({"o2_device": mask}, 2) for mask in ("nc", "simple", "venturi", "nrb")),
+        *(({"o2_device": blended}, None) for blended in ("hfnc", "niv", "imv", "trach")),
+        *(({"o2_device": blended, "fio2": 0.22}, 2) for blended in ("hfnc", "niv", "imv", "trach")),
+        *(({"o2_device": blended, "fio2": 0.21}, 0) for blended in ("hfnc", "niv", "imv", "trach")),
+        ({"o2_device": "hfnc", "o2_flow": 40}, 2),
+        ({"o2_device": "air", "o2_flow": 0}, 0),
+        ({"o2_flow": 0.5}, 2),
+        ({"o2_flow": 0}, 0),
+        ({"fio2": 0.21}, 0),
+        ({"fio2": 0.22}, 2),
+    ],
+)
+def test_which_devices_mean_oxygen(said: dict[str, float | str], points: int | None) -> None:
+    """A mask or cannula delivers oxygen; what blends delivers what FiO2 says, more than 0.21 counts (decision 0012)."""
+    rest = {name: value for name, value in NORMAL.items() if name != "o2_device"}
+    parts = SCORES["news2"](chart(row(**rest, **said))).parts
+    assert next(p.points for p in parts if p.name == "oxygen") == points
+
+
+def test_the_newest_of_device_flow_and_fraction_says_whether_oxygen_is_given() -> None:
+    """Taken off oxygen after a flow was charted: air; put on it after air: oxygen; at once: oxygen."""
+    flow, air = reading("o2_flow", 2, HOUR), reading("o2_device", "air", HOUR)
+    assert total("news2", flow, reading("o2_device", "air")) == 0
+    assert total("news2", air, reading("o2_flow", 2)) == 2
+    assert total("news2", flow, air) == 2
+
+
+@pytest.mark.parametrize(
     ("concept", "value", "as_if"),
     [("rr", 20.4, 20), ("rr", 20.5, 21), ("hr", 90.49, 90), ("hr", 90.5, 91), ("temp", 38.04, 38.0),
      ("temp", 38.05, 38.1), ("sbp", 110.49, 110), ("sbp", 110.5, 111), ("spo2", 95.4, 95), ("spo2", 95.5, 96),
@@ -239,6 +269,29 @@ def test_under_sedation_the_coma_scale_before_it_counts() -> None:
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR), *asleep) == 2
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR - TICK), *asleep) == 0
     assert organ("cns", *asleep, treatment("propofol", "stop", 2 * HOUR)) == 4
+
+
+@pytest.mark.parametrize(
+    ("score", "most"),
+    [
+        ("news2", [3, 3, 2, 3, 3, 3, 3]),
+        ("mews", [3, 3, 3, 2, 3]),
+        ("qsofa", [1] * 3),
+        ("sirs", [1] * 4),
+        ("sofa", [4] * 6),
+    ],
+)
+def test_the_most_that_each_part_can_score(score: str, most: list[int]) -> None:
+    """What is shown beside the points of a part, known or not: the highest points of its table."""
+    full = row(**NORMAL, fio2=0.21)
+    for seen in (chart(), chart(full), chart(full, treatment("propofol", "start", HOUR, rate=30))):
+        assert [p.most for p in SCORES[score](seen).parts] == most
+
+
+def test_a_letter_stands_while_the_coma_scale_after_it_tells_none() -> None:
+    """A charted P, and later a total of 11 without its parts: the letter is still the best that is known."""
+    said = reading("acvpu", "P", HOUR)
+    assert total("mews", said, reading("gcs_total", 11)) == 2
 
 
 def test_a_gap_is_nothing_below_and_the_most_above() -> None:
