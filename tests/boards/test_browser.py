@@ -5,14 +5,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from msgspec.structs import replace
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from boards.web.app import create_app
+from boards.web.places import CLIENT_MAX
+from infra.access import Access, names
+from infra.private import Tokens
 from schemas.clinical.findings import Level
 from tests.boards.fixtures import DAY, FakeSource, acknowledged, artefact, asking, calm, five, septic, silent
 
@@ -25,12 +29,14 @@ CRITICAL = "article.critical"
 class Served:
     """A source with its server and address."""
 
-    def __init__(self, source: FakeSource) -> None:
+    def __init__(self, source: FakeSource, tokens: Tokens | None = None) -> None:
         self.source = source
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(create_app(source), log_level="critical", timeout_graceful_shutdown=1)
+        port = self._socket.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        app = Access(create_app(source), names("127.0.0.1", ""), tokens, port)
+        config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
 
@@ -209,6 +215,97 @@ def test_a_server_that_died_is_noticed(page: Page, served: Served) -> None:
     served.stop()
     expect(page.locator("#broken")).to_contain_text("What stands here is old", timeout=NOTICED_MS)
     expect(page.locator("body")).to_have_class("stale")
+
+
+def test_a_clock_in_doubt_is_said_while_it_lasts(page: Page, served: Served, heard: list[str]) -> None:
+    """The banner comes and goes by itself, in words, with a sign, and is told aloud once."""
+    open_board(page, served)
+    banner = page.locator("#doubt")
+    expect(banner).to_be_hidden()
+    calm_status = served.source.now_status
+    served.source.now_status = replace(calm_status, clock_doubt="This machine’s clock leapt 1 h 00 min ahead.")
+    expect(banner).to_have_text("⚠ Clock in doubt. This machine’s clock leapt 1 h 00 min ahead.")
+    expect(banner).to_have_attribute("role", "alert")
+    served.source.now_status = calm_status
+    expect(banner).to_be_hidden()
+    assert heard == []
+
+
+def test_a_bed_that_breaks_says_so_by_itself_and_the_others_go_on(page: Page, served: Served, heard: list[str]) -> None:
+    """It moves to the top with its place and time; a warning on another bed still arrives; mended, it is back."""
+    open_board(page, served)
+    served.source.cannot["mimic3|200002"] = ValueError("7")
+    served.source.put(calm())
+    expect(page.locator("article").first).to_contain_text("NOT SHOWN")
+    expect(page.locator("article").first).to_contain_text("ICU 2-01")
+    expect(page.locator("article").first).to_contain_text("because of an internal error, since 10:32")
+    served.source.put(acknowledged(septic()))
+    expect(page.locator(CRITICAL)).to_contain_text("✓ acknowledged")
+    del served.source.cannot["mimic3|200002"]
+    served.source.put(calm())
+    expect(page.locator("article").first).to_contain_text("CRITICAL")
+    assert heard == []
+
+
+def test_a_board_that_lost_its_place_says_so_and_does_not_look_live(
+    page: Page, served: Served, heard: list[str]
+) -> None:
+    """In too many windows the oldest is closed for good: it greys, says why, and a reload brings it back."""
+    open_board(page, served)
+    with ExitStack() as others:
+        for _ in range(CLIENT_MAX):
+            line = others.enter_context(socket.create_connection(("127.0.0.1", urlsplit(served.address).port)))
+            line.sendall(b"GET /events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        expect(page.locator("#full")).to_contain_text("open in too many windows")
+        expect(page.locator("#line")).to_have_text("✕ closed")
+        expect(page.locator("body")).to_have_class("stale")
+        page.wait_for_timeout(4_000)  # it does not come back to take the place of another
+        expect(page.locator("#line")).to_have_text("✕ closed")
+    page.reload()
+    expect(page.locator("#line")).to_have_text("● live")
+    assert heard == []
+
+
+def test_a_refusal_is_found_without_scripts(browser: Browser, served: Served) -> None:
+    """With scripts switched off the search still finds, and the way back is a link."""
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(f"{served.address}/refused")
+        expect(page.locator(".groups tbody tr")).to_have_count(2)
+        page.get_by_label("Find").fill("zorkmid")
+        page.get_by_role("button", name="Find").click()
+        expect(page.locator(".groups tbody tr")).to_have_count(1)
+        expect(page.locator(".groups")).to_contain_text("lactate in zorkmid")
+        page.get_by_role("link", name="All").click()
+        expect(page.locator(".groups tbody tr")).to_have_count(2)
+
+
+def test_a_browser_is_let_in_once_by_link_or_by_typing_the_token(browser: Browser) -> None:
+    """Without the token there is one sentence and a box; the link, or the token typed, opens the board."""
+    served = Served(five(), Tokens("e" * 43, "b" * 43, True))
+    served.start()
+    try:
+        for by_link in (True, False):
+            with browser.new_context() as context:
+                page = context.new_page()
+                page.goto(f"{served.address}/refused")
+                expect(page.locator("h1")).to_have_text(
+                    "This board is opened once with the link that its service printed."
+                )
+                assert "ICU" not in page.content()
+                if by_link:
+                    page.goto(f"{served.address}/?token={'b' * 43}")
+                else:
+                    page.get_by_label("Token of the board").fill("b" * 43)
+                    page.get_by_role("button", name="Open the board").click()
+                expect(page.locator("#line")).to_have_text("● live")
+                assert "token" not in page.url
+                assert page.evaluate("document.cookie") == ""  # no script can read it
+                page.locator(CRITICAL).get_by_role("button").click()
+                expect(page.locator(CRITICAL)).to_contain_text("✓ acknowledged")
+                served.source.put(septic())
+    finally:
+        served.stop()
 
 
 def test_nothing_runs_over_the_side_of_a_phone(page: Page, served: Served, heard: list[str]) -> None:
