@@ -32,6 +32,12 @@ class Postgres:
         self.folder = folder
         self._numbers = count(1)
 
+    def schema(self) -> str:
+        """The address of a new, empty schema: as good as a database for a test that harms none, and made at once."""
+        name = f"s{next(self._numbers)}"
+        self.run(f"CREATE SCHEMA {name}")
+        return f"postgresql://{USER}@/postgres?host={self.folder}&options=-csearch_path%3D{name}"
+
     def database(self, tablespace: str = "pg_default") -> str:
         """The address of a new, empty database."""
         name = f"t{next(self._numbers)}"
@@ -68,8 +74,8 @@ def started() -> Iterator[Postgres]:
         subprocess.run([*made, "--no-sync"], user=user, cwd=folder, check=True, capture_output=True)
         # fsync=off: a test may kill the server, but the machine stays up
         server = [tools / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]
-        # its input ends when this process does, in whatever way; then it stops the server
-        guard = ["/bin/sh", "-c", '"$@" & read _; kill -INT $!; wait', "sh", *map(str, server)]
+        # its input ends when this process does, in whatever way; then the server stops at once: nothing of it is kept
+        guard = ["/bin/sh", "-c", '"$@" & read _; kill -QUIT $!; wait', "sh", *map(str, server)]
         with (
             (folder / "log").open("wb") as log,
             subprocess.Popen(guard, user=user, cwd=folder, stdin=subprocess.PIPE, stderr=log, start_new_session=True),

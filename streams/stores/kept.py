@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,12 +23,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Response
 from schemas.events.quarantine import Rejected
-from streams.core.step import Output
 from streams.stores import tables
 from streams.stores.database import Database
 from streams.stores.failures import Fenced
 from streams.stores.outputs import alert_event_of, from_us, rejected_of, row_of, row_of_response, to_us
 from streams.stores.tables import alert_events, bed_changes, late, log, partitions, quarantine
+
+if TYPE_CHECKING:
+    from streams.core.step import Output
 
 ANSWER_MAX = 1000  # rows that a question is answered with
 
@@ -184,7 +186,7 @@ class Store:
 
     # -- what was said
 
-    def publish(self, owner: Owner, outputs: Iterable[Output]) -> None:
+    def publish(self, owner: Owner, outputs: Iterable["Output"]) -> None:
         """Adds what is not there yet."""
         rows: dict[Table, list[Mapping[str, Any]]] = {}
         for output in outputs:

@@ -5,7 +5,7 @@ An output's id is made of its content, so it is the same in every store, topic a
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
@@ -14,14 +14,15 @@ from schemas.events import Response, identity
 from schemas.events.quarantine import Rejected
 from schemas.frozen import from_json, to_json
 from streams.core.cards import digest
-from streams.core.ordering import Late
-from streams.core.step import Output
 from streams.stores import tables
+
+if TYPE_CHECKING:  # a step brings the rules and the model with it: a store needs neither
+    from streams.core.step import Output
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def named(output: Output) -> tuple[str, bytes]:
+def named(output: "Output") -> tuple[str, bytes]:
     """The id of an output, made of its content, and its bytes: the same in every store, topic and run."""
     body = to_json(output)
     if isinstance(output, AlertEvent):
@@ -29,7 +30,7 @@ def named(output: Output) -> tuple[str, bytes]:
     return digest(body.decode()), body
 
 
-def row_of(output: Output) -> tuple[Table, Mapping[str, Any]]:
+def row_of(output: "Output") -> tuple[Table, Mapping[str, Any]]:
     """The table of an output, and its row there."""
     name, body = named(output)
     row: dict[str, Any] = {"id": name, "body": body}
@@ -41,8 +42,8 @@ def row_of(output: Output) -> tuple[Table, Mapping[str, Any]]:
             why = _storable(output.why)[: tables.WHY_CHARS_MAX]
             row |= {"encounter": output.encounter, "fault": output.fault.value, "why": why}
             return tables.quarantine, row | {"at_us": to_us(output.received_at)}
-        case Late():
-            return tables.late, row | {"encounter": output.event.encounter, "at_us": to_us(output.applied_at)}
+        case late:
+            return tables.late, row | {"encounter": late.event.encounter, "at_us": to_us(late.applied_at)}
 
 
 def row_of_response(response: Response) -> Mapping[str, Any]:

@@ -67,3 +67,10 @@ def test_a_commit_of_postgresql_is_on_the_disk(postgres: Any, opened: Opened) ->
     url = postgres.database()
     postgres.run(f"ALTER DATABASE {make_url(url).database} SET synchronous_commit = off")
     assert setting(opened(url), "SHOW synchronous_commit") == "on"
+
+
+def test_a_server_does_not_wait_for_ever(postgres: Any, opened: Opened) -> None:
+    """Neither for a lock, nor for a client that stands still in the middle of a write."""
+    store = opened(postgres.schema())
+    assert setting(store, "SHOW lock_timeout") == "5s"
+    assert setting(store, "SHOW idle_in_transaction_session_timeout") == "30s"

@@ -1,9 +1,9 @@
 """From every older version to this one, and from none; never from a newer one."""
 
-import gzip
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,9 @@ from streams.stores.failures import StoreNewer
 from streams.stores.kept import Store
 from streams.stores.migrating import NEWEST, upgrade
 from streams.stores.tables import EMBEDDED, TABLES
-from tests.streams.bedside import at
 
 Opened = Callable[[str], Store]
 TOPIC = "Sx1lQm8nTPa0xw2fGZr3Vw"
-GOLDEN = Path(__file__).parent / "version_0_1.sqlite.gz"
-"""Written by the code of version 0.1 (commit 1de0990): in the embedded shell the shock story with an answer, two
-refusals and a late reading, and a Kafka worker's checkpoint beside it."""
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A database of version 0.1."""
-    file = tmp_path / "old.sqlite"
-    file.write_bytes(gzip.decompress(GOLDEN.read_bytes()))
-    return file
 
 
 @pytest.fixture
@@ -46,7 +34,7 @@ def old_url(request: pytest.FixtureRequest, old: Path) -> str:
     """The same on either database; on PostgreSQL it is the same rows in the tables that version 0.1 would have made."""
     if request.param == "sqlite":
         return f"sqlite:///{old}"
-    url: str = request.getfixturevalue("postgres").database()
+    url: str = request.getfixturevalue("postgres").schema()
     source, target = create_engine(f"sqlite:///{old}"), create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with source.connect() as there, target.begin() as here:
         upgrade(here, "0001")
@@ -83,7 +71,7 @@ def test_what_version_0_1_kept_goes_on(old_url: str, old: Path, opened: Opened) 
     assert taken.beds == {encounter: [body] for encounter, body in beds.items()}
     said = store.alert_events("e1")
     assert len(said) == len(store.alert_events()) == 19
-    assert said[0].at == at("08:00")
+    assert said[0].at == datetime(2026, 3, 1, 8, tzinfo=UTC)
     assert {event.alert.encounter for event in said} == {"e1"}
     with store._database.reading() as connection:
         (late,) = connection.execute(select(TABLES.tables["late"].c.body)).scalars()
@@ -97,7 +85,11 @@ def test_refusals_of_version_0_1_can_be_found_and_sent_again(old_url: str, opene
     """Their reasons are searched like new ones, and the bytes that were refused come back as they were."""
     store = opened(old_url)
     odd, impossible = sorted(store.quarantined(), key=lambda refused: refused.raw_bytes)
-    assert (odd.fault, odd.raw, odd.received_at) == (Fault.UNDECODABLE, b"\xff", at("09:22"))
+    assert (odd.fault, odd.raw, odd.received_at) == (
+        Fault.UNDECODABLE,
+        b"\xff",
+        datetime(2026, 3, 1, 9, 22, tzinfo=UTC),
+    )
     assert impossible.raw.startswith(b'{"v":1,"kind":"reading","encounter":"e2"')
     (found,) = store.refusals(text="15–250 mmHg")
     assert (found.fault, found.encounter, found.times) == ("impossible_value", "e2", 1)

@@ -188,7 +188,8 @@ class Machine(RuleBasedStateMachine):
         assert self.store.faults() == ({"invalid": len(self.refused)} if self.refused else {})
 
 
-def test_a_store_is_a_dictionary_that_survives(url: str) -> None:
+@pytest.mark.parametrize(("new_url", "examples"), [("sqlite", 50), ("postgresql", 25)], indirect=["new_url"])
+def test_a_store_is_a_dictionary_that_survives(url: str, examples: int) -> None:
     """Takings, writes, failures before and after a commit, new beginnings, in any order: nothing is lost or doubled."""
     machine = type("Machine", (Machine,), {"url": url})
-    run_state_machine_as_test(machine, settings=settings(max_examples=40, stateful_step_count=25, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=25))

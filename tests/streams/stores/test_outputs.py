@@ -1,25 +1,34 @@
 """What was said: kept once, found again, counted and pruned."""
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from schemas.events import Response
+from schemas.clinical.alerts import AlertEvent
+from schemas.events import Reading, Response
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.ordering import Late
-from streams.core.step import Output
 from streams.stores.kept import Refusals, Store
 from streams.stores.outputs import named
 from streams.stores.tables import EMBEDDED, WHY_CHARS_MAX
-from tests.streams.bedside import SHOCK, at, play, reading
 
 Opened = Callable[[str], Store]
+Said = tuple[AlertEvent, ...]
+
+
+def at(minute: int) -> datetime:
+    return datetime(2026, 3, 1, 8, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+def came_late(minute: int) -> Late:
+    heart_rate = Reading(encounter="e1", concept="hr", value=80.0, observed_at=at(0), available_at=at(0))
+    return Late(event=heart_rate, applied_at=at(minute))
 
 
 def refused(minute: int, fault: Fault = Fault.INVALID, why: str = "expected a number", **more: object) -> Rejected:
     return Rejected(fault=fault, why=why, received_at=at(minute), raw=b"%d" % minute, **more)  # type: ignore[arg-type]
 
 
-def by_id(outputs: Iterable[Output]) -> list[tuple[str, bytes]]:
+def by_id(outputs: Iterable[AlertEvent]) -> list[tuple[str, bytes]]:
     return sorted(named(output) for output in outputs)
 
 
@@ -28,13 +37,11 @@ def rows(store: Store, table: str) -> int:
         return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
-def test_said_twice_is_kept_once(url: str, opened: Opened) -> None:
+def test_said_twice_is_kept_once(url: str, opened: Opened, said: Said) -> None:
     """Outputs that come again, in another order or to a store opened anew, change nothing; each is in its table."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
-    _, said = play(SHOCK, at("09:30"))
-    late = Late(event=reading("hr", 81, "08:00"), applied_at=at("09:00"))
-    outputs = [*said, refused(1, encounter="e1"), refused(2), late]
+    outputs = [*said, refused(1, encounter="e1"), refused(2), came_late(1)]
     store.publish(owner, outputs)
     store.publish(owner, outputs[::-1])
     again = opened(url)
@@ -55,11 +62,10 @@ def test_an_answer_is_kept_once_with_the_beds(url: str, opened: Opened) -> None:
     assert rows(store, "responses") == 1
 
 
-def test_the_newest_are_given_oldest_first_and_one_encounter_alone(url: str, opened: Opened) -> None:
+def test_the_newest_are_given_oldest_first_and_one_encounter_alone(url: str, opened: Opened, said: Said) -> None:
     """A limit cuts the oldest; another encounter's alerts are not among one's own."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
-    _, said = play(SHOCK, at("09:30"))
     store.publish(owner, [*said, *(refused(minute) for minute in range(5))])
     newest = store.alert_events(limit=3)
     assert [event.at for event in newest] == [event.at for event in said[-3:]]
@@ -109,7 +115,7 @@ def test_refusals_and_late_notices_keep_their_newest(url: str, opened: Opened) -
     """Too old goes, and so do all but about the newest; of equal times all go or none."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
-    notices = [Late(event=reading("hr", 60 + n, "07:00"), applied_at=at(n)) for n in range(6)]
+    notices = [came_late(minute) for minute in range(6)]
     store.publish(owner, [*(refused(minute) for minute in range(6)), *notices])
     store.prune_refusals(owner, at(1), 100)
     assert (rows(store, "quarantine"), rows(store, "late")) == (5, 5)
