@@ -11,4 +11,5 @@ def add_metrics(app: FastAPI) -> None:
 
     @app.get("/metrics")
     async def metrics() -> Response:
+        """What was counted, in Prometheus' form; for a program on this machine, or with the board's token."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
