@@ -53,6 +53,7 @@ FAULTS: Mapping[Fault, str] = {
     Fault.FLOOD: "More messages came for one bed than it can hold; the rest were put aside.",
     Fault.WRONG_VERSION: "The message has a version of the format that is not supported.",
     Fault.INVALID: "The message does not have the form that was agreed.",
+    Fault.INTERNAL: "A fault of this program: the message may be right, and can be sent again once that is mended.",
 }
 
 

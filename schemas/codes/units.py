@@ -1,8 +1,8 @@
 """Units: any value as charted, in the canonical unit of its concept, or a refusal.
 
-Accepted are UCUM and the usual chart spellings (``K/uL``, ``Deg. F``, ``mcg/kg/min``): a closed list, so that a typo is
-refused and not guessed. The arithmetic is pint's with UCUM read by ucumvert; both are loaded only when a pair of
-units is met for the first time (about a second), after which a conversion is one cached function.
+Accepted are UCUM (`schemas.codes.ucum`) and the usual chart spellings (``K/uL``, ``Deg. F``, ``mcg/kg/min``): closed
+lists, so that a typo is refused and not guessed. A unit library is loaded only when the first pair of units is met that
+needs it (about a second), after which a conversion is one cached function.
 
     to_canonical(88.4, "umol/L", concept("creatinine"))                      # 1.0 mg/dL
     rate_to_canonical(24, "mg/h", drug("norepinephrine"), weight_kg=80)      # 5.0 ug/kg/min
@@ -12,23 +12,36 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
 
 from schemas.codes.concepts import CONCEPTS, Concept
 from schemas.codes.drugs import Drug
+from schemas.codes.ucum import DEGREES, Dimension, UnknownUnit, degrees, dimension_times, size
+
+__all__ = [
+    "UNIT_CHARS_MAX",
+    "ImpossibleUnit",
+    "ImpossibleValue",
+    "UnknownUnit",
+    "WeightNeeded",
+    "amount_to_canonical",
+    "from_canonical",
+    "rate_to_canonical",
+    "to_canonical",
+    "warm_up",
+]
 
 UNIT_CHARS_MAX = 40
 CONVERSIONS_MAX = 4096  # (unit, concept) pairs kept; a feed uses a few hundred
 
 
-class UnknownUnit(ValueError):
-    """The text is no unit: neither UCUM nor a known chart spelling."""
-
-
 class ImpossibleUnit(ValueError):
     """A unit, but not one that this quantity can have."""
+
+
+class ImpossibleValue(ImpossibleUnit):
+    """A number that this quantity never has in this unit: hydrogen ions below nothing."""
 
 
 class WeightNeeded(ValueError):
@@ -112,6 +125,7 @@ _PART: Mapping[str, str] = MappingProxyType(
 # One part, exact case: "MU" would be a million units.
 _PART_EXACT: Mapping[str, str] = MappingProxyType({"mIU": "mU", "m[IU]": "mU", "uIU": "uU", "u[IU]": "uU"})
 _POWER_OF_TEN = re.compile(r"x?10(?:\^|\*\*?|[eE])\(?(\d{1,2})\)?")
+_DIVISOR = re.compile(r"/\(([^()/]*)\)")
 _MICRO_AND_POWERS = str.maketrans({"µ": "u", "μ": "u", "³": "^3", "⁶": "^6", "⁹": "^9", "×": "x"})
 
 
@@ -124,6 +138,7 @@ def to_ucum(unit: str) -> str:
     known = _EXACT.get(text) or _WHOLE.get(text.lower())
     if known is not None:
         return known
+    text = _DIVISOR.sub(lambda group: "/" + group[1].replace(".", "/"), text)  # mL/(kg.h) is mL/kg/h
     return "/".join(_part(part) for part in text.split("/"))
 
 
@@ -141,6 +156,7 @@ _NO_UNIT = frozenset({"", "1", "ratio", "Ratio", "RATIO", "points", "score", "U"
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 _EQUIVALENTS = re.compile(r"(?<![A-Za-z])m?eq(?![A-Za-z])")
 FIO2_LOWEST = 0.21  # room air
+_PER_MOLE: Dimension = MappingProxyType({"[mass]": 1, "[substance]": -1})
 DECIMALS_KEPT = 9  # 100.4 °F is 38.0 °C: an error in the last bit must not carry a value over a threshold
 
 
@@ -200,14 +216,19 @@ def _resolve(ucum: str, concept: Concept) -> _Conversion:
         return _plain_number(ucum)
     if concept.unit in _UNITY:
         return _fraction(ucum, concept.unit)
-    if ("/kg" in ucum) != ("/kg" in concept.unit):  # pint would let kilograms of body cancel against grams of drug
-        raise ImpossibleUnit
+    if concept.unit in DEGREES and ucum in DEGREES:
+        zero = degrees(0.0, ucum, concept.unit)
+        return _linear((degrees(100.0, ucum, concept.unit) - zero) / 100.0, zero)
+    if ("/kg" in ucum) != ("/kg" in concept.unit):  # kilograms of body must not cancel against grams of drug
+        raise _refuse(ucum)
+    factor = _factor(_bare(ucum), _bare(concept.unit), concept)
     if "{DDU}" in ucum and "{FEU}" in concept.unit:  # D-dimer: DDU is about half of FEU (reference 2.4)
-        return _linear(2.0 * _factor(_bare(ucum), _bare(concept.unit), concept)[0])
-    return _linear(*_factor(_bare(ucum), _bare(concept.unit), concept))
+        return _linear(2.0 * factor)
+    return _linear(factor)
 
 
 def _linear(factor: float, offset: float = 0.0) -> _Conversion:
+    factor = float(f"{factor:.12g}")  # without the noise of the last bits: 10*9/L is exactly 10*3/uL
     if factor == 1.0 and offset == 0.0:
         return _Conversion(to=float, back=float)
     return _Conversion(
@@ -218,7 +239,7 @@ def _linear(factor: float, offset: float = 0.0) -> _Conversion:
 
 def _ph_of_nmol(hydrogen: float) -> float:
     if hydrogen <= 0:
-        raise ImpossibleUnit("ph_art: expected a positive concentration in nmol/L")
+        raise ImpossibleValue("ph_art: expected a positive concentration in nmol/L, found none")
     return round(9.0 - math.log10(hydrogen), DECIMALS_KEPT)
 
 
@@ -238,19 +259,15 @@ def _fraction(ucum: str, canonical: str) -> _Conversion:
 
 
 def _fio2(ucum: str) -> _Conversion:
-    """A fraction 0.21–1, or a percent 21–100 (also when charted without a unit); anything else is refused."""
-    percent_only = ucum == "%"
-    if not percent_only and ucum not in _NO_UNIT and _bare(ucum) != "":
+    """A percent; without a unit 21–100 is a percent and all else is taken for a fraction.
+
+    What is neither a fraction 0.21–1 nor a percent 21–100 so stays outside the hard limits, and is never guessed.
+    """
+    if ucum == "%":
+        return _linear(_UNITY["%"])
+    if ucum not in _NO_UNIT and _bare(ucum) != "":
         raise _refuse(ucum)
-
-    def to(value: float) -> float:
-        if 100 * FIO2_LOWEST <= value <= 100:
-            return value / 100
-        if FIO2_LOWEST <= value <= 1 and not percent_only:
-            return value
-        raise ImpossibleUnit("fio2: expected a fraction 0.21–1 or a percent 21–100, found neither")
-
-    return _Conversion(to=to, back=(lambda value: value * 100) if percent_only else (lambda value: value))
+    return _Conversion(to=lambda value: value / 100 if 100 * FIO2_LOWEST <= value <= 100 else value, back=float)
 
 
 def _bare(ucum: str) -> str:
@@ -261,68 +278,29 @@ def _bare(ucum: str) -> str:
 def _refuse(ucum: str) -> ValueError:
     """What is wrong with a unit that does not fit: nothing known by that name, or a wrong dimension."""
     try:
-        _quantity(_bare(ucum))
+        size(_bare(ucum))
     except UnknownUnit as unknown:
         return unknown
     return ImpossibleUnit()
 
 
-def _factor(found: str, canonical: str, concept: Concept) -> tuple[float, float]:
-    """(factor, offset) from pint. Amounts of substance become masses by the molar mass, equivalents by the valence."""
-    source, target = _quantity(found), _quantity(canonical)
-    pint = _pint()
-    valence = 1
+def _factor(found: str, canonical: str, concept: Concept) -> float:
+    """Amounts of substance become masses by the molar mass, equivalents by the valence."""
+    source, target = size(found), size(canonical)
+    factor = source.factor / target.factor
     if _EQUIVALENTS.search(found):
         if concept.valence is None:
             raise ImpossibleUnit
-        valence = concept.valence
-    bridges = [1.0]
+        factor /= concept.valence
+    if source.dimension == target.dimension and found not in DEGREES:
+        return factor
     if concept.molar_mass is not None:
-        molar = _registry().Quantity(concept.molar_mass, "gram / mole")
-        bridges += [molar, 1 / molar]
-    for bridge in bridges:
-        try:
-            at_zero = _convert(source, 0.0, bridge, target)
-            return (_convert(source, 100.0, bridge, target) - at_zero) / 100.0 / valence, at_zero
-        except pint.DimensionalityError:
-            continue
+        kg_per_mol = concept.molar_mass / 1000
+        if dimension_times(source.dimension, _PER_MOLE, 1) == target.dimension:
+            return factor * kg_per_mol
+        if dimension_times(source.dimension, _PER_MOLE, -1) == target.dimension:
+            return factor / kg_per_mol
     raise ImpossibleUnit
-
-
-def _convert(source: Any, number: float, bridge: Any, target: Any) -> float:
-    quantity = _registry().Quantity(number * source.magnitude, source.units)
-    if not (isinstance(bridge, float) and bridge == 1.0):  # an offset unit (degrees) cannot be multiplied
-        quantity = quantity * bridge
-    return float(quantity.to(target.units).magnitude / target.magnitude)
-
-
-def _quantity(ucum: str) -> Any:
-    """The unit as one pint quantity; raises UnknownUnit."""
-    # A bare integer is legal UCUM, and both a lost exponent ("103/uL") and a bomb ("10*999999999").
-    if not ucum or re.search(r"\d{3}", ucum) or any(re.fullmatch(r"\d+", p) and p != "1" for p in ucum.split("/")):
-        raise UnknownUnit
-    from lark.exceptions import LarkError
-
-    pint = _pint()
-    try:
-        quantity = _registry().from_ucum(ucum)
-        quantity.dimensionality  # noqa: B018  (an annotation alone parses to something without one)
-    except (LarkError, pint.PintError, AttributeError, ValueError, ArithmeticError, RecursionError) as problem:
-        raise UnknownUnit from problem
-    return quantity
-
-
-def _pint() -> Any:
-    import pint
-
-    return pint
-
-
-@cache
-def _registry() -> Any:
-    from ucumvert import PintUcumRegistry  # type: ignore[import-untyped]
-
-    return PintUcumRegistry()
 
 
 def warm_up() -> None:

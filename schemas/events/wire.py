@@ -1,12 +1,14 @@
 """The wire form: JSON, one object per message, version 1.
 
-It is the form of every topic, of `ndjson` files and of the ordered log. It differs from `schemas.events` in three
+It is the form of every topic, of `ndjson` files and of the ordered log. It differs from `schemas.events` in four
 ways: `v` is explicit; a numeric reading, a rate and an amount carry their unit; `available_at` may be left out by a
-live sender (then it is the moment of receipt). A concept is named by id, alias or `loinc:<code>`. Several records that
-travel together are a `batch`. `streams.adapters.decode` turns wire records into events, or into reasons why not.
+live sender (then it is the moment of receipt); a message may name its `sender`. A concept is named by id, alias or
+`loinc:<code>`. Several records that travel together are a `batch`. `streams.adapters.decode` turns wire records into
+events, or into reasons why not.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import to_builtins
@@ -33,7 +35,11 @@ from schemas.frozen import EncounterId, Frozen, Moment, ShortText
 VERSION = 1
 MESSAGE_BYTES_MAX = 512 * 1024
 BATCH_RECORDS_MAX = 500
+LIST_MAX = 100  # entries of an allergy or problem list
+NUMBER_MAX = 1e15  # beyond, a double does not hold every whole number, and a page not every digit: no measurement
 
+Number = Annotated[float, Field(ge=-NUMBER_MAX, le=NUMBER_MAX)]
+Quantity = Annotated[float, Field(ge=0, le=NUMBER_MAX)]
 Label = Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX)]
 
 
@@ -42,6 +48,7 @@ class _Wire(Frozen):
     encounter: EncounterId
     observed_at: Moment
     available_at: Moment | None = None
+    sender: Label | None = None  # the system that says so: a gateway, an analyser; each has a clock of its own
 
 
 class WireReading(_Wire):
@@ -49,7 +56,7 @@ class WireReading(_Wire):
 
     kind: Literal["reading"]
     concept: Label
-    value: float | None = None
+    value: Number | None = None
     unit: Label | None = None
     code: Label | None = None
     source: Source = Source.MANUAL
@@ -57,7 +64,7 @@ class WireReading(_Wire):
     status: Status = Status.FINAL
     quality: Quality = Quality.OK
     reason: ShortText | None = None
-    original_value: float | None = None
+    original_value: Number | None = None
     original_unit: Label | None = None
 
 
@@ -74,11 +81,11 @@ class WireTreatment(_Wire):
     kind: Literal["treatment"]
     item: Label
     action: Action
-    rate: Annotated[float, Field(ge=0)] | None = None
+    rate: Quantity | None = None
     rate_unit: Label | None = None
-    amount: Annotated[float, Field(ge=0)] | None = None
+    amount: Quantity | None = None
     amount_unit: Label | None = None
-    weight_kg: Annotated[float, Field(gt=0, le=400)] | None = None
+    weight_kg: Number | None = None
     route: ShortText | None = None
     status: Status = Status.FINAL
 
@@ -94,9 +101,9 @@ class WirePatient(Frozen):
     age_years: Annotated[float, Field(ge=0, le=130)] | None = None
     sex: Literal["female", "male"] | None = None
     pregnant: bool | None = None
-    allergies: tuple[WireAllergy, ...] | None = None
-    diagnoses: tuple[ShortText, ...] | None = None
-    limits: tuple[Limit, ...] | None = None
+    allergies: Annotated[tuple[WireAllergy, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None
+    diagnoses: Annotated[tuple[ShortText, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None
+    limits: Annotated[tuple[Limit, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None
     spo2_target_88_92: bool | None = None
     lvef_percent: Annotated[float, Field(ge=1, le=90)] | None = None
     usual_sbp_mmhg: Annotated[float, Field(ge=60, le=250)] | None = None
@@ -135,6 +142,7 @@ class WireBatch(Frozen):
 
     v: Literal[1]
     kind: Literal["batch"]
+    sender: Label | None = None  # of all its records
     records: Annotated[tuple[Any, ...], Field(min_length=1, max_length=BATCH_RECORDS_MAX)]
 
 
@@ -152,6 +160,14 @@ def parse(raw: bytes) -> WireRecord | WireBatch:
     return _ADAPTER.validate_json(raw, strict=True)
 
 
+def checked(fields: Mapping[str, Any]) -> WireRecord | WireBatch:
+    """The same for a message that is taken apart already: a row of a table, whose times are times and numbers numbers.
+
+    Raises as `parse`.
+    """
+    return _ADAPTER.validate_python(fields)
+
+
 def encode(record: Event | Tick) -> bytes:
     """One event as one line of JSON, without the line's end. Equal events give equal bytes."""
     fields = to_builtins(record)
@@ -161,4 +177,13 @@ def encode(record: Event | Tick) -> bytes:
             fields["unit"] = CONCEPTS[record.concept].unit
         case Treatment() if record.rate is not None:
             fields["rate_unit"] = DRUGS[record.item].rate_unit
+    return _line(fields)
+
+
+def written(fields: Mapping[str, Any]) -> bytes:
+    """A message that is taken apart, as the line of JSON that says the same."""
+    return _line(to_builtins(fields))
+
+
+def _line(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()

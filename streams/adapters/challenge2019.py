@@ -10,34 +10,34 @@ is known to us with the first row.
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 from msgspec.structs import replace
 
-from schemas.codes.concepts import CONCEPTS, Concept
-from schemas.codes.units import to_canonical
-from schemas.events import Event, Movement, Patient, Quality, Reading, Source
-from streams.adapters.long import outside
-from streams.adapters.stay import Stay, WrongFormat
+from schemas.codes.concepts import CONCEPTS
+from schemas.events import Reading, Source
+from schemas.events.wire import NUMBER_MAX
+from streams.adapters.decode import Entry, decode_fields
+from streams.adapters.measured import measured
+from streams.adapters.refusing import Refused
+from streams.adapters.stay import Stay, WrongFormat, parted
 
 BASE = datetime(2000, 1, 1, tzinfo=UTC)
 FILES_AT_ONCE = 500
 ROWS_AT_ONCE = 50_000  # rows of whole stays that are unfolded together
 
-_COLUMNS: Mapping[str, Mapping[str, str]] = tomllib.loads(
+COLUMNS: Mapping[str, Mapping[str, str]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
 )["columns"]
 _ABOUT = ("Age", "Gender", "Unit1", "Unit2", "HospAdmTime")
-_NEEDED = (*_COLUMNS, *_ABOUT)
-_UNUSABLE_FIO2 = "neither a fraction 0.21–1 nor a percent 21–100"
+_NEEDED = (*COLUMNS, *_ABOUT)
 _ID = re.compile(r"[A-Za-z0-9][\w.:|/-]{0,63}")
-_PRECISE = 2  # digits kept beyond those shown: the parquet holds single precision (37.110001)
+HOURS_BEFORE_MAX = 10 * 365 * 24  # in hospital before the stay; longer is no time
 
 
 def read(path: Path) -> Iterator[Stay]:
@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[Stay]:
         return _of_files([path])
     if path.is_file() and path.suffix == ".parquet":
         _check(path.name, pl.read_parquet_schema(path), "patient_id")
-        return _of_frame(pl.read_parquet(path, columns=["patient_id", *_NEEDED]))
+        return stays(pl.read_parquet(path, columns=["patient_id", *_NEEDED]))
     held = "nothing" if not path.exists() else "neither" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
     raise WrongFormat(
         f"expected a folder of .psv files or one .parquet file (challenge2019), found {held} at {path.name!r}"
@@ -73,7 +73,7 @@ def _of_files(files: Sequence[Path]) -> Iterator[Stay]:
     waiting = iter(files)
     while some := list(islice(waiting, FILES_AT_ONCE)):
         for header, alike in groupby(some, _header_checked):
-            yield from _of_frame(_rows(header, list(alike)))
+            yield from stays(_rows(header, list(alike)))
 
 
 def _header_checked(path: Path) -> str:
@@ -94,8 +94,8 @@ def _rows(header: str, files: Sequence[Path]) -> pl.DataFrame:
     return cells.select(patients.drop_nulls(), numbers)
 
 
-def _of_frame(frame: pl.DataFrame) -> Iterator[Stay]:
-    """The stays of rows that stand together by patient."""
+def stays(frame: pl.DataFrame) -> Iterator[Stay]:
+    """The stays of a table with `patient_id` and the challenge's columns, whose rows stand together by patient."""
     runs = frame.select(pl.col("patient_id").cast(pl.String).rle().struct.unnest())
     first, row = 0, 0
     some: list[tuple[str, int]] = []
@@ -109,84 +109,91 @@ def _of_frame(frame: pl.DataFrame) -> Iterator[Stay]:
 
 
 def _unfold(frame: pl.DataFrame, runs: Sequence[tuple[str, int]]) -> Iterator[Stay]:
-    """Rows to readings: the arithmetic in polars for all stays of the frame, then one object per reading."""
-    about = frame.select(pl.col(_ABOUT).cast(pl.Float64).fill_nan(None))
+    """Rows to readings: polars finds what was measured, for all stays of the frame; then each cell is read."""
+    about = frame.select(_numbers(frame.schema, _ABOUT))
     cells = (
-        frame.select(pl.int_range(pl.len()).alias("row"), *(how.canonical(name) for name, how in _BY_NAME.items()))
+        frame.select(pl.int_range(pl.len()).alias("row"), *_numbers(frame.schema, _BY_NAME))
         .unpivot(index="row", variable_name="column")
         .drop_nulls()
         .sort("row", maintain_order=True)
     )
-    readings = zip(cells["row"].to_list(), cells["column"].to_list(), cells["value"].to_list(), strict=True)
-    ahead = next(readings, None)
+    measured = zip(cells["row"].to_list(), cells["column"].to_list(), cells["value"].to_list(), strict=True)
+    ahead = next(measured, None)
     row = 0
     for patient, hours in runs:
         if not _ID.fullmatch(patient):
             raise WrongFormat("expected ids of at most 64 letters, digits and _.:|/- (challenge2019), found another")
-        events: list[Event] = [_admission(patient, about.row(row, named=True))]
+        entries: list[Entry] = [*decode_fields(_admission(patient, about.row(row, named=True)), BASE)]
         for hour in range(hours):
             moment = BASE + timedelta(hours=hour)
             while ahead is not None and ahead[0] == row:
-                events.append(_BY_NAME[ahead[1]].reading(patient, moment, ahead[2]))
-                ahead = next(readings, None)
+                entries += _BY_NAME[ahead[1]].entries(patient, moment, ahead[2])
+                ahead = next(measured, None)
             row += 1
-        yield Stay(patient, events, start=BASE, hours=hours)
+        events, refused = parted(entries)
+        yield Stay(patient, events, start=BASE, hours=hours, refused=refused)
 
 
-def _admission(patient: str, about: Mapping[str, float | None]) -> Movement:
-    before = about["HospAdmTime"]
-    unit = "MICU" if about["Unit1"] == 1 else "SICU" if about["Unit2"] == 1 else None
-    sexes: Mapping[float | None, Literal["female", "male"]] = {1.0: "male", 0.0: "female"}
-    age = about["Age"] if about["Age"] is not None and 0 <= about["Age"] <= 130 else None
-    return Movement(
-        encounter=patient,
-        observed_at=BASE + timedelta(hours=min(round(before or 0.0, _PRECISE), 0.0)),
-        available_at=BASE,
-        action="admit",
-        unit=unit,
-        setting="icu",
-        patient=Patient(age_years=None if age is None else round(age, _PRECISE), sex=sexes.get(about["Gender"])),
-    )
+def _numbers(schema: Mapping[str, Any], columns: Iterable[str]) -> Iterator[pl.Expr]:
+    """The columns as they were written: 37.11, where single precision holds 37.110001."""
+    for name in columns:
+        column = pl.col(name)
+        column = column.cast(pl.String) if schema[name] == pl.Float32 else column
+        yield column.cast(pl.Float64).fill_nan(None)
+
+
+def _admission(patient: str, about: Mapping[str, float | None]) -> dict[str, Any]:
+    """The admission in wire terms. An age or a time that cannot be is not known."""
+    before, age, sex = about["HospAdmTime"], about["Age"], _SEXES.get(about["Gender"])
+    ward = "MICU" if about["Unit1"] == 1 else "SICU" if about["Unit2"] == 1 else None
+    came = BASE if before is None or not -HOURS_BEFORE_MAX <= before <= 0 else BASE + timedelta(hours=round(before, 2))
+    known = {"age_years": age if age is not None and 0 <= age <= 130 else None, "sex": sex}
+    return {
+        "kind": "movement",
+        "encounter": patient,
+        "observed_at": came,
+        "available_at": BASE,
+        "action": "admit",
+        "unit": ward,
+        "setting": "icu",
+        "patient": {name: said for name, said in known.items() if said is not None},
+    }
 
 
 class _Column:
     """All that one column needs to become readings of one concept."""
 
     def __init__(self, concept: str, unit: str, source: str = "lab", method: str | None = None) -> None:
-        self.concept: Concept = CONCEPTS[concept]
-        self.unit = unit
-        self.percent = self.concept.id == "fio2"
-        self.ok = Reading(encounter="x", observed_at=BASE, available_at=BASE, concept=concept, value=0.0,
-                     source=Source(source), method=method)  # fmt: skip
-        reason = _UNUSABLE_FIO2 if self.percent else outside(self.concept)
-        self.artefact = replace(self.ok, quality=Quality.ARTEFACT, reason=reason)
+        self.concept, self.unit = CONCEPTS[concept], unit
+        self.like = Reading(encounter="", observed_at=BASE, available_at=BASE, concept=concept, source=Source(source),
+                            method=method)  # fmt: skip
 
-    @cached_property
-    def factor(self) -> float:
-        """From the column's unit to the canonical one; computed on first use, since that loads the table of units."""
-        return 1.0 if self.percent else to_canonical(1.0, self.unit, self.concept)
+    def fields(self, patient: str, moment: datetime, number: float) -> dict[str, Any]:
+        """One cell in wire terms."""
+        said = {"kind": "reading", "encounter": patient, "observed_at": moment, "available_at": moment,
+                "concept": self.concept.id, "value": number, "unit": self.unit, "source": self.like.source}  # fmt: skip
+        return said if self.like.method is None else {**said, "method": self.like.method}
 
-    def canonical(self, name: str) -> pl.Expr:
-        """The column in the canonical unit, without the noise of single precision."""
-        value = pl.col(name).cast(pl.Float64).fill_nan(None) * self.factor
-        if self.percent:
-            value = pl.when(value.is_between(21, 100)).then(value / 100).otherwise(value)
-        return value.round(self.concept.decimals + _PRECISE).alias(name)
-
-    def reading(self, patient: str, moment: datetime, value: float) -> Reading:
-        """The reading of one cell, whose value is already canonical."""
-        like = self.ok if self.concept.plausible(value) else self.artefact
-        if self.factor == 1.0:
-            return replace(like, encounter=patient, observed_at=moment, available_at=moment, value=value)
-        return replace(
-            like,
-            encounter=patient,
-            observed_at=moment,
-            available_at=moment,
-            value=value,
-            original_value=round(value / self.factor, 6),
-            original_unit=self.unit,
+    def entries(self, patient: str, moment: datetime, number: float) -> Sequence[Entry]:
+        """What the door makes of one cell. A plainly good number, as nearly all are, skips the form, not the door."""
+        try:
+            value, original_value, original_unit, why = measured(self.concept, number, self.unit)
+        except Refused as refused:
+            why = refused.why
+        if why is not None or not abs(number) <= NUMBER_MAX:
+            return decode_fields(self.fields(patient, moment, number), moment)
+        return (
+            replace(
+                self.like,
+                encounter=patient,
+                observed_at=moment,
+                available_at=moment,
+                value=value,
+                original_value=original_value,
+                original_unit=original_unit,
+            ),
         )
 
 
-_BY_NAME = {name: _Column(**entry) for name, entry in _COLUMNS.items()}
+_SEXES: Mapping[float | None, str] = {1.0: "male", 0.0: "female"}
+_BY_NAME = {name: _Column(**entry) for name, entry in COLUMNS.items()}

@@ -186,7 +186,7 @@ def _breath(support: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
         number = support.drop_nulls(column).with_columns(
             pl.col(column).alias("value"), pl.lit("device").alias("source")
         )
-        yield _readings(number.with_columns(concept=pl.lit(entry["concept"]), unit=pl.lit(entry["unit"])))
+        yield _readings(number.with_columns(concept=pl.lit(entry["concept"]), unit=pl.lit(entry.get("unit"))))
     name, category = pl.col("device_name").str.to_lowercase(), pl.col("device_category").str.to_lowercase()
     mask = pl.coalesce(
         pl.when(name.str.contains(part, literal=True)).then(pl.lit(code)) for part, code in _MAP["masks"].items()
@@ -211,7 +211,6 @@ def _assessed(assessed: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
     scores = assessed.drop_nulls("numerical_value").with_columns(
         pl.col("category").replace_strict(_MAP["assessments"], default=None, return_dtype=_TEXT).alias("concept"),
         pl.col("numerical_value").alias("value"),
-        pl.lit("").alias("unit"),
     )
     silent = (pl.col("category") == "gcs_verbal") & (pl.col("numerical_value") == 0)
     tubes = scores.filter(silent).select("encounter", "recorded_dttm", pl.lit(True).alias("tube")).unique()
@@ -279,7 +278,7 @@ def _doses(rows: pl.DataFrame) -> Iterator[Row]:
         route = "bolus" if "bolus" in (row["med_route_name"] or "").lower() else None
         key = (row[_ID], item, row["admin_dttm"], route)
         same = given.get(key)
-        amount = row["med_dose"]
+        amount = None if row["med_dose_unit"] in long.COUNTED else row["med_dose"]
         if same is not None and same["amount_unit"] == row["med_dose_unit"] and same["amount"] is not None:
             amount = same["amount"] + (amount or 0.0)
         given[key] = {"encounter": row[_ID], "kind": "treatment", "item": item, "action": "given", "route": route,

@@ -1,29 +1,29 @@
-"""From raw bytes to events, or to the reason why not: past this line nobody checks types, units or zones again."""
+"""The one door: messages in, events out, or the reasons why not. Past it nobody checks types, units or zones again.
+
+    decode(raw, received_at)           # one message as bytes: from a socket, a topic, a line of a file
+    decode_fields(row, known_at)       # the same message taken apart: a row of a table
+
+Every reader and every adapter ends here, so a cohort that is replayed and the same rows sent live give the same events
+and the same refusals. Neither function raises (but for want of memory).
+"""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from traceback import walk_tb
 from typing import Any, NamedTuple
 
 from msgspec import convert
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from schemas.codes.concepts import Concept, UnknownConcept, by_loinc, concept
-from schemas.codes.drugs import Drug, UnknownDrug, drug
-from schemas.codes.units import (
-    ImpossibleUnit,
-    UnknownUnit,
-    WeightNeeded,
-    amount_to_canonical,
-    rate_to_canonical,
-    to_canonical,
-)
+from schemas.codes.drugs import UnknownDrug, drug
 from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment
-from schemas.events.quarantine import RAW_BYTES_MAX, Fault, Rejected
+from schemas.events.quarantine import Fault, Rejected
 from schemas.events.wire import (
     MESSAGE_BYTES_MAX,
+    VERSION,
     WireBatch,
     WireMovement,
     WireNote,
@@ -33,87 +33,121 @@ from schemas.events.wire import (
     WireResponse,
     WireTick,
     WireTreatment,
+    checked,
     parse,
 )
+from streams.adapters.measured import amount, coded, measured, named, rate
+from streams.adapters.refusing import Origin, Refused
 
 AHEAD_MAX = timedelta(minutes=5)  # clocks of one house differ; more is a broken clock (reference Q14)
-WHY_CHARS_MAX = 200
+FAULTS_READ_MAX = 50  # of one message's structure: to list a hundred thousand takes a second
+OPENED_MAX = 30_000  # lists and objects of one message: each takes a microsecond to build
+
+Entry = Event | Tick | Rejected
+_OfPatient = WireReading | WireNote | WireTreatment | WireMovement | WireResponse
 
 _FAULTS: dict[str, Fault] = {
     "json_invalid": Fault.UNDECODABLE,
     "extra_forbidden": Fault.UNKNOWN_FIELD,
     "timezone_aware": Fault.NAIVE_TIME,
     "finite_number": Fault.IMPOSSIBLE_VALUE,
-    "greater_than": Fault.IMPOSSIBLE_VALUE,
     "greater_than_equal": Fault.IMPOSSIBLE_VALUE,
     "less_than_equal": Fault.IMPOSSIBLE_VALUE,
     "string_too_long": Fault.TOO_LARGE,
     "too_long": Fault.TOO_LARGE,
 }
-_ENCOUNTER = re.compile(rb'"encounter"\s*:\s*"([A-Za-z0-9][A-Za-z0-9_.:|/-]{0,63})"')
+_PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-_OfPatient = WireReading | WireNote | WireTreatment | WireMovement | WireResponse
+class Decoded(NamedTuple):
+    """What one message said, in its order, and who sent it (the message's own word, else the door's)."""
+
+    entries: tuple[Entry, ...]
+    sender: str | None
 
 
-class _Refused(Exception):
-    """Carries a refusal to the one place that makes it a value."""
-
-    def __init__(self, fault: Fault, why: str) -> None:
-        self.fault, self.why = fault, why
-
-
-class _Origin(NamedTuple):
-    """Where a record came from: what a refusal keeps of it."""
-
-    raw: bytes
-    received_at: datetime
-
-    def rejected(self, fault: Fault, why: str) -> Rejected:
-        found = _ENCOUNTER.search(self.raw[: 2 * RAW_BYTES_MAX]) or _ENCOUNTER.search(self.raw[-2 * RAW_BYTES_MAX :])
-        return Rejected(
-            fault=fault,
-            why=why[:WHY_CHARS_MAX],
-            received_at=self.received_at,
-            encounter=found[1].decode() if found else None,
-            raw=self.raw[:RAW_BYTES_MAX],
-            raw_bytes=len(self.raw),
-        )
-
-
-def decode(raw: bytes, received_at: datetime) -> tuple[Event | Tick | Rejected, ...]:
+def decode(
+    raw: bytes, received_at: datetime, *, sender: str | None = None, place: str | None = None
+) -> tuple[Entry, ...]:
     """The events of one wire message, in its order; what cannot be one comes back as `Rejected`. Never raises.
 
-    A value outside the hard limits gives both: a `Rejected`, to be asked about, and the reading marked as artefact,
-    to be shown and never scored.
+    A value outside the hard limits gives both: a `Rejected`, to be asked about, and the reading marked as artefact, to
+    be shown and never scored. So does a dose that cannot be read: that it was given is known, how much is not.
+    `sender` is whom the door knows the message to be from, `place` where in its source it stands: with it, two equal
+    messages that are refused are two refusals.
     """
-    origin = _Origin(raw, received_at)
+    return decoded(raw, received_at, sender=sender, place=place).entries
+
+
+def decoded(raw: bytes, received_at: datetime, *, sender: str | None = None, place: str | None = None) -> Decoded:
+    """As `decode`, with the sender."""
+    origin = Origin(raw, received_at, sender, place)
     if len(raw) > MESSAGE_BYTES_MAX:
-        return (origin.rejected(Fault.TOO_LARGE, f"expected at most {MESSAGE_BYTES_MAX} bytes, found {len(raw)}"),)
+        why = f"expected at most {MESSAGE_BYTES_MAX} bytes, found {len(raw)}"
+        return Decoded((origin.rejected(Fault.TOO_LARGE, why),), sender)
+    if raw.count(b"[") + raw.count(b"{") > OPENED_MAX:
+        why = f"expected at most {OPENED_MAX} lists and objects, found more"
+        return Decoded((origin.rejected(Fault.TOO_LARGE, why),), sender)
+    return _safely(origin, lambda: parse(raw))
+
+
+def decode_fields(fields: Mapping[str, Any], received_at: datetime) -> tuple[Entry, ...]:
+    """As `decode`, of the fields of one record without its version; times are times, what is absent is left out."""
+    fields = {"v": VERSION, **fields}
+    return _safely(Origin(fields, received_at), lambda: checked(fields)).entries
+
+
+def _safely(origin: Origin, read: Callable[[], WireRecord | WireBatch]) -> Decoded:
+    """The last net: whatever goes wrong is a refusal, which names no more than our own place in the code."""
     try:
-        message = parse(raw)
+        return _answered(origin, read)
+    except MemoryError:
+        raise
+    except Exception as problem:
+        return Decoded((origin.rejected(Fault.INTERNAL, _place_of(problem)),), origin.sender)
+
+
+def _place_of(problem: Exception) -> str:
+    ours = [
+        f"{frame.f_globals.get('__name__', '')}.{frame.f_code.co_name}" for frame, _ in walk_tb(problem.__traceback__)
+    ]
+    place = next((name for name in reversed(ours) if name.startswith(("schemas.", "streams."))), "unknown")
+    return f"a fault of this program ({type(problem).__name__} in {place}): send it again when that is mended"
+
+
+def _answered(origin: Origin, read: Callable[[], WireRecord | WireBatch]) -> Decoded:
+    try:
+        message = read()
     except ValidationError as problem:
-        return (origin.rejected(*_explained(problem.errors(include_url=False, include_input=False)[0])),)
+        return Decoded((origin.rejected(*_explained(problem)),), origin.sender)
+    except Refused as refused:
+        return Decoded((origin.rejected(refused.fault, refused.why),), origin.sender)
+    if isinstance(message, WireTick):
+        return Decoded(tuple(_events(message, origin)), origin.sender)
+    origin = origin._replace(sender=message.sender or origin.sender)
     if isinstance(message, WireBatch):
-        return tuple(event for part in message.records for event in _of_batch(part, received_at))
-    return tuple(_events(message, origin))
+        parts = (_of_batch(part, origin._replace(part=number)) for number, part in enumerate(message.records))
+        return Decoded(tuple(entry for entries in parts for entry in entries), origin.sender)
+    return Decoded(tuple(_events(message, origin)), origin.sender)
 
 
-def _of_batch(part: Any, received_at: datetime) -> Iterator[Event | Tick | Rejected]:
-    origin = _Origin(json.dumps(part, ensure_ascii=False).encode("utf-8", "surrogatepass"), received_at)
-    try:
-        record = parse(origin.raw)
-    except ValidationError as problem:
-        yield origin.rejected(*_explained(problem.errors(include_url=False, include_input=False)[0]))
-        return
+def _of_batch(part: Any, origin: Origin) -> tuple[Entry, ...]:
+    """One record of a batch stands alone: for itself it is a message, and what is wrong with it harms no other."""
+    raw = json.dumps(part, ensure_ascii=False).encode()
+    return _safely(origin._replace(said=raw), lambda: _alone(parse(raw))).entries
+
+
+def _alone(record: WireRecord | WireBatch) -> WireRecord:
     if isinstance(record, WireBatch):
-        yield origin.rejected(Fault.INVALID, "expected a record inside a batch, found another batch")
-        return
-    yield from _events(record, origin)
+        raise Refused(Fault.INVALID, "expected a record inside a batch, found another batch")
+    return record
 
 
-def _explained(error: ErrorDetails) -> tuple[Fault, str]:
+def _explained(problem: ValidationError) -> tuple[Fault, str]:
     """The first fault of a message's structure as one sentence that holds no value of it."""
+    if problem.error_count() > FAULTS_READ_MAX:
+        return Fault.INVALID, f"the message: expected the wire form, found {problem.error_count()} faults in it"
+    error: ErrorDetails = problem.errors(include_url=False, include_input=False)[0]
     where = ".".join(_field_name(part) for part in error["loc"][1:]) or "the message"
     if error["loc"][-1:] == ("v",):
         return Fault.WRONG_VERSION, "v: expected version 1 of the wire form"
@@ -123,6 +157,8 @@ def _explained(error: ErrorDetails) -> tuple[Fault, str]:
         return Fault.UNDECODABLE, "expected one JSON object in UTF-8"
     if error["type"] == "extra_forbidden":
         return Fault.UNKNOWN_FIELD, f"found a field that version 1 does not have: {where}"
+    if error["type"] in ("dict_type", "model_type"):
+        return Fault.INVALID, f"{where}: expected an object"
     if error["type"] == "timezone_aware":
         return Fault.NAIVE_TIME, f"{where}: expected a time with its zone, found one without"
     return _FAULTS.get(error["type"], Fault.INVALID), f"{where}: {error['msg']}"
@@ -131,10 +167,10 @@ def _explained(error: ErrorDetails) -> tuple[Fault, str]:
 def _field_name(part: object) -> str:
     """A field's name as a refusal may print it: a sender can put anything in a name, a patient's too."""
     text = str(part)
-    return text if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", text) else "(a name that is not printed)"
+    return text if _PLAIN_NAME.fullmatch(text) else "(a name that is not printed)"
 
 
-def _events(record: WireRecord, origin: _Origin) -> Iterator[Event | Tick | Rejected]:
+def _events(record: WireRecord, origin: Origin) -> Iterator[Entry]:
     try:
         _check_times(record, origin.received_at)
         match record:
@@ -152,8 +188,8 @@ def _events(record: WireRecord, origin: _Origin) -> Iterator[Event | Tick | Reje
                 yield Response(**_common(record, origin), **own)
             case WireTick():
                 yield Tick(available_at=min(record.available_at, origin.received_at))
-    except _Refused as refused:
-        yield origin.rejected(refused.fault, refused.why)
+    except Refused as refused:
+        yield origin.rejected(refused.fault, refused.why, record)
 
 
 def _patient(wire: WirePatient | None) -> Patient | None:
@@ -163,12 +199,12 @@ def _patient(wire: WirePatient | None) -> Patient | None:
 def _check_times(record: WireRecord, received_at: datetime) -> None:
     known = record.available_at or received_at
     if known > received_at + AHEAD_MAX:
-        raise _Refused(Fault.FUTURE_TIME, "available_at: expected at most 5 minutes after receipt, found later")
+        raise Refused(Fault.FUTURE_TIME, "available_at: expected at most 5 minutes after receipt, found later")
     if not isinstance(record, WireTick) and record.observed_at > known + AHEAD_MAX:
-        raise _Refused(Fault.FUTURE_TIME, "observed_at: expected at most 5 minutes after it was known, found later")
+        raise Refused(Fault.FUTURE_TIME, "observed_at: expected at most 5 minutes after it was known, found later")
 
 
-def _common(record: _OfPatient, origin: _Origin) -> dict[str, Any]:
+def _common(record: _OfPatient, origin: Origin) -> dict[str, Any]:
     return {
         "encounter": record.encounter,
         "observed_at": record.observed_at,
@@ -176,8 +212,8 @@ def _common(record: _OfPatient, origin: _Origin) -> dict[str, Any]:
     }
 
 
-def _reading(wire: WireReading, origin: _Origin) -> Iterator[Reading | Rejected]:
-    known, method = _concept(wire.concept)
+def _reading(wire: WireReading, origin: Origin) -> Iterator[Reading | Rejected]:
+    known, method = named(wire.concept)
     about = {
         **_common(wire, origin),
         "concept": known.id,
@@ -186,102 +222,41 @@ def _reading(wire: WireReading, origin: _Origin) -> Iterator[Reading | Rejected]
         "status": wire.status,
     }
     if known.kind == "coded":
-        yield Reading(**about, code=_code(known, wire.code), quality=wire.quality, reason=wire.reason)
+        yield Reading(**about, code=coded(known, wire.code), quality=wire.quality, reason=wire.reason)
         return
     if wire.value is None:
-        raise _Refused(Fault.INVALID, f"{known.id}: expected a value, found none")
-    value = _canonical(known, wire.value, wire.unit)
-    kept = _original(wire, known, value)
-    if known.plausible(value) or wire.quality is Quality.ARTEFACT:  # marked before: it is in quarantine already
-        yield Reading(**about, **kept, value=value, quality=wire.quality, reason=wire.reason)
+        raise Refused(Fault.INVALID, f"{known.id}: expected a value, found none")
+    value, original_value, original_unit, why = measured(known, wire.value, wire.unit)
+    if wire.original_value is not None or wire.original_unit is not None:  # it was converted before
+        original_value, original_unit = wire.original_value, wire.original_unit
+    about |= {"value": value, "original_value": original_value, "original_unit": original_unit}
+    if why is None or wire.quality is not Quality.OK:  # marked before, by its sender or by us: nobody need be asked
+        yield Reading(**about, quality=wire.quality, reason=wire.reason)
         return
-    why = _outside(known, value)
-    yield origin.rejected(Fault.IMPOSSIBLE_VALUE, why)
-    yield Reading(**about, **kept, value=value, quality=Quality.ARTEFACT, reason=why[:WHY_CHARS_MAX])
+    yield origin.rejected(Fault.IMPOSSIBLE_VALUE, why, wire)
+    yield Reading(**about, quality=Quality.ARTEFACT, reason=why)
 
 
-def _concept(name: str) -> tuple[Concept, str | None]:
-    try:
-        return by_loinc(name.removeprefix("loinc:")) if name.startswith("loinc:") else (concept(name), None)
-    except UnknownConcept:
-        raise _Refused(Fault.UNKNOWN_CONCEPT, "concept: expected a name or LOINC code of the list") from None
-
-
-def _code(known: Concept, code: str | None) -> str:
-    """The code as the list spells it; a concept without a list (a rhythm) takes what the site sends."""
-    if code is None:
-        raise _Refused(Fault.INVALID, f"{known.id}: expected a code, found none")
-    if not known.codes:
-        return code
-    for listed in known.codes:
-        if listed.casefold() == code.casefold():
-            return listed
-    raise _Refused(Fault.INVALID, f"{known.id}: expected one of {', '.join(known.codes)}, found another code")
-
-
-def _canonical(known: Concept, value: float, unit: str | None) -> float:
-    if unit is None and known.unit not in ("1", "[pH]", "{score}", "{bool}", "{INR}"):
-        raise _Refused(Fault.UNKNOWN_UNIT, f"{known.id}: expected {known.unit} or a unit that converts, found no unit")
-    try:
-        return to_canonical(value, known.unit if unit is None else unit, known)
-    except (UnknownUnit, ImpossibleUnit) as problem:
-        raise _Refused(Fault.UNKNOWN_UNIT, str(problem)) from None
-
-
-def _original(wire: WireReading, known: Concept, value: float) -> dict[str, Any]:
-    """What the sender wrote, kept where it was converted, here or before."""
-    if wire.original_value is not None or wire.original_unit is not None:
-        return {"original_value": wire.original_value, "original_unit": wire.original_unit}
-    if value != wire.value or (wire.unit is not None and wire.unit != known.unit):
-        return {"original_value": wire.value, "original_unit": wire.unit}
-    return {}
-
-
-def _outside(known: Concept, value: float) -> str:
-    """Why an impossible value is one, with the unit it was probably meant in: proposed, never applied (Q13)."""
-    low = "" if known.hard_low is None else f"{known.hard_low:g}"
-    high = "" if known.hard_high is None else f"{known.hard_high:g}"
-    expected = f"{known.id}: expected {low}–{high} {known.printed_unit}".rstrip()
-    whole = " in whole numbers" if known.whole else ""
-    meant = known.probable_unit(value)
-    ask = "" if meant is None else f"; was it meant in {meant}? Ask the sender"
-    return f"{expected}{whole}, found a value outside{ask}"
-
-
-def _treatment(wire: WireTreatment, origin: _Origin) -> Iterator[Treatment | Rejected]:
+def _treatment(wire: WireTreatment, origin: Origin) -> Iterator[Treatment | Rejected]:
+    """A dose that cannot be read leaves the treatment known, and its size not: who comes next must know both."""
     try:
         item = drug(wire.item)
     except UnknownDrug:
-        raise _Refused(Fault.UNKNOWN_CONCEPT, "item: expected a drug, fluid, sample or procedure of the list") from None
-    rate = _dose(item, wire.rate, wire.rate_unit, item.rate_unit, rate_to_canonical, wire.weight_kg)
-    amount = _dose(item, wire.amount, wire.amount_unit, item.amount_unit, amount_to_canonical, wire.weight_kg)
-    if rate is not None and not item.plausible_rate(rate):
-        yield origin.rejected(
-            Fault.IMPOSSIBLE_VALUE,
-            f"{item.id}: expected a rate of at most {item.rate_hard_high:g} {item.rate_unit}, found more",
-        )
-        rate = None  # it runs, at a rate that is not known
+        raise Refused(Fault.UNKNOWN_CONCEPT, "item: expected a drug, fluid, sample or procedure of the list") from None
+    doses: list[float | None] = []
+    for dose, number, unit in ((rate, wire.rate, wire.rate_unit), (amount, wire.amount, wire.amount_unit)):
+        try:
+            doses.append(dose(item, number, unit, wire.weight_kg))
+        except Refused as refused:
+            yield origin.rejected(refused.fault, refused.why, wire, unit=unit)
+            doses.append(None)
     yield Treatment(
         **_common(wire, origin),
         item=item.id,
         action=wire.action,
-        rate=rate,
-        amount=amount,
-        amount_unit=item.amount_unit if amount is not None else None,
+        rate=doses[0],
+        amount=doses[1],
+        amount_unit=item.amount_unit if doses[1] is not None else None,
         route=wire.route,
         status=wire.status,
     )
-
-
-def _dose(
-    item: Drug, value: float | None, unit: str | None, canonical: str | None, convert: Any, weight_kg: float | None
-) -> float | None:
-    if value is None:
-        return None
-    if unit is None:
-        raise _Refused(Fault.UNKNOWN_UNIT, f"{item.id}: expected a unit beside the number ({canonical}), found none")
-    try:
-        converted: float = convert(value, unit, item, weight_kg)
-    except (UnknownUnit, ImpossibleUnit, WeightNeeded) as problem:
-        raise _Refused(Fault.UNKNOWN_UNIT, str(problem)) from None
-    return converted

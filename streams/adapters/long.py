@@ -1,33 +1,20 @@
-"""The long table: one row per event in wire terms (`schemas.events.wire`), values and units as charted.
+"""The long table: one row per event, in wire terms (`schemas.events.wire`), values and units as charted.
 
-Readers of tables only rename, map and time their rows; here every row becomes an event, in one way: units converted,
-values outside the hard limits kept and marked, what cannot be read refused with its reason.
+Readers of tables only rename, map and time their rows; each row then goes through the one door as a message would.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import polars as pl
-from msgspec import ValidationError, convert
-from msgspec.json import decode as from_json_text
 
-from schemas.codes.concepts import CONCEPTS, Concept
-from schemas.codes.drugs import DRUGS
-from schemas.codes.units import (
-    ImpossibleUnit,
-    UnknownUnit,
-    WeightNeeded,
-    amount_to_canonical,
-    rate_to_canonical,
-    to_canonical,
-)
-from schemas.events import Event, Movement, Quality, Reading, Treatment
-from schemas.events.quarantine import Fault, Rejected
+from schemas.events import Event, Movement
 from schemas.frozen import EARLIEST
-from streams.adapters.stay import Stay
+from streams.adapters.decode import Entry, decode_fields
+from streams.adapters.stay import Stay, parted
 from streams.adapters.tables import TIME
 
 COLUMNS: Mapping[str, Any] = {
@@ -56,8 +43,9 @@ COLUMNS: Mapping[str, Any] = {
     "text": pl.String,
     "setting": pl.String,
     "bed": pl.String,
-    "patient": pl.String,  # JSON of schemas.events.Patient
+    "patient": pl.String,  # JSON of schemas.events.wire.WirePatient
 }
+COUNTED = frozenset({"dose"})  # such a "unit" tells that something was given, and not how much
 _IDENTITY = (
     "encounter",
     "kind",
@@ -72,7 +60,6 @@ _IDENTITY = (
     "text",
 )
 _ORDER = ("available_at", *_IDENTITY)  # total, once of each identity one row is kept: the same order on every run
-_NO_VALUES = {"value", "unit", "rate", "rate_unit", "amount", "amount_unit", "weight_kg", "patient"}
 
 
 def as_long(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -101,11 +88,7 @@ def stays(frame: pl.DataFrame) -> Iterator[Stay]:
         .sort(pl.col("encounter").cast(named), *_ORDER, maintain_order=True)
     )
     for (encounter,), rows in tidy.group_by("encounter", maintain_order=True):
-        events: list[Event] = []
-        refused: list[Rejected] = []
-        for row in rows.iter_rows(named=True):
-            answer = event_of({name: cell for name, cell in row.items() if cell is not None})
-            (refused if isinstance(answer, Rejected) else events).append(answer)  # type: ignore[arg-type]
+        events, refused = parted(entry for row in rows.iter_rows(named=True) for entry in entries(row))
         first = rows["available_at"].min() or EARLIEST
         yield Stay(str(encounter), events, start=_start(events, first), refused=refused)  # type: ignore[arg-type]
 
@@ -115,88 +98,9 @@ def _start(events: list[Event], first: datetime) -> datetime:
     return next(admitted, first if not events else events[0].available_at)
 
 
-def event_of(row: Mapping[str, Any]) -> Event | Rejected:
-    """One row without its nulls, as an event in canonical units, or why not."""
-    try:
-        match row["kind"]:
-            case "reading":
-                return _reading(row)
-            case "treatment":
-                return _treatment(row)
-            case "movement" if "patient" in row:
-                return _converted({**row, "patient": _patient(row["patient"])})
-            case _:
-                return _converted(row)
-    except (UnknownUnit, ImpossibleUnit) as problem:
-        fault = Fault.UNKNOWN_UNIT if isinstance(problem, UnknownUnit) else Fault.IMPOSSIBLE_VALUE
-        return refusal(row, fault, str(problem))
-    except ValidationError as problem:
-        return refusal(row, Fault.INVALID, str(problem))
-
-
-def _converted(row: Mapping[str, Any]) -> Event:
-    made: Event = convert(_utc(row), Event)
-    return made
-
-
-def _utc(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with its times in UTC by that very name, as everywhere behind the edge."""
-    return {
-        **row,
-        "observed_at": row["observed_at"].astimezone(UTC),
-        "available_at": row["available_at"].astimezone(UTC),
-    }
-
-
-def refusal(row: Mapping[str, Any], fault: Fault, why: str) -> Rejected:
-    moment = row.get("available_at") or row["observed_at"]
-    return Rejected(fault=fault, why=why[:200], received_at=moment, encounter=row["encounter"])
-
-
-def _patient(text: str) -> Any:
-    return from_json_text(text)
-
-
-def _reading(row: Mapping[str, Any]) -> Reading:
-    what = CONCEPTS[row["concept"]]
-    fields = dict(row)
-    unit = fields.pop("unit", None)
-    if "value" in row and unit is not None:
-        try:
-            fields["value"] = round(to_canonical(row["value"], unit, what), what.decimals + 2)
-        except ImpossibleUnit:  # a unit that fits, a number that cannot be: FiO2 of 4 %
-            if what.id != "fio2":
-                raise
-            fields |= {"quality": Quality.ARTEFACT, "reason": "neither a fraction 0.21–1 nor a percent 21–100"}
-        if fields["value"] != row["value"] and unit != what.unit:
-            fields |= {"original_value": row["value"], "original_unit": unit}
-    if "value" in fields and "quality" not in fields and not what.plausible(fields["value"]):
-        fields |= {"quality": Quality.ARTEFACT, "reason": outside(what)}
-    return convert(_utc(fields), Reading)
-
-
-@cache
-def outside(what: Concept) -> str:
-    """Why a value is an artefact: the limits, never the value."""
-    low = "" if what.hard_low is None else f"{what.hard_low:g}"
-    high = "" if what.hard_high is None else f"{what.hard_high:g}"
-    whole = ", whole numbers" if what.whole else ""
-    return f"outside what is possible ({low}–{high} {what.printed_unit}".rstrip() + f"{whole})"
-
-
-def _treatment(row: Mapping[str, Any]) -> Treatment:
-    """A rate without the weight it needs, or beyond any pump, is left out: that it runs is known, how fast is not."""
-    item = DRUGS[row["item"]]
-    fields = {name: cell for name, cell in row.items() if name not in _NO_VALUES}
-    weight = row.get("weight_kg")
-    if "rate" in row and item.rate_unit is not None:
-        with suppress(WeightNeeded):
-            rate = rate_to_canonical(row["rate"], row["rate_unit"], item, weight)
-            fields |= {"rate": rate} if item.plausible_rate(rate) else {}
-    if "amount" in row and item.amount_unit is not None:
-        try:
-            fields["amount"] = amount_to_canonical(row["amount"], row["amount_unit"], item, weight)
-            fields["amount_unit"] = item.amount_unit
-        except (WeightNeeded, UnknownUnit):  # "dose": one was given, how much is not said
-            pass
-    return convert(_utc(fields), Treatment)
+def entries(row: Mapping[str, Any]) -> tuple[Entry, ...]:
+    """One row as events and refusals. A null was not said; what a live system would get, it got when it was known."""
+    said = {name: cell for name, cell in row.items() if cell is not None}
+    with suppress(KeyError, ValueError):
+        said["patient"] = json.loads(said["patient"])
+    return decode_fields(said, row["available_at"].astimezone(UTC))

@@ -217,7 +217,6 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("untestable").list.contains(pl.col("value")).fill_null(False).alias("untestable"),
         )
         .filter(pl.col("number").is_not_null() & ~pl.col("unscored").list.contains(pl.col("value")).fill_null(False))
-        .with_columns(pl.col("unit").fill_null(""))
     )
     tubes = numbers.filter("untestable").select("encounter", "charttime", pl.lit(True).alias("tube")).unique()
     total = pl.col("concept") == "gcs_total"
@@ -235,9 +234,7 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
         .group_by("encounter", "charttime", maintain_order=True)
         .agg(pl.len().alias("parts"), pl.col("number").sum(), pl.col("storetime").max())
         .filter(pl.col("parts") == 3)
-        .with_columns(
-            concept=pl.lit("gcs_total"), unit=pl.lit(""), source=pl.lit("manual"), rank=pl.lit(9), untestable=False
-        )
+        .with_columns(concept=pl.lit("gcs_total"), source=pl.lit("manual"), rank=pl.lit(9), untestable=False)
     )
     everything = pl.concat([sums, spoken], how="diagonal_relaxed")
     return _readings(everything).with_columns(
@@ -254,7 +251,7 @@ def _word_numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
         ).with_columns(pl.col("value").str.extract(entry["pattern"]).cast(pl.Float64, strict=False))
         for entry in _MAP["words_number"]
     ]
-    return _readings(pl.concat(found).drop_nulls("value").with_columns(pl.col("unit").fill_null("")))
+    return _readings(pl.concat(found).drop_nulls("value"))
 
 
 def _codes(chart: pl.LazyFrame) -> pl.LazyFrame:
@@ -436,7 +433,7 @@ def _given(rows: Iterable[Row]) -> Iterator[Row]:
         dose = {
             **_treated(row, "given", row["charttime"], row["storetime"]),
             "route": route,
-            "amount": row["amount"],
+            "amount": None if row["amountuom"] in long.COUNTED else row["amount"],
             "amount_unit": row["amountuom"],
         }
         same = sums.get(key)

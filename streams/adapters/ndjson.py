@@ -6,22 +6,24 @@ nothing here, since a replay makes its own.
 """
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
-from schemas.frozen import LATEST
+from schemas.frozen import EARLIEST, LATEST
 from streams.adapters.decode import decode
-from streams.adapters.stay import Stay, WrongFormat
+from streams.adapters.stay import Stay, WrongFormat, parted
 
 ENDINGS = (".ndjson", ".jsonl")
 FIRST_LINES = 100  # if not one of so many is a wire record, the file is something else
 NOBODY = "nobody"  # the stay of lines that name no encounter, where no other stay takes them
+_ENCOUNTER = re.compile(r"[A-Za-z0-9][\w.:|/-]{0,63}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +44,7 @@ def _check(file: Path) -> None:
         try:
             first = json.loads(some[0])
             found = f"an object with {', '.join(list(first)[:6])}" if isinstance(first, dict) else "JSON, but no object"
-        except ValueError:
+        except (ValueError, RecursionError):
             found = "a line that is not JSON"
         raise WrongFormat(
             f"expected 'v', 'kind' and 'encounter' in each line of {file.name!r} (ndjson), found {found[:200]}"
@@ -58,48 +60,59 @@ def _known(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and "kind" in record and "v" in record else None
 
 
+class _Line(NamedTuple):
+    """One line where it stands, and the stays that it speaks of."""
+
+    raw: bytes
+    place: str
+    owners: tuple[str, ...]
+
+
 def _stays(files: list[Path]) -> Iterator[Stay]:
     """Lines are held as bytes by encounter and decoded stay by stay; lines of nobody go with the first stay."""
-    lines: dict[str, list[bytes]] = defaultdict(list)
-    nobody: list[bytes] = []
+    lines: dict[str, list[_Line]] = defaultdict(list)
+    nobody: list[_Line] = []
     for file in files:
-        for line in file.read_bytes().splitlines():
-            if line.strip():
-                owners = _owners(_known(line))
-                for owner in owners:
+        for number, raw in enumerate(file.read_bytes().splitlines(), 1):
+            if raw.strip():
+                line = _Line(raw, f"{file.name}:{number}", _owners(_known(raw)))
+                for owner in line.owners:
                     lines[owner].append(line)
-                if not owners:
+                if not line.owners:
                     nobody.append(line)
     for encounter, own in lines.items():
-        yield _stay(encounter, own, nobody)
+        yield _stay(encounter, [*nobody, *own])
         nobody = []
     if nobody:
-        yield _stay(NOBODY, [], nobody)
+        yield _stay(NOBODY, nobody)
 
 
-def _owners(record: dict[str, Any] | None) -> set[str]:
+def _owners(record: dict[str, Any] | None) -> tuple[str, ...]:
     if record is None:
-        return set()
+        return ()
     parts = record.get("records") if record["kind"] == "batch" else [record]
     named = (part.get("encounter") for part in parts if isinstance(part, dict)) if isinstance(parts, list) else ()
-    return {name for name in named if isinstance(name, str)}
+    return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and _ENCOUNTER.fullmatch(name)))
 
 
-def _stay(encounter: str, lines: list[bytes], nobody: list[bytes]) -> Stay:
-    events: list[Event] = []
-    refused: list[Rejected] = []
-    for line in (*nobody, *lines):
-        for answer in decode(line, _received(_known(line))):
-            match answer:
-                case Rejected():
-                    refused.append(answer)
-                case Tick():
-                    continue
-                case _ if answer.encounter == encounter:
-                    events.append(answer)
+def _stay(encounter: str, lines: Iterable[_Line]) -> Stay:
+    entries = [
+        entry
+        for line in lines
+        for entry in decode(line.raw, _received(_known(line.raw)), place=line.place)
+        if isinstance(entry, Tick) or _belongs(entry, encounter, line.owners)
+    ]
+    events, refused = parted(entries)
     events.sort(key=attrgetter("available_at"))
     start = events[0].available_at if events else min((r.received_at for r in refused), default=_EPOCH)
     return Stay(encounter, events, start=start, refused=refused)
+
+
+def _belongs(entry: Event | Rejected, encounter: str, owners: tuple[str, ...]) -> bool:
+    """Whether this stay tells it: its own, and refusals of nobody's where the line speaks of this stay first."""
+    if isinstance(entry, Rejected) and entry.encounter not in owners:
+        return not owners or encounter == owners[0]
+    return entry.encounter == encounter
 
 
 def _received(record: dict[str, Any] | None) -> datetime:
@@ -114,6 +127,7 @@ def _received(record: dict[str, Any] | None) -> datetime:
 def _moment(record: dict[str, Any]) -> datetime:
     try:
         moment = datetime.fromisoformat(record.get("available_at") or record["observed_at"])
-        return min(moment if moment.tzinfo else moment.replace(tzinfo=UTC), LATEST)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return min(max(moment, EARLIEST), LATEST).astimezone(UTC)
     except (KeyError, TypeError, ValueError):
         return _EPOCH

@@ -1,10 +1,10 @@
 """What every reader yields: one stay after another, never the whole set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.events import Event
+from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
 
 
@@ -25,3 +25,15 @@ class Stay:
     start: datetime
     hours: int | None = None
     refused: Sequence[Rejected] = ()
+
+
+def parted(entries: Iterable[Event | Tick | Rejected]) -> tuple[list[Event], list[Rejected]]:
+    """Events and refusals. Ticks say nothing here: a replay makes its own."""
+    events: list[Event] = []
+    refused: list[Rejected] = []
+    for entry in entries:
+        if isinstance(entry, Rejected):
+            refused.append(entry)
+        elif not isinstance(entry, Tick):
+            events.append(entry)
+    return events, refused

@@ -185,7 +185,9 @@ def test_doses_have_the_item_that_their_name_tells(tmp_path: Path) -> None:
         {**base, **saline, "med_route_name": "03-IV Fluid Bolus"},
         {**base, **meropenem, "med_route_name": "IV"},
     ]
-    given = [e for e in one(tmp_path, medication_admin_intermittent=rows).events if isinstance(e, Treatment)]
+    stay = one(tmp_path, medication_admin_intermittent=rows)
+    assert stay.refused == []
+    given = [e for e in stay.events if isinstance(e, Treatment)]
     assert [(g.item, g.amount, g.route) for g in given] == [("meropenem", None, None), ("saline_0_9", 500.0, "bolus")]
 
 

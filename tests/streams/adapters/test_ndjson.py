@@ -101,3 +101,15 @@ def test_a_stay_of_which_all_is_refused_is_still_told(tmp_path: Path) -> None:
     assert sum(len(stay.refused) for stay in stays) == 2
     file.write_bytes(lines[1])
     assert [(stay.encounter, len(stay.refused)) for stay in read(file)] == [("nobody", 1)]
+
+
+def test_a_refusal_of_a_shared_line_is_told_once(tmp_path: Path) -> None:
+    """A batch of two beds is read for both: what is wrong in it is counted once, with the line where it stands."""
+    good, other = json.loads(line("e1", "08:00")), json.loads(line("e2", "08:00"))
+    bad, worse = json.loads(line("e2", "08:01", unit="parsec")), json.loads(line("Jane Doe", "08:02"))
+    batch = {"v": 1, "kind": "batch", "records": [good, other, bad, worse]}
+    stays = list(read(write(tmp_path / "a.ndjson", line("e1", "07:00"), json.dumps(batch))))
+    assert [(stay.encounter, [(r.encounter, r.place, r.part) for r in stay.refused]) for stay in stays] == [
+        ("e1", [(None, "a.ndjson:2", 3)]),
+        ("e2", [("e2", "a.ndjson:2", 2)]),
+    ]

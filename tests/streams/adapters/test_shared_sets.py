@@ -8,6 +8,7 @@ import pytest
 
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Quality, Reading
+from schemas.events.quarantine import Fault
 from streams.adapters import READERS, Stay
 
 SETS = {
@@ -58,8 +59,13 @@ def test_reading_twice_is_reading_the_same(some: tuple[str, list[Stay]]) -> None
     assert list(islice(READERS[name](place), 20)) == stays[:20]
 
 
+DOSES = ("does not convert", "needs a body weight", "is charted without such a unit")
+
+
 def test_no_unit_is_unknown(some: tuple[str, list[Stay]]) -> None:
-    """Of what a set holds nothing is refused for its unit, but for doses charted as volumes of a solution."""
-    for stay in some[1]:
-        for refusal in stay.refused:
-            assert "does not convert" in refusal.why, refusal.why
+    """Of what a set holds no reading is refused for its unit; of the doses, those that need more than a unit."""
+    refused = [refusal for stay in some[1] for refusal in stay.refused]
+    assert {refusal.fault for refusal in refused} <= {Fault.UNKNOWN_UNIT, Fault.IMPOSSIBLE_VALUE}
+    for refusal in refused:
+        if refusal.fault is Fault.UNKNOWN_UNIT:
+            assert any(why in refusal.why for why in DOSES), refusal.why
