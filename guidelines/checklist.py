@@ -1,51 +1,26 @@
 """The steps of a guideline as they stand for one patient: planned at every look, put into words when somebody reads.
 
 Precedence (reference §0.4): done, treatment limit, hard block, modification, check, offer. A block withholds when
-TRUE and asks when UNKNOWN.
+TRUE and asks when UNKNOWN. The same lines are worked out of kept answers (states alone) and in full (with reasons).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from guidelines.book.load import Block, Requirement, StepRule
-from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Personal, Want, item_name
-from guidelines.derived import escalation_limited
-from guidelines.engine import Ask, quantity
+from guidelines.book.compiled import BlockNode, GuidelineNode, StepNode, observed_at
+from guidelines.book.records import StepRule
 from guidelines.evidence import clock, evidences, needs
-from schemas.clinical.facts import NoteFact
+from guidelines.rules.answers import NO, YES, Answer, Computed, Missing, Sample, Source
+from guidelines.rules.case import Case, item_name
+from guidelines.rules.graph import Node
 from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
 from schemas.events import Treatment
-
-ORDER_VALID = timedelta(hours=24)
-"""An order neither given nor cancelled for longer is forgotten."""
 
 HALF = 0.5
 """An open question is worth asking when at least this part of it is known to hold (reference §0.4, rule 1)."""
 
-FLUID_ML_KG = 30
-ELDERLY_YEARS = 65
-
-
-class BlockAsk(NamedTuple):
-    """A block, compiled."""
-
-    rule: Block
-    ask: Ask
-    items: frozenset[str]
-    passage: Passage
-
-
-class StepAsk(NamedTuple):
-    """A step, compiled."""
-
-    rule: StepRule
-    when: Ask
-    done: Ask
-    blocks: tuple[BlockAsk, ...]
-    triggers: frozenset[str]
-    passage: Passage
-
+TEXT_CHARS_MAX = 400
 
 Outline = tuple[str, StepState, tuple[str, ...]]
 """What must change before a line is worth saying again: its step, its state, and the blocks that speak of it."""
@@ -57,16 +32,16 @@ class Why(NamedTuple):
     block: str
     severity: Any
     text: str
-    cites: tuple[Cite, ...] = ()
-    wants: tuple[Want, ...] = ()
+    sources: tuple[Source, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
     def reason(self, case: Case) -> Reason:
         return Reason(
             block=self.block,
             severity=self.severity,
-            text=self.text[:400],
-            evidence=evidences(case, self.cites),
-            needs=needs(case, self.wants),
+            text=self.text[:TEXT_CHARS_MAX],
+            evidence=evidences(case, self.sources),
+            needs=needs(case, self.missing),
         )
 
 
@@ -74,137 +49,165 @@ class Line(NamedTuple):
     """One line of a checklist; its reasons are not yet put into words."""
 
     id: str
-    text: str
+    text: str  # its slots still open
     state: StepState
     whys: tuple[Why, ...]
     passage: Passage
-    due_at: datetime | None = None
-    done_at: datetime | None = None
+    done: Answer = NO
+    rule: StepRule | None = None
 
     @property
     def outline(self) -> Outline:
         return self.id, self.state, tuple([why.block for why in self.whys])
 
-    def step(self, case: Case) -> Step:
-        return Step(
-            id=self.id,
-            text=self.text,
-            state=self.state,
-            reasons=tuple(why.reason(case) for why in self.whys),
-            due_at=self.due_at,
-            done_at=self.done_at,
-            passage=self.passage,
-        )
-
 
 class Checklist:
     """The lines of one guideline for one case; each step is worked out once. `begun`: the onset of each trigger."""
 
-    def __init__(self, case: Case, blocks: tuple[BlockAsk, ...], begun: Mapping[str, Onset]) -> None:
-        self._case, self._blocks, self.begun = case, blocks, begun
-        self._made: dict[str, Line | None] = {}
+    def __init__(self, case: Case, guideline: GuidelineNode, begun: Mapping[str, Onset]) -> None:
+        self._case, self._guideline, self.begun = case, guideline, begun
+        self._lines: dict[str, Line | None] = {}
+        self._steps: dict[str, Step] = {}
+        self._orders: tuple[Line, ...] | None = None
 
-    def line(self, compiled: StepAsk) -> Line | None:
+    def line(self, step: StepNode) -> Line | None:
         """The step as it stands now, or None while it does not apply."""
-        name = compiled.rule.id
-        if name not in self._made:
-            self._made[name] = self._worked_out(compiled)
-        return self._made[name]
+        name = step.rule.id
+        if name not in self._lines:
+            self._lines[name] = self._made(step)
+        return self._lines[name]
 
-    def _worked_out(self, compiled: StepAsk) -> Line | None:
-        rule, case = compiled.rule, self._case
-        applies = compiled.when(case)
+    def step(self, line: Line) -> Step:
+        """The line in words; the same words for every finding of the guideline."""
+        made = self._steps.get(line.id)
+        if made is None:
+            case = self._case
+            made = self._steps[line.id] = Step(
+                id=line.id,
+                text=self._filled(line.text),
+                state=line.state,
+                reasons=tuple(why.reason(case) for why in line.whys),
+                due_at=self._due_at(line.rule),
+                done_at=self._done_at(line),
+                passage=line.passage,
+            )
+        return made
+
+    def _made(self, step: StepNode) -> Line | None:
+        rule, applies = step.rule, self._asked(step.when, YES)
         if applies.truth is Truth.NO or (applies.truth is Truth.UNKNOWN and applies.met < HALF):
             return None
         whys: list[Why] = []
         text = rule.text
         if applies.truth is Truth.UNKNOWN:
-            whys.append(Why("applies", "check", "whether this step applies is not known", wants=applies.wants))
-        for block in compiled.blocks:
-            why = _held_up(block, block.ask(case), asks=block.rule.severity != "soft")
+            whys.append(Why("applies", "check", "whether this step applies is not known", (), applies.missing))
+        for block in step.blocks:
+            why = _held_up(block, self._asked(block.when, YES), asks=block.rule.severity != "soft")
             if why is not None:
                 whys.append(why)
                 if why.severity == "modify" and block.rule.change:
                     text = block.rule.change
         if rule.limited:
-            whys += _limits(case)
-        owed = [want for required in rule.requires if (want := _owed(case, required)) is not None]
-        whys += [Why("data", "check", "needed before this step", wants=(want,)) for want in owed]
-        done_at = self._done_at(compiled)
-        state = StepState.DONE if done_at is not None else _state(whys)
-        return Line(rule.id, _filled(text, case), state, tuple(whys), compiled.passage, self._due_at(rule), done_at)
+            whys += self._limits()
+        owed = [answer for node in step.requires if (answer := self._asked(node, YES)).truth is not Truth.YES]
+        whys += [Why("data", "check", "needed before this step", (), answer.missing) for answer in owed]
+        done = YES if rule.id in (self._case.snapshot.steps_done or {}) else self._asked(step.done, NO)
+        state = StepState.DONE if done.truth is Truth.YES else _state(whys)
+        return Line(rule.id, text, state, tuple(whys), step.passage, done, rule)
 
-    def _done_at(self, compiled: StepAsk) -> datetime | None:
-        ticked = (self._case.snapshot.steps_done or {}).get(compiled.rule.id)
-        if ticked is not None:
+    def _asked(self, node: Node | None, absent: Answer) -> Answer:
+        return absent if node is None else self._case.ask(node)
+
+    def _limits(self) -> list[Why]:
+        limit = self._case.holds("escalation_limited")
+        if limit.truth is not Truth.YES:
+            return []
+        return [Why("limit", "soft", "A limit of treatment is recorded: talk about this step first.", limit.sources)]
+
+    def _done_at(self, line: Line) -> datetime | None:
+        ticked = (self._case.snapshot.steps_done or {}).get(line.id)
+        if ticked is not None or line.done.truth is not Truth.YES:
             return ticked
-        answer = compiled.done(self._case)
-        if answer.truth is not Truth.YES:
-            return None
-        return max((at for at, _ in _times(answer.cites)), default=self._case.now)
+        return max((at for s in line.done.sources if (at := observed_at(s)) is not None), default=self._case.now)
 
-    def _due_at(self, rule: StepRule) -> datetime | None:
+    def _due_at(self, rule: StepRule | None) -> datetime | None:
+        if rule is None or rule.within is None:
+            return None
         begun = [self.begun[t].at for t in (rule.clock or rule.triggers) if t in self.begun]
-        return min(begun) + rule.within if begun and rule.within is not None else None
+        return min(begun) + rule.within if begun else None
 
     # -- orders
 
     def orders(self) -> tuple[Line, ...]:
         """Each open order that a block speaks about, as a line of the checklist."""
-        made = (self.order(order, self._blocks) for order in self._open_orders())
-        return tuple(line for line in made if line is not None)
+        if self._orders is None:
+            made = (self.order(order, self._guideline.orders) for order in self._open_orders())
+            self._orders = tuple(line for line in made if line is not None)
+        return self._orders
 
-    def alone(self) -> list[tuple[BlockAsk, Treatment]]:
+    def alone(self) -> list[tuple[BlockNode, Treatment]]:
         """The open orders that a block speaks against though no trigger fired."""
         return [
             (block, order)
             for order in self._open_orders()
-            for block in self._blocks
-            if block.rule.alone and _about(block, order) and block.ask(self._case).truth is Truth.YES
+            for block in self._guideline.orders
+            if block.rule.alone and _about(block, order) and self._asked(block.when, YES).truth is Truth.YES
         ]
 
-    def _open_orders(self) -> list[Treatment]:
-        return [o for o in self._case.orders() if self._case.now - o.observed_at <= ORDER_VALID]
+    def _open_orders(self) -> tuple[Treatment, ...]:
+        found: tuple[Treatment, ...] = self._case.ask(self._case.graph.named["open orders"])
+        return found
 
-    def order(self, order: Treatment, blocks: Iterable[BlockAsk]) -> Line | None:
+    def order(self, order: Treatment, blocks: Iterable[BlockNode]) -> Line | None:
         """The order as the gravest of the blocks about it leaves it, or None where none of them speaks."""
         about = [b for b in blocks if _about(b, order)]
-        pairs = [(b, w) for b in about if (w := _held_up(b, b.ask(self._case), asks=True)) is not None]
+        pairs = [(b, w) for b in about if (w := _held_up(b, self._asked(b.when, YES), asks=True)) is not None]
         if not pairs:
             return None
         rank = {"hard": 0, "modify": 1, "check": 2, "soft": 3}
         block, why = min(pairs, key=lambda pair: rank[pair[1].severity])
         states = {"hard": StepState.WITHHELD, "modify": StepState.MODIFIED}
         changed = block.rule.change if why.severity == "modify" else None
-        change = f" → {_filled(changed, self._case)}" if changed else ""
+        change = f" → {changed}" if changed else ""
         return Line(
             id=f"order:{order.item}@{order.observed_at:%Y-%m-%dT%H:%M:%S}",
-            text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}"[:400],
+            text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}",
             state=states.get(why.severity, StepState.NEEDS_CHECK),
             whys=tuple(w for _, w in pairs),
             passage=block.passage,
         )
 
+    # -- what a step's text leaves open
+
+    def _filled(self, text: str) -> str:
+        if "{" not in text:
+            return text[:TEXT_CHARS_MAX]
+        return text.format(**{name: self._slot(name) for name in self._guideline.guideline.slots})[:TEXT_CHARS_MAX]
+
+    def _slot(self, name: str) -> str:
+        slot = self._guideline.guideline.slots[name]
+        if slot.per_kg is None:
+            texts = (text for node, text in self._guideline.choices[name] if self._case.ask(node).truth is Truth.YES)
+            return next(texts, slot.otherwise or "")
+        each = f"{slot.per_kg:g} {slot.unit}/kg"
+        weight: Sample | None = self._case.ask(self._case.graph.named["dosing_weight"])
+        if weight is None:
+            return f"{each} (weight not known)"
+        kind = "adjusted weight" if isinstance(weight.source, Computed) else "actual weight"
+        return f"{each} = {slot.per_kg * weight.value:.0f} {slot.unit} ({weight.value:.0f} kg {kind})"
+
 
 # -- reasons
 
 
-def _held_up(block: BlockAsk, answer: Answer, asks: bool) -> Why | None:
+def _held_up(block: BlockNode, answer: Answer, asks: bool) -> Why | None:
     rule = block.rule
     if answer.truth is Truth.YES:
         text = f"{rule.text} {rule.instead}" if rule.instead else rule.text
-        return Why(rule.id, rule.severity, text, cites=answer.cites)
+        return Why(rule.id, rule.severity, text, answer.sources)
     if answer.truth is Truth.UNKNOWN and asks:
-        return Why(rule.id, "check", f"not known whether this holds: {rule.text}", wants=answer.wants)
+        return Why(rule.id, "check", f"not known whether this holds: {rule.text}", (), answer.missing)
     return None
-
-
-def _limits(case: Case) -> list[Why]:
-    limit = case.once("limit", escalation_limited)
-    if limit.truth is not Truth.YES:
-        return []
-    text = "A limit of treatment is recorded: talk about this step first."
-    return [Why("limit", "soft", text, cites=limit.cites)]
 
 
 def _state(whys: Iterable[Why]) -> StepState:
@@ -218,7 +221,7 @@ def _state(whys: Iterable[Why]) -> StepState:
     return StepState.NEEDS_CHECK if "check" in severities else StepState.OFFERED
 
 
-def _about(block: BlockAsk, order: Treatment) -> bool:
+def _about(block: BlockNode, order: Treatment) -> bool:
     route = (order.route or "iv").lower()
     return order.item in block.items and (not block.rule.iv_only or "iv" in route or "intraven" in route)
 
@@ -227,53 +230,3 @@ def _dose(order: Treatment) -> str:
     if order.amount is None:
         return item_name(order.item)
     return f"{item_name(order.item)} {order.amount:g} {order.amount_unit or ''}".rstrip()
-
-
-def _times(cites: Iterable[Cite]) -> Iterable[tuple[datetime, str]]:
-    """When the things were true that an answer rests on."""
-    for cite in cites:
-        if isinstance(cite, Computed):
-            yield cite.at, cite.subject
-        elif isinstance(cite, NoteFact):
-            yield cite.effective_at, cite.concept
-        elif not isinstance(cite, (Personal, Foreseen)):
-            yield cite.observed_at, cite.kind
-
-
-def _owed(case: Case, required: Requirement) -> Want | None:
-    """What a step still needs to be known: an allergy list, a weight, a pressure no older than …"""
-    if required.what == "allergies":
-        absent = case.snapshot.patient.allergies is None
-        return Want("allergies", "no allergy list was ever sent") if absent else None
-    known = quantity(case, required.what)
-    if known.wants:
-        return known.wants[0]
-    newest = max((at for at, _ in _times(known.cites)), default=case.now)
-    if required.max_age is not None and case.now - newest > required.max_age:
-        return Want(
-            required.what, f"last {clock(newest)}, needed within {int(required.max_age.total_seconds() // 60)} min"
-        )
-    return None
-
-
-# -- what a step's text leaves open
-
-
-def _fluid_target(case: Case) -> str:
-    weight = case.dosing_weight()
-    if weight is None:
-        return f"{FLUID_ML_KG} mL/kg (weight not known)"
-    kind = "adjusted weight" if isinstance(weight.cite, Computed) else "actual weight"
-    return f"{FLUID_ML_KG} mL/kg = {FLUID_ML_KG * weight.value:.0f} mL ({weight.value:.0f} kg {kind})"
-
-
-def _map_target(case: Case) -> str:
-    age = case.snapshot.patient.age_years
-    return "60–65 mmHg" if age is not None and age >= ELDERLY_YEARS else "65 mmHg"
-
-
-FILLED: Mapping[str, Callable[[Case], str]] = {"fluid_target": _fluid_target, "map_target": _map_target}
-
-
-def _filled(text: str, case: Case) -> str:
-    return text.format(**{slot: fill(case) for slot, fill in FILLED.items()})[:400] if "{" in text else text

@@ -7,7 +7,8 @@ runs for every finding at every instant.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from guidelines.case import Case, Cite, Computed, Foreseen, Personal, Want, item_name
+from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, Source
+from guidelines.rules.case import FAR, Case, item_name
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Evidence, Need
 from schemas.clinical.forecasts import Fan, Odds, Unavailable
@@ -29,6 +30,8 @@ CODES = {
 
 class NoOutlook:
     """The future as seen without a forecaster."""
+
+    until = FAR
 
     def fan(self, concept: str) -> Fan | Unavailable:
         return Unavailable(reason=f"no forecaster for {concept}")
@@ -68,41 +71,41 @@ def amount(subject: str, value: float) -> str:
     return text + unit if unit.startswith("/") else f"{text} {unit}".rstrip()
 
 
-def evidence(case: Case, cite: Cite) -> Evidence:
+def evidence(case: Case, source: Source) -> Evidence:
     """One claim's support, with the identity of the event it came from; made once per judgement."""
-    return case.once(id(cite), lambda case: _made(case, cite))  # the case keeps every cite alive: ids are its own
+    made: tuple[Source, Evidence] = case.once(id(source), lambda case: (source, _made(case, source)))
+    return made[1]  # the source is kept alive beside it, so that its id stays its own
 
 
-def _made(case: Case, cite: Cite) -> Evidence:
-    case.keep(cite)
-    match cite:
+def _made(case: Case, source: Source) -> Evidence:
+    match source:
         case Reading():
-            return _of_reading(cite)
+            return _of_reading(source)
         case NoteFact():
-            return _of_note(cite)
+            return _of_note(source)
         case Treatment():
-            return _of_treatment(cite)
+            return _of_treatment(source)
         case Computed():
-            return _of_computed(case, cite)
-        case Foreseen():
+            return _of_computed(case, source)
+        case Forecasted():
             return Evidence(
                 kind="forecast",
-                subject=cite.subject,
-                label=f"expected {label(cite.subject)}",
-                shown=amount(cite.subject, cite.value),
-                at=cite.origin_at,
-                ref=cite.origin[:REF_CHARS_MAX],
-                value=cite.value,
+                subject=source.subject,
+                label=f"expected {label(source.subject)}",
+                shown=amount(source.subject, source.value),
+                at=source.origin_at,
+                ref=source.origin[:REF_CHARS_MAX],
+                value=source.value,
             )
         case Personal():
             return Evidence(
                 kind="patient",
-                subject=cite.subject,
-                label=cite.label,
-                shown=cite.shown[:SHOWN_CHARS_MAX],
+                subject=source.subject,
+                label=source.label,
+                shown=source.shown[:SHOWN_CHARS_MAX],
                 at=None,
-                ref=f"p|{cite.subject}",
-                value=cite.value,
+                ref=f"p|{source.subject}",
+                value=source.value,
             )
 
 
@@ -155,35 +158,35 @@ def _of_treatment(treatment: Treatment) -> Evidence:
     )
 
 
-def _of_computed(case: Case, cite: Computed) -> Evidence:
-    sources = [evidence(case, source).ref for source in cite.sources]
-    reading = cite.subject in CONCEPTS and CONCEPTS[cite.subject].group != "score"
-    least = "at least " if cite.missing else ""
+def _of_computed(case: Case, computed: Computed) -> Evidence:
+    refs = [evidence(case, source).ref for source in computed.sources]
+    reading = computed.subject in CONCEPTS and CONCEPTS[computed.subject].group != "score"
+    least = "at least " if computed.missing else ""
     return Evidence(
         kind="score",
-        subject=cite.subject,
-        label=label(cite.subject),
-        shown=least + (amount(cite.subject, cite.value) if reading else f"{cite.value:g}"),
-        at=cite.at,
-        ref=" + ".join((cite.subject, *sources))[:REF_CHARS_MAX],
-        value=float(cite.value),
+        subject=computed.subject,
+        label=label(computed.subject),
+        shown=least + (amount(computed.subject, computed.value) if reading else f"{computed.value:g}"),
+        at=computed.at,
+        ref=" + ".join((computed.subject, *refs))[:REF_CHARS_MAX],
+        value=float(computed.value),
     )
 
 
-def unfolded(cites: Iterable[Cite]) -> list[Cite]:
-    """Each cite followed by what it was worked out from, once each."""
-    found: dict[int, Cite] = {}
-    for cite in cites:
-        found.setdefault(id(cite), cite)
-        if isinstance(cite, Computed):
-            for source in unfolded(cite.sources):
-                found.setdefault(id(source), source)
+def unfolded(sources: Iterable[Source]) -> list[Source]:
+    """Each source followed by what it was worked out from, once each."""
+    found: dict[int, Source] = {}
+    for source in sources:
+        found.setdefault(id(source), source)
+        if isinstance(source, Computed):
+            for below in unfolded(source.sources):
+                found.setdefault(id(below), below)
     return list(found.values())
 
 
-def evidences(case: Case, cites: Iterable[Cite]) -> tuple[Evidence, ...]:
-    """The evidence of several cites, each event once, in the order given."""
-    shown = (evidence(case, cite) for cite in unfolded(cites))
+def evidences(case: Case, sources: Iterable[Source]) -> tuple[Evidence, ...]:
+    """The evidence of several sources, each event once, in the order given."""
+    shown = (evidence(case, source) for source in unfolded(sources))
     return tuple({(e.subject, e.ref, e.note_start): e for e in shown}.values())
 
 
@@ -202,14 +205,15 @@ def _why(case: Case, subject: str) -> str:
     return f"last {clock(newest.observed_at)}, older than {limit}"
 
 
-def need(case: Case, want: Want) -> Need:
+def need(case: Case, missing: Missing) -> Need:
     """What would settle an open question, and why it is not known now."""
-    return Need(subject=want.subject, label=label(want.subject), why=(want.why or _why(case, want.subject))[:200])
+    why = missing.why or _why(case, missing.subject)
+    return Need(subject=missing.subject, label=label(missing.subject), why=why[:SHOWN_CHARS_MAX])
 
 
-def needs(case: Case, wants: Iterable[Want]) -> tuple[Need, ...]:
-    """The needs of several wants, each subject once."""
-    first: dict[str, Want] = {}
-    for want in wants:
-        first.setdefault(want.subject, want)
-    return tuple(need(case, want) for want in first.values())
+def needs(case: Case, missing: Iterable[Missing]) -> tuple[Need, ...]:
+    """The needs of all that is missing, each subject once."""
+    first: dict[str, Missing] = {}
+    for one in missing:
+        first.setdefault(one.subject, one)
+    return tuple(need(case, one) for one in first.values())

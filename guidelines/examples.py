@@ -6,8 +6,10 @@ from typing import Any
 
 from msgspec import convert
 
-from guidelines.book.load import Book, Example
-from guidelines.judge import judge
+from guidelines.book.load import Book
+from guidelines.book.records import Example
+from guidelines.judgement import judge
+from guidelines.rules.case import FAR
 from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Judgement, Onset
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Unavailable
@@ -22,6 +24,8 @@ WHO = "example"
 
 class Told:
     """A future that an example tells: the same value at every horizon and level."""
+
+    until = FAR
 
     def __init__(self, medians: Mapping[str, float]) -> None:
         self.medians = medians

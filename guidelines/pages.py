@@ -8,8 +8,8 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from guidelines.book.load import KNOWLEDGE, Block, Definition, Example, Guideline, Source, StepRule, Trigger, load
-from guidelines.engine import children
+from guidelines.book.load import KNOWLEDGE, load
+from guidelines.book.records import Block, Definition, Example, Guideline, Slot, Source, StepRule, Trigger
 from schemas import conditions as c
 from schemas.conditions.text import write
 
@@ -33,6 +33,7 @@ def page(guideline: Guideline, definitions: Mapping[str, Definition]) -> str:
     sections = {
         "When it speaks": [_trigger(trigger) for trigger in guideline.triggers],
         "What to do": [_step(step, guideline) for step in guideline.steps],
+        "What the text of a step leaves open": _list(_slot(name, slot) for name, slot in guideline.slots.items()),
         "What stands in the way": [_block(block, guideline) for block in guideline.blocks],
         "How fresh the data must be": _list(f"{data.what}: {data.max_age}" for data in guideline.data),
         "What is looked at again": _list(f"{again.every}: {again.what}" for again in guideline.reassess),
@@ -88,6 +89,13 @@ def _step(step: StepRule, guideline: Guideline) -> str:
     facts += ["to be discussed first where a limit of treatment stands"] if step.limited else []
     blocks = [f"{block.id} {EFFECT[block.severity]} it" for block in guideline.blocks if step.id in block.steps]
     return f"### {step.id}\n\n{step.text}\n\n{_list([*facts, *blocks])[0]}\n\n{_passage(step)}"
+
+
+def _slot(name: str, slot: Slot) -> str:
+    if slot.per_kg is not None:
+        return f"`{name}`: {slot.per_kg:g} {slot.unit} per kg of dosing weight"
+    choices = "; ".join(f"{choice.text} when `{write(choice.when)}`" for choice in slot.choices)
+    return f"`{name}`: {choices}; otherwise {slot.otherwise}"
 
 
 def _block(block: Block, guideline: Guideline) -> str:
@@ -149,7 +157,7 @@ def _used(guideline: Guideline, definitions: Mapping[str, Definition]) -> list[s
     found: set[str] = set()
     while open_:
         part = open_.pop()
-        open_ += children(part)
+        open_ += c.parts_of(part)
         if isinstance(part, c.Named) and part.name in definitions and part.name not in found:
             found.add(part.name)
             open_.append(definitions[part.name].when)
@@ -168,7 +176,7 @@ def _code(condition: c.Condition) -> str:
 def laid_out(condition: c.Condition, indent: str = "") -> str:
     """The text form of a condition, a combination that is too long for a line on several; it reads back the same."""
     line = indent + write(condition)
-    parts = () if isinstance(condition, c.Chance) else children(condition)
+    parts = () if isinstance(condition, c.Chance) else c.parts_of(condition)
     if len(line) <= LINE_CHARS_MAX or not parts:
         return line
     inside = ";\n".join(laid_out(part, indent + "    ") for part in parts)

@@ -8,16 +8,17 @@ shortest such window, worse by a margin that a person would call a change. `unbo
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from guidelines.case import Answer, Case, Cite, Computed, Foreseen, Sample
-from guidelines.engine import quantity
+from guidelines.book.records import Words
 from guidelines.evidence import amount, clock, evidence, label, number
-from guidelines.scores import TALLIES
+from guidelines.quantities.scores import SCORES
+from guidelines.rules.answers import Answer, Computed, Forecasted, Sample, Source
+from guidelines.rules.case import Case
+from guidelines.rules.kinds import quantity
 from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Evidence, Sentence
 from schemas.codes.concepts import CONCEPTS
@@ -31,28 +32,12 @@ VALUES_MAX = 5
 NOTES_MAX = 2
 NEEDS_MAX = 4
 
-WORSE = {
-    "map": -10.0, "sbp": -20.0, "hr": 15.0, "rr": 4.0, "spo2": -3.0, "temp": 1.0, "lactate": 0.5, "crt": 1.0,
-    "gcs_total": -1.0, "creatinine": 0.3, "o2_flow": 2.0, "fio2": 0.1,
-}  # fmt: skip
-"""The change, in its bad direction, that a sentence may claim (our choice: beyond the noise of measuring twice)."""
-
 PRONOUN = {"female": "Her", "male": "His"}
 NAMES = sorted({w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)}, key=len)[::-1]
 """Names of quantities that hold a digit (NEWS2): no number of a patient."""
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _SLOT = re.compile(r"\{[0-9]+\}")
-
-
-class Words(NamedTuple):
-    """What a trigger says: its claim, how the body worsens or stands, and the quantities that show it."""
-
-    lead: str
-    question: str
-    worse: str
-    steady: str
-    values: tuple[str, ...]
 
 
 class _Draft:
@@ -73,19 +58,19 @@ class _Draft:
         return Sentence(template=template, evidence=tuple(self.evidence))
 
 
-def warning(case: Case, words: Words, answer: Answer, opening: str) -> Sentence:
+def warning(case: Case, words: Words, answer: Answer, opening: str, worse: Mapping[str, float]) -> Sentence:
     """The sentence of a finding that holds, or of one that a forecast expects."""
     draft = _Draft()
-    body = _forecasts(draft, case, answer.cites) or _body(draft, case, words, answer.cites)
-    return draft.sentence(f"{opening}: {words.lead}.", body, _notes(draft, case, answer.cites))
+    body = _forecasts(draft, case, answer.sources) or _body(draft, case, words, answer.sources, worse)
+    return draft.sentence(f"{opening}: {words.lead}.", body, _notes(draft, case, answer.sources))
 
 
 def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:
     """The sentence of a finding that cannot be told: what is known of it, and what to measure."""
     draft = _Draft()
-    shown = _shown_values(draft, case, _subjects(answer.cites))
+    shown = _shown_values(draft, case, _subjects(answer.sources))
     known = f"Known: {', '.join(shown)}." if shown else ""
-    notes = _notes(draft, case, answer.cites)
+    notes = _notes(draft, case, answer.sources)
     return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, notes)
 
 
@@ -100,12 +85,12 @@ def _request(asked: Sequence[str]) -> str:
 # -- parts
 
 
-def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str:
+def _body(draft: _Draft, case: Case, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> str:
     who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
-    names = list(dict.fromkeys((*words.values, *_subjects(cites))))
-    claimed = _borne(words.values, cites)
+    names = list(dict.fromkeys((*words.values, *_subjects(sources))))
+    claimed = _borne(words.values, sources)
     for window in WINDOWS:
-        changes = _changes(case, claimed, window)
+        changes = _changes(case, claimed, window, worse)
         if changes:
             since = min(old.at for _, _, old in changes)
             span = _span(draft, case, since, next(o for _, _, o in changes if o.at == since))
@@ -117,19 +102,21 @@ def _body(draft: _Draft, case: Case, words: Words, cites: Sequence[Cite]) -> str
     return f"{who} {words.steady} ({', '.join(shown[:VALUES_MAX])})." if shown else ""
 
 
-def _borne(values: Sequence[str], cites: Iterable[Cite]) -> list[str]:
+def _borne(values: Sequence[str], sources: Iterable[Source]) -> list[str]:
     """The quantities whose change a trigger's words speak of: its own, and what its scores are made of."""
-    parts = [p for c in cites if isinstance(c, Computed) and c.subject in values for p in _subjects(c.sources)]
+    parts = [p for c in sources if isinstance(c, Computed) and c.subject in values for p in _subjects(c.sources)]
     return list(dict.fromkeys((*values, *parts)))
 
 
-def _changes(case: Case, names: Iterable[str], window: timedelta) -> list[tuple[str, Sample, Sample]]:
+def _changes(
+    case: Case, names: Iterable[str], window: timedelta, worse: Mapping[str, float]
+) -> list[tuple[str, Sample, Sample]]:
     """Newest and oldest sample of each quantity that became worse in the window."""
     start, found = case.now - window, []
     for name in names:
-        samples = _past(case, name) if name in WORSE else []
+        samples = _past(case, name) if name in worse else []
         inside = [s for s in samples if s.at >= start]
-        if len(inside) >= 2 and (inside[0].value - inside[-1].value) / WORSE[name] >= 1.0:
+        if len(inside) >= 2 and (inside[0].value - inside[-1].value) / worse[name] >= 1.0:
             found.append((name, inside[0], inside[-1]))
     return found
 
@@ -138,26 +125,29 @@ def _past(case: Case, name: str) -> list[Sample]:
     return case.once(("past", name), lambda case: case.series(name, WINDOWS[-1]))
 
 
-def _subjects(cites: Iterable[Cite]) -> list[str]:
+def _subjects(sources: Iterable[Source]) -> list[str]:
     """The quantities that an answer rests on, each score before what it counts."""
     found: list[str] = []
-    for cite in cites:
-        found.append(cite.concept if isinstance(cite, Reading) else cite.subject if isinstance(cite, Computed) else "")
-        if isinstance(cite, Computed) and cite.subject in TALLIES:
-            found += _subjects(cite.sources)
+    for source in sources:
+        found.append(
+            source.concept if isinstance(source, Reading) else source.subject if isinstance(source, Computed) else ""
+        )
+        if isinstance(source, Computed):
+            found.append(source.subject)
+            found += _subjects(source.sources) if source.subject in SCORES else []
     return [s for s in dict.fromkeys(found) if s in CONCEPTS]
 
 
 def _span(draft: _Draft, case: Case, since: datetime, sample: Sample) -> str:
     minutes = -int((since - case.now) // timedelta(minutes=1))
     shown = f"{minutes} minutes" if minutes != 1 else "1 minute"
-    origin = evidence(case, sample.cite)
+    origin = evidence(case, sample.source)
     return draft.slot(replace(origin, label="since", shown=shown, value=float(minutes)))
 
 
 def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample) -> str:
-    before = replace(evidence(case, old.cite), shown=number(old.value, CONCEPTS[name].decimals))
-    return f"{label(name)} {draft.slot(before)} → {_shown_value(draft, case, evidence(case, new.cite))}"
+    before = replace(evidence(case, old.source), shown=number(old.value, CONCEPTS[name].decimals))
+    return f"{label(name)} {draft.slot(before)} → {_shown_value(draft, case, evidence(case, new.source))}"
 
 
 def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
@@ -184,7 +174,7 @@ def _newest(case: Case, name: str) -> Evidence | None:
         return None if reading is None else evidence(case, reading)
     known = quantity(case, name)
     bounded = known.low == known.high or CONCEPTS[name].group == "score"  # a score may be shown by its lower bound
-    return evidence(case, known.cites[0]) if known.cites and bounded else None
+    return evidence(case, known.sources[0]) if known.sources and bounded else None
 
 
 def _time_of(item: Evidence, at: datetime) -> Evidence:
@@ -192,14 +182,14 @@ def _time_of(item: Evidence, at: datetime) -> Evidence:
     return replace(item, label="time", shown=clock(at), at=at, value=None)
 
 
-def _notes(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
+def _notes(draft: _Draft, case: Case, sources: Iterable[Source]) -> str:
     """The words of notes, each once, and the treatments that a claim rests on."""
     shown = []
-    for fact in _once(c for c in cites if isinstance(c, NoteFact))[:NOTES_MAX]:
+    for fact in _once(c for c in sources if isinstance(c, NoteFact))[:NOTES_MAX]:
         item = evidence(case, fact)
         said = "noted as possible" if fact.polarity is Polarity.UNCERTAIN else "noted"
         shown.append(f"{draft.slot(item)} {said} at {draft.slot(_time_of(item, fact.effective_at))}")
-    done = [c for c in cites if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
+    done = [c for c in sources if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
     for treatment in done:
         item = evidence(case, treatment)
         shown.append(f"{item.label} at {draft.slot(_time_of(item, treatment.observed_at))}")
@@ -214,16 +204,16 @@ def _once(facts: Iterable[NoteFact]) -> list[NoteFact]:
     return [fact for words, fact in first.items() if not any(words in longer for longer in first.keys() - {words})]
 
 
-def _forecasts(draft: _Draft, case: Case, cites: Iterable[Cite]) -> str:
+def _forecasts(draft: _Draft, case: Case, sources: Iterable[Source]) -> str:
     shown = []
-    for cite in cites:
-        if isinstance(cite, Foreseen):
-            item = evidence(case, cite)
-            hours = cite.ahead / timedelta(hours=1)
+    for source in sources:
+        if isinstance(source, Forecasted):
+            item = evidence(case, source)
+            hours = source.ahead / timedelta(hours=1)
             ahead = replace(item, label="ahead", shown=f"{hours:g} h", value=hours)
-            now = _newest(case, cite.subject)
+            now = _newest(case, source.subject)
             from_ = f" (now {draft.slot(now)})" if now is not None else ""
-            shown.append(f"{label(cite.subject)} {draft.slot(item)} in {draft.slot(ahead)}{from_}")
+            shown.append(f"{label(source.subject)} {draft.slot(item)} in {draft.slot(ahead)}{from_}")
     return f"Forecast median: {', '.join(shown)}." if shown else ""
 
 

@@ -233,3 +233,14 @@ Condition = (
     Compare | Coded | Windowed | Change | Trend | Noted | On | Given | Ordered | Rate | Total | Diagnosed
     | Allergic | Person | Named | Expected | Chance | AllOf | AnyOf | NoneOf | AtLeastOf
 )  # fmt: skip
+
+
+def parts_of(condition: Condition) -> tuple[Condition, ...]:
+    """The conditions inside a condition."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts) | NoneOf(parts) | AtLeastOf(_, parts):
+            return parts
+        case Chance(of):
+            return (of,)
+        case _:
+            return ()

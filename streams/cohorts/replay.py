@@ -13,8 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
+from itertools import groupby, islice
 from multiprocessing.queues import Queue
+from operator import attrgetter
 from pathlib import Path
 from queue import Empty
 from time import perf_counter
@@ -28,20 +31,21 @@ from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Level
 from schemas.clinical.forecasts import LEVELS, Odds, Unavailable
 from schemas.conditions.text import parse
-from schemas.events import Tick
 from schemas.events.quarantine import Rejected
 from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
-from streams.core.alerting import Policy
 from streams.core.bed import Bed, snapshot
+from streams.core.judge import Mind
 from streams.core.ordering import Late
-from streams.core.step import Mind, Output, step
+from streams.core.policy import Policy
+from streams.core.step import Output, Turn, run
 
 FORECAST_EVERY = timedelta(hours=6)
 STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per process
 FORECAST_ROWS_PER_PART = 500_000
 NO_SEPSIS_MODEL = "unavailable: no sepsis model is fitted yet; alarm is the rules' own"
 JUST_AFTER = timedelta(microseconds=1)
+SIDE_BY_SIDE = 32  # stays that one process plays together: their instants go through the model in waves
 POLICY = Policy()
 
 QUESTIONS: tuple[tuple[str, timedelta], ...] = tuple(
@@ -85,47 +89,50 @@ class Played:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def play(stay: Stay, mind: Mind) -> Played:
-    """One stay from its first event to its last, and one row per hour of it."""
-    played = Played(stay.encounter, stay.start, stay.hours is not None)
+def play(stays: Sequence[Stay], mind: Mind) -> list[Played]:
+    """Stays from their first event to their last, side by side, and one row per hour of each."""
+    played = [Played(stay.encounter, stay.start, stay.hours is not None) for stay in stays]
+    names = [str(number) for number in range(len(stays))]  # two stays of a set may bear one name
+    beds = {name: Bed(stay.encounter) for name, stay in zip(names, stays, strict=True)}
+    turns = {name: _turns(stay, one, mind) for name, stay, one in zip(names, stays, played, strict=True)}
+    for name, bed in run(beds, turns, mind).items():
+        played[int(name)].counts.update({f"bed_{what}": count for what, count in bed.counts.items()})
+    return played
+
+
+def _turns(stay: Stay, played: Played, mind: Mind) -> Iterator[Turn]:
+    """The records of one stay's log: what became known, and at each hour that time has passed."""
     played.quarantine += [to_json(rejected).decode() for rejected in stay.refused]
     played.counts.update(f"refused_{rejected.fault.value}" for rejected in stay.refused)
     played.counts["events"] = len(stay.events)
-    bed = Bed(stay.encounter)
     last = max((event.available_at for event in stay.events), default=stay.start)
     hours = stay.hours if stay.hours is not None else _hours(stay, last)
     played.counts["patient_hours"] = hours
-    arriving = iter(stay.events)
-    event = next(arriving, None)
+
+    def said(outputs: Sequence[Output]) -> None:
+        _note(played, outputs)
+
+    def passed(at: datetime, done: Callable[[Bed], None] = lambda _: None) -> Turn:
+        """Once the instant `at` itself has been judged."""
+        return Turn(at + mind.policy.allowed_lateness + JUST_AFTER, (), said, done)
+
+    arriving = [(at, tuple(group)) for at, group in groupby(stay.events, attrgetter("available_at"))]
+    place = 0
     for hour in range(hours):
         at = stay.start + timedelta(hours=hour)
-        while event is not None and event.available_at <= at:
-            bed, said = step(bed, event, event.available_at, mind)
-            _note(played, said)
-            event = next(arriving, None)
-        bed = _passed(bed, at, mind, played)
-        _ask(played, bed, at, hour, mind)
-    while event is not None:
-        bed, said = step(bed, event, event.available_at, mind)
-        _note(played, said)
-        event = next(arriving, None)
+        while place < len(arriving) and arriving[place][0] <= at:
+            yield Turn(*arriving[place], said)
+            place += 1
+        yield passed(at, partial(_ask, played, at, hour, mind))
+    for known, events in arriving[place:]:
+        yield Turn(known, events, said)
     if last > stay.start + timedelta(hours=hours - 1):
-        bed = _passed(bed, last, mind, played)
-    played.counts.update({f"bed_{name}": count for name, count in bed.counts.items()})
-    return played
+        yield passed(last)
 
 
 def _hours(stay: Stay, last: datetime) -> int:
     """Hours begun between the stay's start and its last event; a stay of which all was refused has none."""
     return int((last - stay.start) / timedelta(hours=1)) + 1 if stay.events else 0
-
-
-def _passed(bed: Bed, at: datetime, mind: Mind, played: Played) -> Bed:
-    """The bed once the instant `at` itself has been judged."""
-    now = at + mind.policy.allowed_lateness + JUST_AFTER
-    bed, said = step(bed, Tick(available_at=now), now, mind)
-    _note(played, said)
-    return bed
 
 
 def _note(played: Played, said: Iterable[Output]) -> None:
@@ -141,8 +148,8 @@ def _note(played: Played, said: Iterable[Output]) -> None:
                 pass  # counted by the bed
 
 
-def _ask(played: Played, bed: Bed, at: datetime, hour: int, mind: Mind) -> None:
-    alarm = any(e.alert.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
+def _ask(played: Played, at: datetime, hour: int, mind: Mind, bed: Bed) -> None:
+    alarm = any(e.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
     if played.hourly:
         played.risks.append((played.encounter, float(hour), "sepsis", None, None, None, NO_SEPSIS_MODEL, alarm))
     forecasts_due = (hour * timedelta(hours=1)) % FORECAST_EVERY == timedelta(0)
@@ -195,7 +202,7 @@ def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], Non
     out.mkdir(parents=True, exist_ok=True)
     started = perf_counter()  # for the manifest's timings only: no result depends on it
     with Files(out) as files:
-        for played in _in_order(job, processes) if processes > 1 else (play(s, job.mind()) for s in job.stays()):
+        for played in _in_order(job, processes) if processes > 1 else _played(job, 0, 1):
             files.write(played)
             tell(played)
     seconds = perf_counter() - started
@@ -238,12 +245,18 @@ def _received(queue: "Queue[Played | str | None]", worker: Any) -> Played | None
         return played
 
 
+def _played(job: Job, share: int, shares: int) -> Iterator[Played]:
+    """Every `shares`-th stay, `SIDE_BY_SIDE` at a time."""
+    mind = job.mind()
+    own = islice(job.stays(), share, None, shares)
+    while some := list(islice(own, SIDE_BY_SIDE)):
+        yield from play(some, mind)
+
+
 def _work(job: Job, share: int, shares: int, queue: "Queue[Played | str | None]") -> None:
     try:
-        mind = job.mind()
-        for index, stay in enumerate(job.stays()):
-            if index % shares == share:
-                queue.put(play(stay, mind))
+        for played in _played(job, share, shares):
+            queue.put(played)
         queue.put(None)
     except Exception as problem:  # told to the parent, which ends the replay
         queue.put(f"replay failed: {type(problem).__name__}: {problem}")

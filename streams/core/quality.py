@@ -135,7 +135,10 @@ def _rr(reading: Reading, value: float, instant: Sequence[Reading], earlier: Row
 
 def _temp(reading: Reading, value: float, instant: Sequence[Reading], earlier: Rows) -> Mark:
     """Q7."""
-    others = (o for o in _before("temp", reading, TEMP_WITHIN, instant, earlier) if o.observed_at < reading.observed_at)
+    at = reading.observed_at
+    others = (
+        o for o in _before("temp", reading, TEMP_WITHIN, instant, earlier) if at - TEMP_WITHIN < o.observed_at < at
+    )
     last = _first_ok(others)
     if last is not None and abs(value - last) > TEMP_STEP:
         return _suspect("step of more than 1.5 °C within 10 min: another site, or a warmer (Q7)")

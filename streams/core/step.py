@@ -1,67 +1,67 @@
-"""One event in; the bed as it now stands, and what is new to say about it.
+"""One step of one bed, and of many: absorb, encode, judge, in turns.
 
-The live worker, the replay of a cohort, the demo and the tests all call this one function. It never raises for data
-and reads no clock: `now` is an argument, and what is said depends only on the events and their own times.
+    bed, outputs = step(bed, [event], now, mind)            # one bed
+    for name, bed in lives(...)                             # many: the k-th instant of all of them is one wave
+
+The live service, the Kafka worker, the replay of a cohort, the demo and the tests all go through here. It reads no
+clock: `now` is an argument, and what is said depends only on the events and their own times. A bed that fails is set
+aside with the reason; all others go on.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from msgspec.structs import replace
-
-from forecasting.contract import Forecaster
-from guidelines.book.load import Book
-from guidelines.judge import Weighed, weigh
-from guidelines.notes import reading as notes
+from forecasting.contract import ModelState
 from schemas.clinical.alerts import AlertEvent
-from schemas.clinical.findings import Level
-from schemas.clinical.forecasts import Fan, Odds, Outlook, Unavailable
-from schemas.clinical.snapshot import Snapshot
-from schemas.conditions import Condition
-from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Tick, Treatment, identity
+from schemas.events import Event
 from schemas.events.quarantine import Rejected
 from schemas.frozen import EARLIEST
-from streams.core.alerting import Look, Policy, answered, ended, spoken
-from streams.core.bed import Bed, Chart, counted, is_known, snapshot, with_note, with_readings, with_treatment
-from streams.core.ordering import JUMP_MAX, Late, clock_moved, queued, released
-from streams.core.quality import marked
+from streams.core.absorb import Instant, arrived, opened, passed
+from streams.core.bed import Bed, snapshot
+from streams.core.judge import Guarded, Mind, judge, recalled
+from streams.core.ordering import JUMP_MAX, Late
+from streams.core.policy import Policy
 
-Answer = TypeVar("Answer")
 Output = AlertEvent | Rejected | Late
 """What a step may say. The order of a step's outputs is part of its result."""
 
-VITALS = ("hr", "rr", "spo2", "sbp", "map")  # when the last of these is too old to use, the monitor is silent
-JUST_AFTER = timedelta(seconds=1)  # a value is valid up to and including its last moment
 
-_FORECAST_FAILED = "The forecast failed: rules that need none go on"
+class Turn(NamedTuple):
+    """One record of the log for one bed: events that came when the clock said `now`; none: time passed."""
 
-
-class Mind(NamedTuple):
-    """What a bed is judged with: the rules, the model, and how long to wait."""
-
-    book: Book
-    forecaster: Forecaster
-    policy: Policy = Policy()
+    now: datetime
+    events: Sequence[Event] = ()
+    said: Callable[[Sequence[Output]], None] = lambda _: None  # told what this turn says
+    done: Callable[[Bed], None] = lambda _: None  # told the bed after it
 
 
-def step(bed: Bed, event: Event | Tick, now: datetime, mind: Mind) -> tuple[Bed, tuple[Output, ...]]:
-    """Take one record of the log when the clock says `now`.
+class _Wanted(NamedTuple):
+    """What one bed needs of the model for its next instant."""
 
-    First every instant that is now closed is judged, each at its own time; then the event joins the line.
+    bed: Bed
+    instant: Instant
+    outlook: bool
+
+
+class _Given(NamedTuple):
+    """The state after the instant, and the outlook as of it."""
+
+    model: ModelState | None
+    outlook: Guarded
+
+
+Life = Generator[_Wanted, _Given, Bed]
+
+
+def step(bed: Bed, events: Sequence[Event], now: datetime, mind: Mind) -> tuple[Bed, tuple[Output, ...]]:
+    """Take one record of the log when the clock says `now`; without events time has passed.
+
+    First every instant that is now closed is judged, each at its own time; then the events join the line.
     """
-    line, refused, names = clock_moved(bed.line, now, mind.policy.allowed_lateness)
-    if line is not bed.line:
-        bed = _refusals_counted(bed._replace(line=line), refused)
-    if names:
-        bed = bed._replace(counts=counted(bed.counts, *names))
-    bed, said = _caught_up(bed, mind)
-    if isinstance(event, Tick):
-        return bed, (*refused, *said)
-    if event.encounter != bed.encounter:
-        raise ValueError("an event was brought to another patient's bed")
-    bed, heard = _heard(bed, event, now)
-    return bed, (*refused, *said, *heard)
+    said: list[Output] = []
+    lived = run({bed.encounter: bed}, {bed.encounter: [Turn(now, events, said.extend)]}, mind)
+    return lived[bed.encounter], tuple(said)
 
 
 def wakes_at(bed: Bed, policy: Policy) -> datetime | None:
@@ -77,161 +77,114 @@ def wakes_at(bed: Bed, policy: Policy) -> datetime | None:
     return min(min(times) + policy.allowed_lateness, in_reach) if times else in_reach
 
 
-def _heard(bed: Bed, event: Event, now: datetime) -> tuple[Bed, tuple[Output, ...]]:
-    """The bed with an event in its line; the refusal, or the notice that it came late, if it is so."""
-    closed = bed.line.closed
-    if closed is not None and event.available_at < closed and is_known(bed.chart, event):
-        return bed._replace(counts=counted(bed.counts, "duplicate")), ()
-    line, late, refused = queued(bed.line, event, now)
-    bed = _refusals_counted(bed._replace(line=line), refused)
-    if late is None:
-        return bed, refused
-    notice = Late(event=late, applied_at=line.waiting[-1].available_at)
-    return bed._replace(counts=counted(bed.counts, "late")), (notice, *refused)
+def run(beds: Mapping[str, Bed], turns: Mapping[str, Iterable[Turn]], mind: Mind) -> dict[str, Bed]:
+    """The beds after their turns, in waves: the k-th instant of each goes through the model together."""
+    done: dict[str, Bed] = {}
+    waiting: list[tuple[str, Life, _Wanted]] = []
+    for name, own in turns.items():
+        _go_on(name, _life(beds[name], own, mind), None, waiting, done)
+    while waiting:
+        wave, waiting = waiting, []
+        given = _foreseen([wanted for _, _, wanted in wave], mind)
+        for (name, life, _), one in zip(wave, given, strict=True):
+            _go_on(name, life, one, waiting, done)
+    return done
 
 
-def _refusals_counted(bed: Bed, refused: Sequence[Rejected]) -> Bed:
-    if not refused:
+def _go_on(
+    name: str, life: Life, given: _Given | None, waiting: list[tuple[str, Life, _Wanted]], done: dict[str, Bed]
+) -> None:
+    try:
+        waiting.append((name, life, next(life) if given is None else life.send(given)))
+    except StopIteration as end:
+        done[name] = end.value
+
+
+def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
+    """One bed through its turns; it stops at every instant for what the model makes of it."""
+    bed = _awakened(bed, mind)
+    reads = mind.reads
+    for turn in turns:
+        bed, refused = passed(bed, turn.now, mind.policy)
+        said: list[Output] = list(refused)
+        while (next_one := opened(bed, reads)) is not None:
+            bed, instant = next_one
+            model, outlook = yield _Wanted(bed, instant, _needs_outlook(bed, instant))
+            if model is not bed.model:
+                bed = bed._replace(model=model)
+            if bed.awake is None or outlook is not bed.awake.outlook:
+                bed = bed._replace(foreseen_at=instant.at)
+            bed, new = judge(bed, instant, outlook, mind)
+            said += new
+        bed, heard = arrived(bed, turn.events, turn.now)
+        said += heard
+        turn.said(said)
+        turn.done(bed)
+    return bed
+
+
+def _needs_outlook(bed: Bed, instant: Instant) -> bool:
+    """A forecast is made anew when something is heard, and when the old one has run out."""
+    return instant.matters or bed.awake is None or bed.awake.outlook.until <= instant.at
+
+
+def _awakened(bed: Bed, mind: Mind) -> Bed:
+    """A bed that was loaded: its model state fits the model, and its answers are those of its last judgement."""
+    if bed.model is not None and bed.model.digest != mind.forecaster.digest and bed.foreseen_at is not None:
+        bed = bed._replace(model=mind.forecaster.rebuilt(snapshot(bed, bed.foreseen_at)), awake=None)
+    graph = mind.book.rules.graph
+    if bed.awake is not None and bed.awake.kept.graph is graph:
         return bed
-    return bed._replace(counts=counted(bed.counts, *(rejected.fault.value for rejected in refused)))
+    if bed.judged_at is None:
+        return bed._replace(awake=None)
+    at = bed.foreseen_at or bed.judged_at
+    outlook = _outlooks([bed], [snapshot(bed, at)], mind)[0]
+    return recalled(bed, outlook, mind)
 
 
-def _caught_up(bed: Bed, mind: Mind) -> tuple[Bed, tuple[Output, ...]]:
-    """The bed with every closed instant judged: those in which something became known, and those that were due."""
-    said: tuple[AlertEvent, ...] = ()
-    while True:
-        line, at, events = released(bed.line, until=bed.due)
-        if at is None:
-            at = bed.due
-            if at is None or bed.line.closed is None or at >= bed.line.closed:
-                return bed, said
-        bed, new = _instant(bed._replace(line=line), events, at, mind)
-        said += new
+def _foreseen(wanted: Sequence[_Wanted], mind: Mind) -> list[_Given]:
+    """One wave through the model. A model that fails is an answer, and of one bed only."""
+    told = [index for index, one in enumerate(wanted) if one.instant.seen is not None]
+    models = [one.bed.model for one in wanted]
+    if told:
+        for index, state in zip(told, _encoded([wanted[i] for i in told], mind), strict=True):
+            models[index] = state
+    asked = [index for index, one in enumerate(wanted) if one.outlook]
+    outlooks: dict[int, Guarded] = {}
+    if asked:
+        beds = [wanted[i].bed._replace(model=models[i]) for i in asked]
+        snapshots = [snapshot(bed, wanted[i].instant.at) for bed, i in zip(beds, asked, strict=True)]
+        outlooks = dict(zip(asked, _outlooks(beds, snapshots, mind), strict=True))
+    return [_Given(models[i], outlooks[i] if i in outlooks else _same(one.bed)) for i, one in enumerate(wanted)]
 
 
-def _instant(bed: Bed, events: Sequence[Event], at: datetime, mind: Mind) -> tuple[Bed, tuple[AlertEvent, ...]]:
-    """One instant: all that became known in it is written down together, then judged once."""
-    said: tuple[AlertEvent, ...] = ()
-    bed, fresh, matters = _written(bed, events, at, mind)
-    for event in events:
-        if isinstance(event, Response):
-            was = bed.steps_done
-            bed, new, name = answered(bed, event, at)
-            bed = bed._replace(counts=counted(bed.counts, name)) if name else bed
-            said, matters = said + new, matters or bed.steps_done != was
-    if bed.chart.discharged:
-        bed, new = ended(bed, at)
-        return bed._replace(due=None), said + new
-    if not matters and at != bed.due:
-        return bed, said
-    bed, new = _judged(bed, at, fresh, mind)
-    return bed, said + new
+def _same(bed: Bed) -> Guarded:
+    assert bed.awake is not None  # else it would have been asked for
+    outlook: Any = bed.awake.outlook
+    return outlook  # type: ignore[no-any-return]
 
 
-def _written(bed: Bed, events: Sequence[Event], at: datetime, mind: Mind) -> tuple[Bed, bool, bool]:
-    """The bed with the events in its chart; whether a usable reading is among them; whether any can change a rule."""
-    chart, names = bed.chart, []
-    readings = [event for event in events if isinstance(event, Reading)]
-    news = [reading for reading in readings if not is_known(chart, reading)]
-    names += ["duplicate"] * (len(readings) - len(news))
-    marks = marked(news, chart.readings)
-    names += [reading.quality.value for reading in marks if reading.quality is not Quality.OK]
-    chart, counts, changed = with_readings(chart, marks, at)
-    names += counts
-    fresh = any(reading.quality is Quality.OK for reading in marks)
-    matters = changed and any(reading.concept in mind.book.concepts for reading in marks)
-    for event in events:
-        was = chart
-        match event:
-            case Note():
-                chart, verdict = _note_read(chart, event)
-            case Treatment():
-                chart, verdict = with_treatment(chart, event)
-            case Movement():
-                chart, verdict = _moved(chart, event)
-            case _:
-                continue
-        names += [] if verdict == "new" else [verdict]
-        matters = matters or chart is not was
-    if chart is bed.chart and not names:
-        return bed, False, False
-    return bed._replace(chart=chart, counts=counted(bed.counts, *names) if names else bed.counts), fresh, matters
+def _encoded(wanted: Sequence[_Wanted], mind: Mind) -> list[ModelState | None]:
+    seen = [one.instant.seen for one in wanted if one.instant.seen is not None]
+    try:
+        return list(mind.forecaster.encode([one.bed.model for one in wanted], seen))
+    except Exception:  # of one bed: the others are told alone
+        return [_alone(one, mind) for one in wanted]
 
 
-def _note_read(chart: Chart, note: Note) -> tuple[Chart, str]:
-    if is_known(chart, note):
-        return chart, "duplicate"
-    facts = notes.read(note, tuple(kept.note for kept in chart.notes))
-    return with_note(chart, identity(note), note, facts)
+def _alone(one: _Wanted, mind: Mind) -> ModelState | None:
+    assert one.instant.seen is not None
+    try:
+        return mind.forecaster.encode([one.bed.model], [one.instant.seen])[0]
+    except Exception:
+        return one.bed.model
 
 
-def _moved(chart: Chart, event: Movement) -> tuple[Chart, str]:
-    """The chart after an admission, a transfer or news; what the message leaves out stays as it was."""
-    patient = chart.patient
-    if event.patient is not None:
-        known = {
-            name: found for name in Patient.__struct_fields__ if (found := getattr(event.patient, name)) is not None
-        }
-        patient = replace(patient, **known)
-    now = chart._replace(
-        patient=patient,
-        setting=event.setting or chart.setting,
-        unit=event.unit or chart.unit,
-        bed=event.bed or chart.bed,
-        admitted_at=event.observed_at if event.action == "admit" else chart.admitted_at,
-        discharged=event.action == "discharge" or (chart.discharged and event.action == "update"),
-    )
-    return (chart, "duplicate") if now == chart else (now, "new")
-
-
-# --- judging -------------------------------------------------------------------------------------------------------
-
-
-class _Guarded:
-    """An outlook that is computed when first asked, and whose failure is an answer."""
-
-    def __init__(self, forecaster: Forecaster, seen: Snapshot) -> None:
-        self._forecaster, self._seen = forecaster, seen
-        self._outlook: Outlook | None = None
-        self.failed = False
-
-    def fan(self, concept: str) -> Fan | Unavailable:
-        return self._asked(lambda outlook: outlook.fan(concept))
-
-    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
-        return self._asked(lambda outlook: outlook.chance(condition, within))
-
-    def _asked(self, question: Callable[[Outlook], Answer | Unavailable]) -> Answer | Unavailable:
-        try:
-            if self._outlook is None:
-                self._outlook = self._forecaster.outlook(self._seen)
-            return question(self._outlook)
-        except Exception as problem:  # whatever a model does wrong, it must not silence a rule
-            self.failed = True
-            return Unavailable(reason=f"the forecast failed ({type(problem).__name__})")
-
-
-def _judged(bed: Bed, at: datetime, fresh: bool, mind: Mind) -> tuple[Bed, tuple[AlertEvent, ...]]:
-    seen = snapshot(bed, at)
-    outlook = _Guarded(mind.forecaster, seen)
-    weighed = weigh(seen, mind.book, outlook, bed.onsets)
-    look = Look(at, weighed, fresh, _FORECAST_FAILED if outlook.failed else None)
-    bed, said = spoken(bed, look, mind.policy)
-    counts = counted(bed.counts, "forecast_failed") if outlook.failed else bed.counts
-    return bed._replace(judged_at=at, due=_due(seen, weighed), counts=counts), said
-
-
-def _due(seen: Snapshot, weighed: Weighed) -> datetime | None:
-    """When to look again though nothing comes: as a reading under a standing claim, or the last vital, gets too old."""
-    claims = {concept for claim in weighed.claims if claim.level is not Level.ASK for concept in claim.concepts}
-    ends = [end for concept in claims if (end := _expires(seen, concept)) is not None and end > seen.now]
-    vitals = [end for concept in VITALS if (end := _expires(seen, concept)) is not None]
-    silent = max(vitals, default=None)
-    if silent is not None and silent > seen.now:
-        ends.append(silent)
-    return min(ends, default=None)
-
-
-def _expires(seen: Snapshot, concept: str) -> datetime | None:
-    newest = seen.newest(concept)
-    return None if newest is None else newest.observed_at + seen.validity(newest) + JUST_AFTER
+def _outlooks(beds: Sequence[Bed], snapshots: Sequence[Any], mind: Mind) -> list[Guarded]:
+    states = [bed.model or mind.nothing_seen for bed in beds]
+    try:
+        return [Guarded(outlook) for outlook in mind.forecaster.outlooks(states, snapshots)]
+    except Exception as problem:
+        if len(beds) == 1:
+            return [Guarded(None, type(problem).__name__)]
+        return [_outlooks([bed], [seen], mind)[0] for bed, seen in zip(beds, snapshots, strict=True)]

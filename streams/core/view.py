@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from guidelines.evidence import amount
-from guidelines.scores import news2
+from guidelines.scoring import news2
 from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Vital
 from schemas.clinical.forecasts import Fan, Forecast, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
 from schemas.events import Quality, Reading, Treatment, identity
-from streams.core.bed import Bed, snapshot, thinned
-from streams.core.step import Mind
+from streams.core.bed import Bed, snapshot
+from streams.core.judge import Mind
+from streams.core.retention import thinned
 
 TREND_SPAN = timedelta(hours=24)
 NOTES_SHOWN = 20
@@ -23,7 +24,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
     """The board's picture of a bed, as of the bed's clock."""
     seen, chart = snapshot(bed), bed.chart
     fans, missing = _forecast(seen, mind)
-    alerts = (episode.alert for episode in bed.episodes.values())
+    alerts = (episode.alert() for episode in bed.episodes.values())
     return BedView(
         encounter=bed.encounter,
         bed=chart.bed,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from guidelines.book.load import Example
+from guidelines.book.records import Example
 from guidelines.examples import moment, snapshot_of
 from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality, Reading

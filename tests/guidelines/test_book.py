@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from guidelines.book.load import KNOWLEDGE, BadBook, book_files, load, read
-from guidelines.judge import judge
+from guidelines.book.check import BadBook
+from guidelines.book.load import KNOWLEDGE, book_files, load, read
+from guidelines.judgement import judge
 from schemas.clinical.findings import Level, StepState
 from schemas.frozen import to_json
 from tests.guidelines.patients import chart

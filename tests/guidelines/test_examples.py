@@ -2,7 +2,8 @@
 
 import pytest
 
-from guidelines.book.load import Example, load
+from guidelines.book.load import load
+from guidelines.book.records import Example
 from guidelines.examples import play
 from guidelines.wording import unbound
 from schemas.clinical.findings import Finding, Judgement, Level, Step, Truth

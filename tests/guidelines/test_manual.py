@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from guidelines.book.load import Block, Guideline, StepRule, Trigger, load
-from guidelines.engine import children
+from guidelines.book.load import load
+from guidelines.book.records import Block, Guideline, StepRule, Trigger
 from guidelines.pages import laid_out, page, shared
 from schemas import conditions as c
+from schemas.conditions import parts_of as children
 from schemas.conditions.text import parse, write
 
 PAGES = Path(__file__).parents[2] / "docs" / "guidelines"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guidelines.scores import mews, news2, qsofa, sirs, sofa
+from guidelines.scoring import mews, news2, qsofa, sirs, sofa
 from tests.guidelines.patients import chart
 
 AIR, OXYGEN = "air", "nc"

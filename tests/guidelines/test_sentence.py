@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import convert
 
 from guidelines.book.load import load
-from guidelines.judge import judge
+from guidelines.judgement import judge
 from guidelines.wording import unbound
 from schemas.clinical.findings import Evidence, Sentence
 from tests.guidelines.patients import chart

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from guidelines.book.load import load
 from guidelines.examples import Told, moment
-from guidelines.judge import judge
-from guidelines.scores import news2, sofa
+from guidelines.judgement import judge
+from guidelines.scoring import news2, sofa
 from guidelines.wording import unbound
 from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step, StepState
 from schemas.clinical.snapshot import Snapshot

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from guidelines.book.load import Block, Book, StepRule, Trigger, load
-from guidelines.engine import children
-from guidelines.engine import truth as verdict
+from guidelines.book.load import Book, load
+from guidelines.book.records import Block, StepRule, Trigger
+from schemas.conditions import parts_of as children
+from guidelines.rules.truth import truth as verdict
 from guidelines.evidence import NO_OUTLOOK
-from guidelines.scores import mews, news2, qsofa, sirs, sofa
+from guidelines.scoring import mews, news2, qsofa, sirs, sofa
 from schemas.clinical.findings import Truth
 from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Snapshot

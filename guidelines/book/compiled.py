@@ -1,0 +1,162 @@
+"""A rule book as nodes of one graph: every guideline's triggers, steps and blocks, each condition once for all."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from guidelines.book.records import Block, Guideline, Requirement, StepRule, Trigger
+from guidelines.rules.answers import YES, Answer, Computed, Forecasted, Missing, Personal, Source
+from guidelines.rules.case import Case, members
+from guidelines.rules.graph import Graph, Node
+from guidelines.rules.kinds import Compiled, quantity, reads_of
+from schemas.clinical.facts import NoteFact
+from schemas.clinical.findings import Level, Passage, Truth
+from schemas.conditions import Condition
+
+
+class BlockNode(NamedTuple):
+    """A block; without `when` it always holds. `items`: the drug ids that it speaks about."""
+
+    rule: Block
+    when: Node | None
+    items: frozenset[str]
+    passage: Passage
+
+
+class StepNode(NamedTuple):
+    """A step with all that it asks."""
+
+    rule: StepRule
+    when: Node | None
+    done: Node | None
+    requires: tuple[Node, ...]
+    blocks: tuple[BlockNode, ...]
+    triggers: frozenset[str]
+    passage: Passage
+
+
+class TriggerNode(NamedTuple):
+    """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing."""
+
+    rule: Trigger
+    node: Node
+    foretold: bool
+
+
+class GuidelineNode(NamedTuple):
+    """One guideline. `orders`: its blocks that speak about orders; `choices`: the conditions of its slots."""
+
+    guideline: Guideline
+    outside: Node | None
+    triggers: tuple[TriggerNode, ...]
+    steps: tuple[StepNode, ...]
+    orders: tuple[BlockNode, ...]
+    choices: Mapping[str, tuple[tuple[Node, str], ...]]
+
+
+class Rules(NamedTuple):
+    """All guidelines over one graph. `reads`: everything that a rule or a sentence looks at."""
+
+    graph: Graph
+    guidelines: tuple[GuidelineNode, ...]
+    reads: frozenset[str]
+
+
+def compiled(guidelines: Iterable[Guideline], definitions: Mapping[str, Condition]) -> Rules:
+    """The guidelines as nodes. Everything they name exists (`guidelines.book.check`)."""
+    graph = Graph(definitions)
+    nodes = tuple(_guideline(guideline, graph) for guideline in guidelines)
+    asked: set[str] = {"weight", "height", "t:*"}
+    for made in nodes:
+        asked |= {read for node in _all_nodes(made) for read in node.reads}
+        asked |= {read for t in made.triggers for value in t.rule.values for read in reads_of(value, graph)}
+    for name in definitions:
+        asked |= graph.named[name].reads
+    return Rules(graph, nodes, frozenset(asked))
+
+
+def _all_nodes(made: GuidelineNode) -> Iterable[Node]:
+    yield from (t.node for t in made.triggers)
+    for step in made.steps:
+        yield from (n for n in (step.when, step.done, *step.requires) if n is not None)
+        yield from (b.when for b in step.blocks if b.when is not None)
+    yield from (b.when for b in made.orders if b.when is not None)
+
+
+def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
+    blocks = tuple(
+        BlockNode(
+            b,
+            _node(b.when, graph),
+            frozenset(i for o in b.orders for i in members(o)),
+            _passage(guideline, b),
+        )
+        for b in guideline.blocks
+    )
+    steps = tuple(
+        StepNode(
+            s,
+            _node(s.when, graph),
+            _node(s.done, graph),
+            tuple(_requirement(required, graph) for required in s.requires),
+            tuple(b for b in blocks if s.id in b.rule.steps),
+            frozenset(s.triggers),
+            _passage(guideline, s),
+        )
+        for s in guideline.steps
+    )
+    choices = {
+        name: tuple((graph.node(choice.when), choice.text) for choice in slot.choices)
+        for name, slot in guideline.slots.items()
+    }
+    triggers = tuple(_trigger(t, graph.node(t.when)) for t in guideline.triggers)
+    orders = tuple(b for b in blocks if b.items)
+    return GuidelineNode(guideline, _node(guideline.outside, graph), triggers, steps, orders, choices)
+
+
+def _trigger(trigger: Trigger, node: Node) -> TriggerNode:
+    return TriggerNode(trigger, node, trigger.level is Level.WATCH and "forecast" in node.reads)
+
+
+def _node(condition: Condition | None, graph: Graph) -> Node | None:
+    return None if condition is None else graph.node(condition)
+
+
+def _passage(guideline: Guideline, rule: StepRule | Block) -> Passage:
+    citation = "; ".join(guideline.sources[key].cite for key in rule.source)
+    return Passage(citation=citation[:200], text=rule.passage, strength=rule.strength)
+
+
+def _requirement(required: Requirement, graph: Graph) -> Node:
+    """What a step still needs to be known: an allergy list, a weight, a pressure no older than …"""
+    if required.what == "allergies":
+        return graph.named["allergies_known"]
+    what, max_age = required.what, required.max_age
+
+    def ask(case: Case) -> Answer:
+        known = quantity(case, what)
+        if known.missing:
+            return Answer(Truth.UNKNOWN, (), known.missing[:1])
+        newest = max((at for source in known.sources if (at := observed_at(source)) is not None), default=case.now)
+        if max_age is None:
+            return YES
+        if case.now - newest > max_age:
+            why = f"last {newest:%H:%M}, needed within {int(max_age.total_seconds() // 60)} min"
+            return Answer(Truth.UNKNOWN, (), (Missing(what, why),))
+        case.leaves(newest, max_age)
+        return YES
+
+    return graph.add(("requires", what, max_age), Compiled(ask, reads_of(what, graph)))
+
+
+def observed_at(source: Source) -> datetime | None:
+    """When the thing was true that an answer rests on; None for what has no time."""
+    match source:
+        case Computed():
+            return source.at
+        case NoteFact():
+            return source.effective_at
+        case Personal() | Forecasted():
+            return None
+        case _:
+            return source.observed_at

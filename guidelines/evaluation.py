@@ -1,0 +1,141 @@
+"""What a rule book says of a bed at one instant, without a word: which rules speak, how loudly, over which checklist.
+
+    evaluations = [evaluated(case, guideline, onsets) for guideline in book.rules.guidelines]
+
+An evaluation is finished and immutable: truths, levels and outlines, no patient and no text. Words are made only for
+what will be said (`guidelines.findings`). Semantics: reference §0.4. A trigger fires only when TRUE; a forecast alone
+leads to watching and preparing only.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from guidelines.book.compiled import GuidelineNode, StepNode, TriggerNode
+from guidelines.checklist import HALF, Checklist, Line, Outline
+from guidelines.rules.answers import Answer
+from guidelines.rules.case import FAR, Case
+from schemas.clinical.findings import Level, Onset, Truth
+from schemas.events import identity
+
+
+class Speaking(NamedTuple):
+    """One rule that speaks. `subject`: the trigger, or the order that a block speaks against though nothing fired."""
+
+    kind: Literal["fired", "asked", "alone"]
+    rule: str
+    level: Level
+    outline: tuple[Outline, ...]
+    subject: str
+
+
+class Evaluation(NamedTuple):
+    """One guideline at one instant. `speaking` is loudest first; `fired` names the triggers that are TRUE now."""
+
+    guideline: str
+    speaking: tuple[Speaking, ...]
+    truths: Mapping[str, Truth]
+    fired: tuple[str, ...]
+    until: datetime = FAR  # without news, nothing of it changes until then
+    rises: datetime = FAR  # without news, no trigger and no block of an order becomes TRUE until then
+
+    @property
+    def outline(self) -> frozenset[Outline]:
+        return frozenset([line for one in self.speaking for line in one.outline])
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a trigger speaks: its list is the whole one, that of a question or of an order alone is not."""
+        return any(one.kind == "fired" for one in self.speaking)
+
+
+def evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
+    """What one guideline says. `onsets`: by rule, when each first spoke in its present episode."""
+    outer, case.until = case.until, FAR
+    name = rules.guideline.id
+    if is_outside(case, rules):
+        truths = dict.fromkeys((t.rule.id for t in rules.triggers), Truth.NO)
+        found = Evaluation(name, (), truths, (), case.until, case.until)
+    else:
+        found = _evaluated(case, rules, onsets)
+    case.stays(outer)
+    return found
+
+
+def is_outside(case: Case, rules: GuidelineNode) -> bool:
+    """Whether the patient is not one of those for whom the guideline speaks."""
+    return rules.outside is not None and bool(case.ask(rules.outside).truth is Truth.YES)
+
+
+def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
+    answers = [(trigger, case.ask(trigger.node)) for trigger in rules.triggers]
+    fired = fired_of(answers)
+    names = frozenset(trigger.rule.id for trigger in fired)
+    checklist = Checklist(case, rules, {})
+    speaking = [
+        Speaking("fired", t.rule.id, t.rule.level, _outline(fired_lines(checklist, rules, t, onsets)), t.rule.id)
+        for t in fired
+    ]
+    if not fired:
+        for block, order in checklist.alone():
+            line = checklist.order(order, [block])
+            outline = () if line is None else (line.outline,)
+            speaking.append(Speaking("alone", block.rule.id, Level.WARNING, outline, identity(order)))
+    asked = open_question(answers, fired[0].rule.level.rank if fired else -1)
+    if asked is not None:
+        trigger, answer = asked
+        lines = asked_lines(checklist, rules, answer)
+        speaking.append(Speaking("asked", f"{trigger.rule.id}.ask", Level.ASK, _outline(lines), trigger.rule.id))
+    truths = {trigger.rule.id: answer.truth for trigger, answer in answers}
+    speaking.sort(key=lambda one: -one.level.rank)
+    rises = min((case.rises(t.node) for t, a in answers if t.node.may_rise and a.truth is not Truth.YES), default=FAR)
+    if not fired:
+        alone = (b.when for b in rules.orders if b.rule.alone and b.when is not None and b.when.may_rise)
+        rises = min([rises, *(case.rises(node) for node in alone)])
+    fired_now = tuple(t for t in truths if t in names)
+    return Evaluation(rules.guideline.id, tuple(speaking), truths, fired_now, case.until, rises)
+
+
+def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]:
+    """The triggers that are TRUE, loudest first; of equal level the later, more specific one."""
+    fired = [trigger for trigger, answer in answers if answer.truth is Truth.YES]
+    fired.reverse()
+    fired.sort(key=lambda trigger: trigger.rule.level.rank, reverse=True)
+    return fired
+
+
+def open_question(answers: Sequence[tuple[TriggerNode, Answer]], loudest: int) -> tuple[TriggerNode, Answer] | None:
+    """The one question worth asking: of the gravest open trigger that is half satisfied and louder than what fired."""
+    candidates = [
+        (trigger, answer)
+        for trigger, answer in answers
+        if answer.truth is Truth.UNKNOWN
+        and answer.met >= HALF
+        and trigger.rule.asks
+        and trigger.rule.level.rank > loudest
+    ]
+    return max(candidates, key=lambda pair: (pair[0].rule.level.rank, pair[1].met), default=None)
+
+
+def fired_lines(
+    checklist: Checklist, rules: GuidelineNode, trigger: TriggerNode, onsets: Mapping[str, Onset]
+) -> tuple[Line, ...]:
+    """The steps of this trigger and of those that began before in the episode; on a forecast only what prepares."""
+    own = {t.rule.id for t in rules.triggers}
+    of = {trigger.rule.id} if trigger.foretold else {trigger.rule.id, *(own & onsets.keys())}
+    steps = (s for s in rules.steps if of & s.triggers and (s.rule.prepare or not trigger.foretold))
+    return (*checklist.orders(), *_lines(checklist, steps))
+
+
+def asked_lines(checklist: Checklist, rules: GuidelineNode, answer: Answer) -> tuple[Line, ...]:
+    """The steps that would settle it."""
+    subjects = {missing.subject for missing in answer.missing}
+    return _lines(checklist, (s for s in rules.steps if set(s.rule.measures) & subjects))
+
+
+def _lines(checklist: Checklist, steps: Iterable[StepNode]) -> tuple[Line, ...]:
+    return tuple([line for step in steps if (line := checklist.line(step)) is not None])
+
+
+def _outline(lines: Sequence[Line]) -> tuple[Outline, ...]:
+    return tuple([line.outline for line in lines])

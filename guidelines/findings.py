@@ -1,0 +1,155 @@
+"""The words of what speaks: made for what will be said, from evidence collected only then.
+
+`Telling` holds one snapshot in full; `finding` gives a `Speaking` of the evaluation its sentence, its evidence and its
+checklist. Both look through the same nodes, so what is said is what was decided.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from guidelines.book.compiled import BlockNode, GuidelineNode, TriggerNode
+from guidelines.book.records import Words
+from guidelines.checklist import Checklist, Line
+from guidelines.evaluation import Speaking, asked_lines, fired_lines
+from guidelines.evidence import evidences, needs
+from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Personal, Source
+from guidelines.rules.case import Case, item_name
+from guidelines.wording import question, warning
+from schemas.clinical.facts import NoteFact
+from schemas.clinical.findings import Finding, Level, Onset, Sentence, Truth
+from schemas.events import Treatment, identity
+
+TITLE_CHARS_MAX = 200
+REF_CHARS_MAX = 400
+
+
+class Telling:
+    """One guideline about one bed at one instant, in full. `onsets`: by rule, of the present episode."""
+
+    def __init__(
+        self, case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], worse: Mapping[str, float]
+    ) -> None:
+        self._case, self._rules, self._onsets, self._worse = case, rules, onsets, worse
+        self._triggers = {t.rule.id: t for t in rules.triggers}
+        self._begun: dict[str, Onset] = {}
+        self._checklist = Checklist(case, rules, self._begun)
+        self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers})
+
+    def begun(self, speaking: Iterable[Speaking]) -> Mapping[str, Onset]:
+        """The onsets of what speaks: kept while the episode lasts, or now. Call it before any finding."""
+        self._begun.update({rule: onset for rule, onset in self._onsets.items() if rule in self._triggers})
+        for one in speaking:
+            if one.kind == "fired":
+                self._begun.setdefault(one.rule, self._onsets.get(one.rule) or self._begins(self._answer(one).sources))
+        return {one.rule: self.onset(one) for one in speaking}
+
+    def onset(self, one: Speaking) -> Onset:
+        """When it began in this episode, and what made it so."""
+        if one.kind == "fired":
+            return self._begun[one.rule]
+        known = self._onsets.get(one.rule)
+        if known is not None:
+            return known
+        return self._begins(self._answer(one).sources if one.kind == "asked" else (self._order(one)[1],))
+
+    def sentence(self, one: Speaking) -> Sentence:
+        """The sentence alone, to see whether there is anything new to say."""
+        case = self._case
+        if one.kind == "asked":
+            answer = self._answer(one)
+            subjects = list(dict.fromkeys(missing.subject for missing in answer.missing))
+            return question(case, self._triggers[one.subject].rule.words, answer, subjects)
+        if one.kind == "alone":
+            _, order = self._order(one)
+            words = Words(f"an order of {item_name(order.item)} should not be given", "", "", "", ())
+            return warning(case, words, Answer(Truth.YES, self._sources(one)), _opening(one.level, False), {})
+        trigger = self._triggers[one.rule]
+        answer = self._answer(one)
+        return warning(case, trigger.rule.words, answer, _opening(one.level, trigger.foretold), self._worse)
+
+    def finding(self, one: Speaking) -> Finding:
+        """What is said of one rule, in words."""
+        case, guideline = self._case, self._rules.guideline
+        checklist = self._asked_checklist if one.kind == "asked" else self._checklist
+        return Finding(
+            encounter=case.snapshot.encounter,
+            rule=one.rule,
+            rule_version=guideline.rule_version,
+            guideline=guideline.id,
+            title=self._title(one)[:TITLE_CHARS_MAX],
+            level=one.level,
+            at=case.now,
+            onset=self.onset(one),
+            sentence=self.sentence(one),
+            evidence=evidences(case, self._sources(one)),
+            needs=needs(case, self._missing(one)),
+            steps=tuple(checklist.step(line) for line in self._lines(one)),
+        )
+
+    # -- what each kind rests on
+
+    def _title(self, one: Speaking) -> str:
+        if one.kind == "alone":
+            return f"Order to check: {item_name(self._order(one)[1].item)}"
+        title = self._triggers[one.subject].rule.title
+        return f"Cannot tell: {title}" if one.kind == "asked" else title
+
+    def _answer(self, one: Speaking) -> Answer:
+        found: Answer = self._case.ask(self._triggers[one.subject].node)
+        return found
+
+    def _order(self, one: Speaking) -> tuple[BlockNode, Treatment]:
+        return next(
+            (block, order)
+            for block, order in self._checklist.alone()
+            if block.rule.id == one.rule and identity(order) == one.subject
+        )
+
+    def _sources(self, one: Speaking) -> tuple[Source, ...]:
+        if one.kind != "alone":
+            return self._answer(one).sources
+        block, order = self._order(one)
+        return (order, *(() if block.when is None else self._case.ask(block.when).sources))
+
+    def _missing(self, one: Speaking) -> list[Missing]:
+        """What a question is about; of the others what the scores under them could not count."""
+        if one.kind == "asked":
+            return list(self._answer(one).missing)
+        if one.kind == "alone":
+            return []
+        return [m for source in self._sources(one) if isinstance(source, Computed) for m in source.missing]
+
+    def _lines(self, one: Speaking) -> tuple[Line, ...]:
+        if one.kind == "asked":
+            return asked_lines(self._asked_checklist, self._rules, self._answer(one))
+        if one.kind == "alone":
+            block, order = self._order(one)
+            line = self._checklist.order(order, [block])
+            return () if line is None else (line,)
+        return fired_lines(self._checklist, self._rules, self._trigger(one), self._onsets)
+
+    def _trigger(self, one: Speaking) -> TriggerNode:
+        return self._triggers[one.rule]
+
+    def _begins(self, sources: Iterable[Source]) -> Onset:
+        now = self._case.now
+        events = [event for event in _events(sources) if event[0] <= now]
+        newest = max(events, default=(now, f"time|{now.isoformat()}"))[1]
+        return Onset(at=now, ref=newest[:REF_CHARS_MAX])
+
+
+def _events(sources: Iterable[Source]) -> Iterator[tuple[datetime, str]]:
+    """When each event that an answer rests on became known, and which it is."""
+    for source in sources:
+        if isinstance(source, Computed):
+            yield from _events(source.sources)
+        elif isinstance(source, NoteFact):
+            yield source.available_at, source.note
+        elif isinstance(source, Forecasted):
+            yield source.origin_at, source.origin
+        elif not isinstance(source, Personal):
+            yield source.available_at, identity(source)
+
+
+def _opening(level: Level, foretold: bool) -> str:
+    return "Expected" if foretold else "Watch" if level is Level.WATCH else "Warning"

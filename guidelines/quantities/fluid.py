@@ -1,0 +1,86 @@
+"""Fluid: the weight it is dosed by (reference §1.16), whether it helped, and whether it did harm (§3.0)."""
+
+from datetime import timedelta
+
+from guidelines.rules.answers import Answer, Computed, Missing, Sample, no, unknown, yes
+from guidelines.rules.case import Case
+from guidelines.rules.kinds import window
+from guidelines.rules.registry import given_of, predicate, shared
+from schemas.clinical.facts import Polarity
+from schemas.clinical.findings import Truth
+
+HOUR = timedelta(hours=1)
+REPORTED_WITHIN = timedelta(hours=6)
+BOLUS_ML = 200.0  # less in an hour is a flush or a carrier
+DESATURATED = 4.0  # points of SpO2 after a bolus, reference §3.0
+OBESE_BMI = 30.0
+ADJUSTED = 0.4  # of the excess over the predicted weight, reference §1.16
+
+
+def predicted_weight(height_cm: float, sex: str | None) -> float:
+    """Predicted body weight in kg (reference §1.16); sex unknown counts as female, the smaller one."""
+    return (50.0 if sex == "male" else 45.5) + 0.91 * (height_cm - 152.4)
+
+
+@shared("dosing_weight", ["weight", "height", "p:sex"], ages_only=True)
+def dosing_weight(case: Case) -> Sample | None:
+    """kg to dose fluid by: actual; adjusted where BMI is known to be above 30 (reference §1.16, §3.0)."""
+    weight, height = case.latest("weight"), case.latest("height")
+    if weight is None or weight.value is None:
+        return None
+    if height is None or height.value is None or weight.value / (height.value / 100) ** 2 <= OBESE_BMI:
+        return Sample(weight.observed_at, weight.value, weight)
+    predicted = predicted_weight(height.value, case.snapshot.patient.sex)
+    adjusted = predicted + ADJUSTED * (weight.value - predicted)
+    return Sample(weight.observed_at, adjusted, Computed("weight", adjusted, weight.observed_at, (weight, height)))
+
+
+@predicate("fluid_made_it_worse", ["spo2", *given_of("crystalloid")], uses=["o2_up"])
+def _fluid_made_it_worse(case: Case) -> Answer:
+    """After a bolus in the last hour oxygen had to be raised or SpO2 fell by 4 points."""
+    bolus = case.volume("crystalloid", HOUR)
+    if bolus.missing:
+        return unknown(*bolus.missing)
+    if bolus.low < BOLUS_ML:
+        return no()
+    raised = case.holds("o2_up")
+    if raised.truth is Truth.YES:
+        return yes(*bolus.sources[-1:], *raised.sources)
+    saturations = window(case, "spo2", HOUR)
+    if not saturations:
+        return unknown(Missing("spo2"))
+    case.stays(saturations[-1].at + HOUR)
+    best = max(saturations, key=lambda s: s.value)
+    if best.value - saturations[0].value >= DESATURATED:
+        return yes(*bolus.sources[-1:], saturations[0].source, best.source)
+    return no()
+
+
+@predicate("fluid_or_pressor_reported", [*given_of("crystalloid"), *given_of("vasopressor")])
+def _fluid_or_pressor_reported(case: Case) -> Answer:
+    """Whether resuscitation was reported: a statement about reports, so it is never UNKNOWN."""
+    fluid = case.given("crystalloid", REPORTED_WITHIN)
+    reported = (
+        *((fluid,) if fluid is not None else ()),
+        *case.running("crystalloid"),
+        *case.running("vasopressor"),
+    )
+    return yes(*reported) if reported else no()
+
+
+@predicate("fluid_responsive", ["n:fluid.responsive", "notes"])
+def _fluid_responsive(case: Case) -> Answer:
+    """Shown by a test of the last hour, as noted; else UNKNOWN (reference §3.0)."""
+    for word in case.said("fluid.responsive", HOUR):
+        if word.polarity is not Polarity.UNCERTAIN:
+            return yes(word) if word.polarity is Polarity.AFFIRMED else no(word)
+    return unknown(
+        Missing("fluid_responsive", "no passive leg raise, stroke volume or refill test noted in the last hour")
+    )
+
+
+@predicate("fluid_response_not_shown", uses=["fluid_responsive"])
+def _fluid_response_not_shown(case: Case) -> Answer:
+    """`fluid_responsive is not TRUE`: UNKNOWN counts as not shown (SEP.B3)."""
+    answer = case.holds("fluid_responsive")
+    return no(*answer.sources) if answer.truth is Truth.YES else yes(*answer.sources)

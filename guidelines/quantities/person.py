@@ -1,0 +1,85 @@
+"""Who the patient is: numbers of the record, where the bed stands, and limits of treatment."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from guidelines.rules.answers import Answer, Interval, Missing, Personal, no, open_range, unknown, yes
+from guidelines.rules.case import Case
+from guidelines.rules.registry import predicate, shared
+from schemas.clinical.facts import Polarity
+
+STAY = timedelta(days=365)
+ECHO_WITHIN = timedelta(days=365)
+LVEF_LOW = 40.0  # percent, reference §3.0
+
+ATTRIBUTES = {
+    "age": ("age_years", "age", "years"),
+    "usual_sbp": ("usual_sbp_mmhg", "usual systolic pressure", "mmHg"),
+    "baseline_creatinine": ("baseline_creatinine_mg_dl", "baseline creatinine", "mg/dL"),
+    "baseline_sofa": ("baseline_sofa", "baseline SOFA", ""),
+}
+"""Names in conditions (`schemas.conditions.text.PERSON`), with field, label and unit."""
+
+
+def _of_record(attribute: str, field: str, label: str, unit: str) -> Callable[[Case], Interval]:
+    def made(case: Case) -> Interval:
+        value = getattr(case.snapshot.patient, field)
+        if value is None:
+            return open_range(Missing(attribute, "not in the patient record"))
+        return Interval(value, value, (Personal(attribute, label, f"{value:g} {unit}".rstrip(), value),))
+
+    return made
+
+
+for _attribute, (_field, _label, _unit) in ATTRIBUTES.items():
+    shared(f"person {_attribute}", [f"p:{_field}"], ages_only=True)(_of_record(_attribute, _field, _label, _unit))
+
+
+@shared("person lvef", ["lvef", "n:cardiac.lvef", "notes", "p:lvef_percent"], ages_only=True)
+def _lvef(case: Case) -> Interval:
+    """The newest echo of the last 12 months: a reading, a note, or the record."""
+    reading = case.latest("lvef")
+    if reading is not None and reading.value is not None:
+        return Interval(reading.value, reading.value, (reading,))
+    for fact in case.said("cardiac.lvef", ECHO_WITHIN):
+        if fact.polarity is Polarity.AFFIRMED and fact.value is not None:
+            return Interval(fact.value, fact.value, (fact,))
+    value = case.snapshot.patient.lvef_percent
+    if value is None:
+        return open_range(Missing("lvef", "no echo known"))
+    return Interval(value, value, (Personal("lvef", "LVEF", f"{value:g} %", value),))
+
+
+@predicate("lvef_known_low", uses=["person lvef"], ages_only=True)
+def _lvef_known_low(case: Case) -> Answer:
+    """A known LVEF below 40 %; no echo is no sign of it, the problem list is asked beside it."""
+    known = case.number("person lvef")
+    return yes(*known.sources) if not known.missing and known.low < LVEF_LOW else no(*known.sources)
+
+
+@predicate("in_icu", ["setting"], ages_only=True)
+def _in_icu(case: Case) -> Answer:
+    return yes() if case.snapshot.setting == "icu" else no()
+
+
+@predicate("pregnant", ["p:pregnant"], ages_only=True)
+def _pregnant(case: Case) -> Answer:
+    """Known to be pregnant; where nobody said so she is not left out."""
+    return yes(Personal("pregnant", "pregnancy", "yes")) if case.snapshot.patient.pregnant is True else no()
+
+
+@predicate("escalation_limited", ["p:limits", "n:limit.no_escalation", "notes"])
+def _escalation_limited(case: Case) -> Answer:
+    """A limit of escalation in the record, or noted in this stay."""
+    if "no_escalation" in (case.snapshot.patient.limits or ()):
+        return yes(Personal("limits", "treatment limit", "no escalation"))
+    words = [w for w in case.said("limit.no_escalation", STAY) if w.polarity is Polarity.AFFIRMED]
+    return yes(*words) if words else no()
+
+
+@predicate("allergies_known", ["p:allergies"], ages_only=True)
+def _allergies_known(case: Case) -> Answer:
+    """An allergy list was sent, be it an empty one."""
+    if case.snapshot.patient.allergies is None:
+        return unknown(Missing("allergies", "no allergy list was ever sent"))
+    return yes()

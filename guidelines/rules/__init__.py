@@ -1,0 +1,1 @@
+"""Conditions as a graph of shared nodes, each answered once and again only when its answer can have changed."""

@@ -1,0 +1,180 @@
+"""Absorb: an event joins the line of its bed; an instant that is closed is written into the chart.
+
+Pure, and the only way into a chart. What became known at one instant is written down together; what that changed is
+the instant's news: the reads (`guidelines.rules.registry`) that the rules must look at again.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
+
+from forecasting.contract import Seen
+from guidelines.notes import reading as notes
+from schemas.clinical.facts import NoteFact
+from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Treatment, identity
+from schemas.events.quarantine import Rejected
+from streams.core.bed import Bed, Chart, counted
+from streams.core.chart import is_known, with_note, with_readings, with_treatment
+from streams.core.ordering import Late, clock_moved, queued, released
+from streams.core.policy import Policy
+from streams.core.quality import marked
+
+T = TypeVar("T")
+
+
+class Instant(NamedTuple):
+    """One closed instant, written down. A timer is one at which nothing became known."""
+
+    at: datetime
+    responses: tuple[Response, ...] = ()
+    news: frozenset[str] = frozenset()
+    is_fresh: bool = False  # a usable reading is among what became known
+    matters: bool = False  # something became known that a rule or a sentence may look at
+    seen: Seen | None = None  # what a model is given of it; None where nothing concerns it
+
+
+def arrived(bed: Bed, events: Sequence[Event], now: datetime) -> tuple[Bed, tuple[Rejected | Late, ...]]:
+    """The bed with events in its line; refusals, and notices of what came late. Call `passed` before."""
+    said: list[Rejected | Late] = []
+    for event in events:
+        if event.encounter != bed.encounter:
+            raise ValueError("an event was brought to another patient's bed")
+        bed, notices = _queued(bed, event, now)
+        said += notices
+    return bed, tuple(said)
+
+
+def passed(bed: Bed, now: datetime, policy: Policy) -> tuple[Bed, tuple[Rejected, ...]]:
+    """The bed after the clock has moved to `now`: instants may have closed."""
+    line, refused, names = clock_moved(bed.line, now, policy.allowed_lateness)
+    if line is not bed.line:
+        bed = _refusals_counted(bed._replace(line=line), refused)
+    return (bed._replace(counts=counted(bed.counts, *names)) if names else bed), refused
+
+
+def opened(bed: Bed, reads: frozenset[str]) -> tuple[Bed, Instant] | None:
+    """The next closed instant, written down: something became known, or a timer is up. None: there is none yet.
+
+    `reads`: what the rules and their sentences look at.
+    """
+    line, at, events = released(bed.line, until=bed.due)
+    if at is None:
+        at = bed.due
+        if at is None or bed.line.closed is None or at >= bed.line.closed:
+            return None
+    return _written(bed._replace(line=line), events, at, reads)
+
+
+def _queued(bed: Bed, event: Event, now: datetime) -> tuple[Bed, tuple[Rejected | Late, ...]]:
+    closed = bed.line.closed
+    if closed is not None and event.available_at < closed and is_known(bed.chart, event):
+        return bed._replace(counts=counted(bed.counts, "duplicate")), ()
+    line, late, refused = queued(bed.line, event, now)
+    bed = _refusals_counted(bed._replace(line=line), refused)
+    if late is None:
+        return bed, refused
+    notice = Late(event=late, applied_at=line.waiting[-1].available_at)
+    return bed._replace(counts=counted(bed.counts, "late")), (notice, *refused)
+
+
+def _refusals_counted(bed: Bed, refused: Sequence[Rejected]) -> Bed:
+    if not refused:
+        return bed
+    return bed._replace(counts=counted(bed.counts, *(rejected.fault.value for rejected in refused)))
+
+
+def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[str]) -> tuple[Bed, Instant]:
+    if not events:
+        return bed, Instant(at)
+    before = bed.chart
+    readings = [event for event in events if isinstance(event, Reading)]
+    news = [reading for reading in readings if not is_known(before, reading)]
+    names = ["duplicate"] * (len(readings) - len(news))
+    marks = marked(news, before.readings)
+    names += [reading.quality.value for reading in marks if reading.quality is not Quality.OK]
+    chart, counts, changed, appended, rewritten = with_readings(before, marks, at)
+    names += counts
+    matters = not reads.isdisjoint(changed) if changed else False
+    responses: list[Response] = []
+    for event in events:
+        was, verdict = chart, "new"
+        match event:
+            case Note():
+                chart, verdict = _note_read(chart, event)
+            case Treatment():
+                chart, verdict = with_treatment(chart, event)
+            case Movement():
+                chart, verdict = _moved(chart, event)
+            case Response():
+                responses.append(event)
+        names += [] if verdict == "new" else [verdict]
+        matters = matters or chart is not was
+    if chart is not before or names:
+        bed = bed._replace(chart=chart, counts=counted(bed.counts, *names) if names else bed.counts)
+    instant = Instant(
+        at=at,
+        responses=tuple(responses),
+        news=_news(before, chart, changed),
+        is_fresh=any(reading.quality is Quality.OK for reading in marks),
+        matters=matters,
+        seen=Seen(at, appended, {c: chart.readings[c] for c in rewritten}) if appended or rewritten else None,
+    )
+    return bed, instant
+
+
+def _note_read(chart: Chart, note: Note) -> tuple[Chart, str]:
+    if is_known(chart, note):
+        return chart, "duplicate"
+    facts = notes.read(note, tuple(kept.note for kept in chart.notes))
+    return with_note(chart, identity(note), note, facts)
+
+
+def _moved(chart: Chart, event: Movement) -> tuple[Chart, str]:
+    """The chart after an admission, a transfer or news; what the message leaves out stays as it was."""
+    patient = chart.patient
+    if event.patient is not None:
+        said = {name: getattr(event.patient, name) for name in Patient.__struct_fields__}
+        patient = replace(patient, **{name: value for name, value in said.items() if value is not None})
+    now = chart._replace(
+        patient=patient,
+        setting=event.setting or chart.setting,
+        unit=event.unit or chart.unit,
+        bed=event.bed or chart.bed,
+        admitted_at=event.observed_at if event.action == "admit" else chart.admitted_at,
+        discharged=event.action == "discharge" or (chart.discharged and event.action == "update"),
+    )
+    return (chart, "duplicate") if now == chart else (now, "new")
+
+
+# -- news
+
+
+def _news(before: Chart, after: Chart, concepts: Iterable[str]) -> frozenset[str]:
+    """What of the chart is different, as reads."""
+    found = set(concepts)
+    if after.facts is not before.facts:
+        found |= _facts_news(before.facts, after.facts)
+    if after.treatments is not before.treatments:
+        found |= {"t:*", *(f"t:{t.item}" for t in _differ(before.treatments, after.treatments))}
+        if bool(before.treatments) != bool(after.treatments):
+            found.add("treatments")
+    if after.patient is not before.patient:
+        fields = Patient.__struct_fields__
+        found |= {f"p:{f}" for f in fields if getattr(after.patient, f) != getattr(before.patient, f)}
+    if after.setting != before.setting:
+        found.add("setting")
+    return frozenset(found)
+
+
+def _facts_news(before: tuple[NoteFact, ...], after: tuple[NoteFact, ...]) -> set[str]:
+    concepts = {fact.concept for fact in _differ(before, after)}
+    families = {f"n:{concept.partition('.')[0]}.*" for concept in concepts}
+    return {"notes", *(f"n:{concept}" for concept in concepts), *families}
+
+
+def _differ(before: Sequence[T], after: Sequence[T]) -> list[T]:
+    """What is in one of them only."""
+    old, new = {id(x) for x in before}, {id(x) for x in after}
+    return [x for x in before if id(x) not in new] + [x for x in after if id(x) not in old]

@@ -1,0 +1,318 @@
+"""Judge: one instant of one bed becomes what is new to say.
+
+    evaluation (truths)  →  transition (a table)  →  words, for what will be said only
+
+The bed keeps its answers; at an instant only what its news or its time can have changed is asked again. At a timer
+nothing is said unless an answer has in fact changed: how often a bed is looked at alters no output.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from forecasting.contract import Forecaster, ModelState, Seen
+from guidelines.book.compiled import GuidelineNode
+from guidelines.book.load import Book
+from guidelines.evaluation import Evaluation, evaluated
+from guidelines.findings import Telling
+from guidelines.rules.case import FAR, MOMENT, Case
+from guidelines.rules.kept import KeptCase, nothing_kept
+from schemas.clinical.alerts import AlertEvent, Change
+from schemas.clinical.findings import Finding, Level, Onset
+from schemas.clinical.forecasts import Fan, Odds, Outlook, Unavailable
+from schemas.clinical.snapshot import Snapshot
+from schemas.conditions import Condition
+from schemas.events import Response
+from schemas.frozen import EARLIEST
+from streams.core.absorb import Instant
+from streams.core.alerting import Transition, levels_with, transition
+from streams.core.bed import Awake, Bed, Episode, counted, situations, snapshot
+from streams.core.cards import digest
+from streams.core.policy import Policy
+
+Answer = TypeVar("Answer")
+
+SECOND = timedelta(seconds=1)
+_FORECAST_FAILED = "The forecast failed: rules that need none go on"
+
+
+@dataclass(frozen=True)
+class Mind:
+    """What a bed is judged with: the rules, the model, and how long to wait."""
+
+    book: Book
+    forecaster: Forecaster
+    policy: Policy = field(default_factory=Policy)
+
+    @cached_property
+    def nothing_seen(self) -> ModelState:
+        """The model's state of a bed of which nothing was heard yet."""
+        return self.forecaster.encode([None], [Seen(EARLIEST, (), {})])[0]
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """What the rules, their sentences and the model look at."""
+        return self.book.rules.reads | self.forecaster.concepts
+
+
+class Guarded:
+    """An outlook whose failure is an answer: whatever a model does wrong, it must not silence a rule."""
+
+    __slots__ = ("_outlook", "failed")
+
+    def __init__(self, outlook: Outlook | None, failed: str | None = None) -> None:
+        self._outlook, self.failed = outlook, failed
+
+    @property
+    def until(self) -> datetime:
+        return FAR if self._outlook is None else self._outlook.until
+
+    def fan(self, concept: str) -> Fan | Unavailable:
+        return self._asked(lambda outlook: outlook.fan(concept))
+
+    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
+        return self._asked(lambda outlook: outlook.chance(condition, within))
+
+    def _asked(self, question: Callable[[Outlook], Answer | Unavailable]) -> Answer | Unavailable:
+        if self._outlook is None or self.failed is not None:
+            return Unavailable(reason=f"the forecast failed ({self.failed or 'no model'})")
+        try:
+            return question(self._outlook)
+        except Exception as problem:
+            self.failed = type(problem).__name__
+            return Unavailable(reason=f"the forecast failed ({self.failed})")
+
+
+def judge(bed: Bed, instant: Instant, outlook: Guarded, mind: Mind) -> tuple[Bed, tuple[AlertEvent, ...]]:
+    """The bed after one instant that was written down, and what is new to say about it."""
+    said: list[AlertEvent] = []
+    matters = instant.matters
+    for response in instant.responses:
+        ticked = bed.steps_done
+        bed, new, name = _answered(bed, response, instant.at)
+        bed = bed._replace(counts=counted(bed.counts, name)) if name else bed
+        said += new
+        matters = matters or bed.steps_done != ticked
+    if bed.chart.discharged:
+        bed, new = _ended(bed, instant.at)
+        return bed._replace(due=None), (*said, *new)
+    is_timer = not matters and instant.at == bed.due
+    if not matters and not is_timer:
+        return bed, tuple(said)
+    bed, told = _judged(bed, instant, outlook, mind, is_timer)
+    return bed, (*said, *told)
+
+
+def recalled(bed: Bed, outlook: Guarded, mind: Mind) -> Bed:
+    """A bed that was loaded, with the answers that it had when it was last judged."""
+    if bed.judged_at is None or bed.chart.discharged:
+        return bed
+    seen = snapshot(bed, bed.judged_at)
+    case = KeptCase(seen, outlook, nothing_kept(mind.book.rules.graph), ())
+    for guideline in mind.book.rules.guidelines:
+        evaluated(case, guideline, bed.onsets)
+    return bed._replace(awake=Awake(case.kept(), outlook))
+
+
+def _judged(
+    bed: Bed, instant: Instant, outlook: Guarded, mind: Mind, is_timer: bool
+) -> tuple[Bed, tuple[AlertEvent, ...]]:
+    at, rules = instant.at, mind.book.rules
+    seen = snapshot(bed, at)
+    kept = bed.awake.kept if bed.awake is not None else nothing_kept(rules.graph)
+    same_outlook = bed.awake is not None and outlook is bed.awake.outlook
+    case = KeptCase(seen, outlook, kept, instant.news if same_outlook else {*instant.news, "forecast"})
+    found = [evaluated(case, guideline, bed.onsets) for guideline in rules.guidelines]
+    said: list[AlertEvent] = []
+    if case.changed or not is_timer:
+        full = _Full(seen, outlook, mind)
+        for guideline, evaluation in zip(rules.guidelines, found, strict=True):
+            bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
+            said.extend(() if event is None else (event,))
+    until = min([situations(bed.chart, at)[1], *(_until(bed, evaluation) for evaluation in found)])
+    failed = outlook.failed is not None and not is_timer
+    bed = bed._replace(
+        judged_at=at,
+        due=_next_second(max(until, at + MOMENT)),
+        awake=Awake(case.kept(), outlook),
+        counts=counted(bed.counts, "forecast_failed") if failed else bed.counts,
+    )
+    return bed, tuple(said)
+
+
+class _Full:
+    """The full case of one instant, made when the first word is needed."""
+
+    def __init__(self, seen: Snapshot, outlook: Guarded, mind: Mind) -> None:
+        self._seen, self.outlook, self._mind = seen, outlook, mind
+        self._case: Case | None = None
+
+    def telling(self, guideline: GuidelineNode, onsets: Mapping[str, Onset]) -> Telling:
+        if self._case is None:
+            self._case = Case(self._seen, self.outlook, self._mind.book.rules.graph)
+        return Telling(self._case, guideline, onsets, self._mind.book.worse)
+
+
+def _until(bed: Bed, found: Evaluation) -> datetime:
+    """When time alone may change what is said: of what stands anything; else only that something becomes TRUE.
+
+    A question does not arise because a value has grown too old: it is asked when something is heard.
+    """
+    return found.until if found.guideline in bed.episodes else found.rises
+
+
+def _next_second(until: datetime) -> datetime | None:
+    """When to look again: at the first full second at or after the moment at which an answer may change."""
+    if until >= FAR:
+        return None
+    return until if until.microsecond == 0 else until.replace(microsecond=0) + SECOND
+
+
+def _followed(
+    bed: Bed, guideline: GuidelineNode, found: Evaluation, instant: Instant, full: _Full, mind: Mind
+) -> tuple[Bed, AlertEvent | None]:
+    """The episode of one guideline after its transition, and what is said of it."""
+    key = guideline.guideline.id
+    episode = bed.episodes.get(key)
+    if episode is None and not found.speaking:
+        return bed, None
+    what = transition(episode, found, instant, mind.policy)
+    if what.say == "resolved":
+        assert episode is not None
+        bed, event = _resolved(bed, episode, instant.at)
+        return bed, event
+    if what.say is None and episode is None:
+        return bed, None
+    telling = full.telling(guideline, bed.onsets)
+    fresh_rules = [s.rule for s in found.speaking if s.level is not Level.ASK and s.rule not in bed.onsets]
+    if fresh_rules or what.say is not None:
+        begun = telling.begun(found.speaking)
+        if fresh_rules:
+            bed = bed._replace(onsets={**bed.onsets, **{rule: begun[rule] for rule in fresh_rules}})
+    if what.say == "raised":
+        return _raised(bed, found, telling, instant.at, full)
+    assert episode is not None
+    episode = episode._replace(
+        levels=levels_with(episode.levels, found.speaking), low_since=what.low_since, blind_since=what.blind_since
+    )
+    if what.say == "updated if other words" and not _reworded(episode, found, telling):
+        return _kept(bed, episode), None
+    if what.say is None:
+        return _kept(bed, episode), None
+    return _said(bed, episode, what, found, telling, instant.at, full)
+
+
+def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _Full) -> tuple[Bed, AlertEvent]:
+    loudest, *others = (telling.finding(one) for one in found.speaking)
+    alert_id = digest(bed.encounter, found.guideline, loudest.onset.ref)
+    if alert_id == bed.resolved.get(found.guideline):  # the same event starts it again: another episode all the same
+        alert_id = digest(bed.encounter, found.guideline, loudest.onset.ref, alert_id)
+    episode = Episode(
+        id=alert_id,
+        key=found.guideline,
+        level=loudest.level,
+        state="raised",
+        raised_at=at,
+        changed_at=at,
+        finding=loudest,
+        others=tuple(others),
+        said_at=at,
+        levels=levels_with({}, found.speaking),
+        remarks=_remarks(full, None),
+    )
+    return _kept(bed, episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
+
+
+def _said(
+    bed: Bed, episode: Episode, what: Transition, found: Evaluation, telling: Telling, at: datetime, full: _Full
+) -> tuple[Bed, AlertEvent]:
+    """The episode at a level, with what its rules say now; if they say nothing, with what they said last."""
+    assert what.level is not None
+    findings = [telling.finding(one) for one in found.speaking]
+    loudest, *others = findings or (episode.finding, *episode.others)
+    if findings and loudest.level.rank < what.level.rank:  # it rests on what cannot be seen: its words stay in front
+        loudest, others = _with_steps(episode.finding, findings, found.is_whole), findings
+    change = Change.UPDATED if what.say is None or what.say.startswith("updated") else Change(what.say)
+    episode = episode._replace(
+        level=what.level,
+        changed_at=at,
+        said_at=at,
+        finding=loudest,
+        others=tuple(others),
+        remarks=_remarks(full, episode.blind_since),
+    )
+    if change is Change.WORSENED:
+        episode = episode._replace(state="raised", acknowledged_at=None, acknowledged_by=None)
+    return _kept(bed, episode), AlertEvent(change=change, at=at, alert=episode.alert())
+
+
+def _with_steps(said: Finding, findings: Sequence[Finding], is_whole: bool) -> Finding:
+    """The words that were said, over the checklist as it stands now."""
+    now = {step.id: step for finding in findings for step in finding.steps}
+    before = {} if is_whole else {step.id: step for step in said.steps}
+    return replace(said, steps=tuple((before | now).values()))
+
+
+def _reworded(episode: Episode, found: Evaluation, telling: Telling) -> bool:
+    """Whether the loudest sentence would say anything else than it said."""
+    if tuple(one.rule for one in found.speaking) != tuple(f.rule for f in (episode.finding, *episode.others)):
+        return True
+    now, before = telling.sentence(found.speaking[0]).evidence, episode.finding.sentence.evidence
+    return [(e.ref, e.shown) for e in now] != [(e.ref, e.shown) for e in before]
+
+
+def _remarks(full: _Full, blind_since: datetime | None) -> tuple[str, ...]:
+    blind = None if blind_since is None else f"Cannot be seen since {blind_since:%H:%M} UTC: it stands until measured"
+    failed = _FORECAST_FAILED if full.outlook.failed else None
+    return tuple(remark for remark in (blind, failed) if remark is not None)
+
+
+def _kept(bed: Bed, episode: Episode) -> Bed:
+    return bed._replace(episodes={**bed.episodes, episode.key: episode})
+
+
+def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent]:
+    """The end of an episode: its onsets and the steps ticked in it end with it."""
+    alert = episode._replace(changed_at=at).alert("resolved")
+    steps = {step.id for finding in (episode.finding, *episode.others) for step in finding.steps}
+    bed = bed._replace(
+        episodes={key: other for key, other in bed.episodes.items() if key != episode.key},
+        onsets={rule: onset for rule, onset in bed.onsets.items() if rule not in episode.levels},
+        steps_done={step: done for step, done in bed.steps_done.items() if step not in steps},
+        resolved={**bed.resolved, episode.key: episode.id},
+    )
+    return bed, AlertEvent(change=Change.RESOLVED, at=at, alert=alert)
+
+
+def _ended(bed: Bed, at: datetime) -> tuple[Bed, list[AlertEvent]]:
+    """The patient has left: every standing alert is resolved."""
+    said: list[AlertEvent] = []
+    for key in sorted(bed.episodes):
+        bed, event = _resolved(bed, bed.episodes[key], at)
+        said.append(event)
+    return bed, said
+
+
+def _answered(bed: Bed, response: Response, at: datetime) -> tuple[Bed, list[AlertEvent], str | None]:
+    """The bed after a person's response; what to say of it; and what to count, if it met no standing alert."""
+    episode = next((e for e in bed.episodes.values() if e.id == response.alert), None)
+    if episode is None:
+        return bed, [], "response_to_nothing"
+    if response.verb == "acknowledge":
+        if episode.state == "acknowledged":
+            return bed, [], "duplicate"
+        episode = episode._replace(state="acknowledged", acknowledged_at=at, acknowledged_by=response.by, changed_at=at)
+        return _kept(bed, episode), [AlertEvent(change=Change.ACKNOWLEDGED, at=at, alert=episode.alert())], None
+    if response.step is None:
+        return bed, [], "response_to_nothing"
+    done = dict(bed.steps_done)
+    if response.verb == "step_done":
+        done.setdefault(response.step, response.observed_at)
+    else:
+        done.pop(response.step, None)
+    same = done == bed.steps_done
+    return bed._replace(steps_done=done), [], "duplicate" if same else None
