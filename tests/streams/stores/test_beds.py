@@ -151,7 +151,7 @@ def test_two_that_write_at_once_both_get_their_turn(url: str, opened: Opened) ->
 
     def work(store: Store, partition: int) -> None:
         owner = store.take("log-1", partition).owner
-        start.wait()
+        start.wait(30)
         for applied in range(100):
             store.save(owner, applied, [BedRow("e1", b"A", whole=applied % 5 == 0)])
 

@@ -2,11 +2,11 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +20,7 @@ Opened = Callable[[str], Store]
 
 
 def wait_until_frozen(pid: int) -> None:
-    state = ["ps", "-o", "state=", "-p", str(pid)]
-    while subprocess.run(state, capture_output=True, check=True, text=True).stdout[:1] != "T":
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "T":
         time.sleep(0.01)
 
 
