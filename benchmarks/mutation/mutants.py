@@ -325,7 +325,7 @@ def _toml_edits(line: str, start: int) -> Iterator[Edit]:
         whole = "." not in found[0]
         changed = (int(found[0]) + 1, int(found[0]) - 1) if whole else (float(found[0]) * 1.1, float(found[0]) * 0.9)
         yield from ((found.start(), found.end(), f"{new:.12g}", "number") for new in changed if new >= 0)
-    for found in re.finditer(r"[a-z_]+", line[start:]):
+    for found in re.finditer(r"(?:min|max)(?= of )|(?!min\b|max\b)\b[a-z_]+\b", line[start:]):
         other = CONDITION_WORDS.get(found[0]) or (WORDS.get(found[0]) if "(" not in line else None)
         if other is not None:
             yield start + found.start(), start + found.end(), other, "word"
@@ -342,5 +342,6 @@ def _list_edits(line: str, start: int) -> Iterator[Edit]:
         if len(items) > 1:
             yield start + items[-2].end(), start + items[-1].end(), "", "element left out"
         return
-    for part in re.finditer(r"; [^;()]+(?=[;)])|(?<=\()[^;()]+; ", line[start:]):
-        yield start + part.start(), start + part.end(), "", "part left out"
+    for pattern in (r"; [^;()]+(?=[;)])", r"(?<=\()[^;()]+; "):
+        for part in re.finditer(pattern, line[start:]):
+            yield start + part.start(), start + part.end(), "", "part left out"

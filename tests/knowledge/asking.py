@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 
 from guidelines.book.load import Book, load
 from guidelines.book.records import Block, StepRule, Trigger
-from schemas.conditions import parts_of as children
-from guidelines.rules.truth import truth as verdict
 from guidelines.evidence import NO_OUTLOOK
+from guidelines.rules.truth import truth as verdict
 from guidelines.scoring import mews, news2, qsofa, sirs, sofa
 from schemas.clinical.findings import Truth
 from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
+from schemas.conditions import parts_of as children
 from schemas.conditions.text import parse
 
 __all__ = ["BOOK", "NO_OUTLOOK", "SCORES", "asked", "conditions", "leaves", "truth"]

@@ -10,6 +10,7 @@ from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.conditions import Condition
 from schemas.events import Action, Allergy, Patient, Quality, Reading, Severity, Source, Treatment
+from schemas.frozen import LATEST
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AT_NOW = timedelta(0)
@@ -149,6 +150,11 @@ class Told:
     concept: str = ""
     rows: Sequence[Sequence[float]] = ()
     probability: float | None = None
+
+    @property
+    def until(self) -> datetime:
+        """What was told holds until something else is."""
+        return LATEST
 
     def fan(self, concept: str) -> Fan | Unavailable:
         if concept != self.concept:

@@ -27,8 +27,8 @@ from tests.knowledge.asking import BOOK, asked, truth
 from tests.knowledge.charts import HOUR, MINUTE, NOW, TICK, chart, fact, reading, treatment
 from tests.knowledge.oracle import NO, UNKNOWN, YES
 from tests.knowledge.test_artefacts import OK, SUSPECT, mark, spo2
-from tests.knowledge.test_time import LATENESS, heard, tick, time_of
-from tests.streams.bedside import admitted, at, note, play
+from tests.knowledge.test_time import LATENESS, heard, play, tick, time_of
+from tests.streams.bedside import admitted, at, note
 from tests.streams.bedside import reading as measured
 
 LUNG = fact("infection.source_lung", HOUR)

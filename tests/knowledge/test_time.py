@@ -1,35 +1,67 @@
 """Ends of waiting: the watermark, the life of an alert, how long a situation, a note and a late result reach."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
 
+from forecasting.contract import ModelState, Seen
 from guidelines.notes.reading import read
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Truth
+from schemas.clinical.forecasts import Outlook
+from schemas.clinical.snapshot import Snapshot
 from schemas.events import Event, Note, Tick
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.bed import Bed, snapshot
+from streams.core.judge import Mind
 from streams.core.ordering import Late
+from streams.core.policy import Policy
 from streams.core.step import Output, step
-from tests.knowledge.asking import asked
-from tests.knowledge.charts import HOUR, MINUTE, TICK
+from tests.knowledge.asking import BOOK, asked
+from tests.knowledge.charts import HOUR, MINUTE, TICK, Told
 from tests.knowledge.oracle import UNKNOWN, YES
-from tests.streams.bedside import admitted, at, mind, note, play, reading, treatment, vitals
+from tests.streams.bedside import admitted, at, note, reading, treatment, vitals
 
 LATENESS = timedelta(seconds=0.5)
 US = 1 / 60e6  # minutes
+
+
+class Mute:
+    """A forecaster that never says anything: what is tried here rests on no model."""
+
+    name = version = digest = "mute"
+    horizons_h: tuple[float, ...] = ()
+    concepts: frozenset[str] = frozenset()
+    batch = 1
+
+    def encode(self, states: Sequence[ModelState | None], seen: Sequence[Seen]) -> list[ModelState]:  # noqa: ARG002
+        return [state or ModelState(digest=self.digest, body=b"") for state in states]
+
+    def outlooks(self, states: Sequence[ModelState], snapshots: Sequence[Snapshot]) -> list[Outlook]:  # noqa: ARG002
+        return [Told() for _ in snapshots]
+
+    def rebuilt(self, snapshot: Snapshot) -> ModelState:  # noqa: ARG002
+        return ModelState(digest=self.digest, body=b"", from_chart=True)
+
+
+MIND = Mind(BOOK, Mute(), Policy(allowed_lateness=LATENESS))
 
 
 def heard(records: Iterable[tuple[datetime, Event | Tick]]) -> tuple[Bed, list[Output]]:
     """Each record when the clock says its first part."""
     bed, said = Bed("e1"), []
     for now, record in records:
-        bed, new = step(bed, record, now, mind(LATENESS.total_seconds()))
+        events = [] if isinstance(record, Tick) else [record]
+        bed, new = step(bed, events, now, MIND)
         said.extend(new)
     return bed, said
+
+
+def play(events: Iterable[Event], until: datetime) -> tuple[Bed, list[Output]]:
+    """Every event at its own time, then the clock at `until`."""
+    return heard([*((event.available_at, event) for event in events), tick(until)])
 
 
 def tick(when: datetime) -> tuple[datetime, Tick]:

@@ -1,0 +1,158 @@
+"""The mutation job: which faults it makes, and that it tells one that is noticed from one that is not."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mutation.mutants import enumerations, mutants_of
+
+ENUM = "class Truth(Enum):\n    YES = 1\n    NO = 2\n"
+
+
+def after(text: str, name: str = "a.py") -> set[str]:
+    """What one line becomes, fault by fault."""
+    enumerations({"e.py": ENUM})
+    return {mutant.diff(text)[1] for mutant in mutants_of(Path(name), text)}
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        ("a < b", {"a <= b", "a > b"}),
+        ("a is not b", {"a is b"}),
+        ("a and b", {"a or b"}),
+        ("a + 2", {"a - 2", "a + 3", "a + 1"}),
+        ("0.5", {"0.55", "0.45"}),
+        ("max(a)", {"min(a)"}),
+        ("not a", {"a"}),
+        ("b if a else c", {"(b)", "(c)"}),
+        ("(a, b, c)", {"(b, c)", "(a, c)", "(a, b)"}),
+        ("(a, b)", {"(a,)", "(b,)"}),
+        ("{a: b, c: d}", {"{c: d}", "{a: b}"}),
+        ("Truth.YES", {"Truth.NO"}),
+        ('"hard"', {'"soft"'}),
+        ('"Penicillin allergy."', set()),
+        ("[a for a in b if a]", {"[a for a in b if (not (a))]"}),
+    ],
+)
+def test_a_line_has_these_faults(line: str, becomes: set[str]) -> None:
+    """Each kind of fault, and nothing else, is put into a line."""
+    assert after(f"x = {line}") == {f"x = {new}" for new in becomes}
+
+
+def test_a_result_and_a_condition_have_faults_too() -> None:
+    """A function may return nothing, and a condition be turned round."""
+    assert "return None" in after("def f():\n    return a")
+    assert "if (not (a)):" in after("if a:\n    pass")
+
+
+def test_what_is_for_people_and_for_types_is_left_alone() -> None:
+    """No fault is put into docstrings, annotations, decorators, messages or imports."""
+    head = '@dataclass(frozen=True)\nclass A(B, slots=True):\n    """Of 3."""\n    x: Literal[1, 2]\n\n'
+    assert after(head + '    def f(self) -> 1:\n        raise E(f"at most {1}")\n') == set()
+
+
+@pytest.mark.parametrize(
+    ("line", "becomes"),
+    [
+        (
+            'when = "map below 65 for 10 min"',
+            {"at_most 65 for 10", "below 66 for 10", "below 64 for 10", "65 for 11", "65 for 9"},
+        ),
+        ('when = "any_of(is a; is b)"', {"all_of(is a; is b)", "any_of(is a)", "any_of(is b)"}),
+        ('severity = "hard"', {'"soft"'}),
+        ("prepare = true", {"false"}),
+        ('orders = ["x", "y"]', {'["x"]', '["y"]'}),
+        ('text = "Give 30 mL/kg within 3 h"', set()),
+    ],
+)
+def test_a_rule_has_these_faults(line: str, becomes: set[str]) -> None:
+    """Numbers, words and parts of what decides; never the words for people."""
+    made = after(f"[a]\n{line}\n", "a.toml")
+    assert len(made) == len(becomes)
+    assert all(any(new in one for one in made) for new in becomes)
+    assert all(tomllib.loads(one) for one in made)
+
+
+def test_every_fault_in_our_own_code_still_parses(root: Path) -> None:
+    """A fault that is no Python or no TOML would be noticed by everything, and say nothing."""
+    for name in ("guidelines/notes/reading.py", "streams/core/ordering.py", "schemas/conditions/text.py"):
+        text = (root / name).read_text(encoding="utf-8")
+        for mutant in mutants_of(Path(name), text)[::7]:
+            ast.parse(mutant.applied(text))
+    for path in (root / "guidelines/knowledge").rglob("*.toml"):
+        text = path.read_text(encoding="utf-8")
+        for mutant in mutants_of(path, text, root)[::25]:
+            tomllib.loads(mutant.applied(text))
+
+
+THING = '''"""A thing."""
+
+LIMIT = 3
+
+
+def low(x: int) -> bool:
+    return x < LIMIT
+
+
+def loud(x: int) -> int:
+    return x + 1
+'''
+TESTS = """
+from schemas.thing import loud, low
+
+def test_low():
+    assert low(2) and not low(3)
+
+def test_loud():
+    loud(1)
+"""
+JOB = """
+import json
+from pathlib import Path
+from benchmarks.mutation.mutants import mutants_of
+from benchmarks.mutation.trials import mapped, trials_of
+root = Path.cwd()
+made = mutants_of(root / "schemas/thing.py", (root / "schemas/thing.py").read_text(), root)
+trials = trials_of("schemas/thing.py", made, mapped(["tests"], root), root)
+text = (root / "schemas/thing.py").read_text()
+print(json.dumps({t.mutant.diff(text)[1]: t.outcome for t in trials}))
+"""
+
+
+def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Path) -> None:
+    """Faults of what a test checks are noticed, also in a constant; of what it only runs, they live."""
+    for name, text in {"schemas/thing.py": THING, "schemas/__init__.py": "", "tests/test_thing.py": TESTS}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for layer in ("guidelines", "forecasting", "streams"):
+        (tmp_path / layer).mkdir()
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"}
+    environment.pop("COVERAGE_PROCESS_START", None)  # the job measures coverage itself
+    command = [sys.executable, "-c", JOB]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-800:]
+    assert json.loads(done.stdout) == {
+        "LIMIT = 4": "killed",
+        "LIMIT = 2": "killed",
+        "return x <= LIMIT": "killed",
+        "return x > LIMIT": "killed",
+        "return None": "survived",  # of `loud`; that of `low`, which reads the same, comes before it
+        "return x - 1": "survived",
+        "return x + 2": "survived",
+        "return x + 0": "survived",
+    }
