@@ -17,7 +17,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from schemas.clinical.alerts import AlertEvent
@@ -70,10 +70,13 @@ class LogRow(NamedTuple):
 
 
 class Refusals(NamedTuple):
-    """Refusals of one kind, counted."""
+    """Refusals that are alike, counted."""
 
     fault: str
-    why: str  # its first 200 characters
+    why: str  # this and the next three: their beginning
+    sender: str | None
+    code: str | None
+    unit: str | None
     encounter: str | None
     times: int
     first_at: datetime
@@ -212,23 +215,18 @@ class Store:
             bodies = connection.execute(query).scalars().all()
         return tuple(rejected_of(body) for body in reversed(bodies))
 
-    def refusals(
-        self, fault: str | None = None, encounter: str | None = None, text: str | None = None, limit: int = ANSWER_MAX
-    ) -> tuple[Refusals, ...]:
-        """Refusals counted by fault, reason and encounter, newest first; `text` is looked for in the reason."""
-        kinds = (quarantine.c.fault, quarantine.c.why, quarantine.c.encounter)
-        last = func.max(quarantine.c.at_us).label("last")
-        query = select(*kinds, func.count().label("times"), func.min(quarantine.c.at_us).label("first"), last)
-        if fault is not None:
-            query = query.where(quarantine.c.fault == fault)
-        if encounter is not None:
-            query = query.where(quarantine.c.encounter == encounter)
-        if text is not None:
-            query = query.where(quarantine.c.why.icontains(text, autoescape=True))
-        query = query.group_by(*kinds).order_by(last.desc(), *kinds).limit(limit)
+    def refusals(self, search: str = "", limit: int = ANSWER_MAX) -> tuple[Refusals, ...]:
+        """Alike ones together, newest first; only what holds `search` in one of its words, whatever its case."""
+        kinds = [quarantine.c[name] for name in Refusals._fields[:6]]
+        at = quarantine.c.at_us
+        counted = (func.count().label("times"), func.min(at).label("first"), func.max(at).label("last"))
+        query = select(*kinds, *counted).group_by(*kinds).order_by(func.max(at).desc(), *kinds).limit(limit)
+        if search:
+            words = (func.replace(quarantine.c.fault, "_", " "), *kinds)
+            query = query.where(or_(*(word.icontains(search, autoescape=True) for word in words)))
         with self._database.reading() as connection:
             return tuple(
-                Refusals(row.fault, row.why, row.encounter, row.times, from_us(row.first), from_us(row.last))
+                Refusals(*row[:7], first_at=from_us(row.first), last_at=from_us(row.last))
                 for row in connection.execute(query)
             )
 

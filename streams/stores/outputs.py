@@ -39,9 +39,10 @@ def row_of(output: "Output") -> tuple[Table, Mapping[str, Any]]:
             row |= {"alert": output.alert.id, "encounter": output.alert.encounter, "change": output.change.value}
             return tables.alert_events, row | {"at_us": to_us(output.at)}
         case Rejected():
-            why = _storable(output.why)[: tables.WHY_CHARS_MAX]
-            row |= {"encounter": output.encounter, "fault": output.fault.value, "why": why}
-            return tables.quarantine, row | {"at_us": to_us(output.received_at)}
+            words = {"sender": output.sender, "code": output.code, "unit": output.unit}
+            row |= {name: word and _storable(word)[: tables.SENDERS_CHARS_MAX] for name, word in words.items()}
+            row |= {"fault": output.fault.value, "why": _storable(output.why)[: tables.WHY_CHARS_MAX]}
+            return tables.quarantine, row | {"encounter": output.encounter, "at_us": to_us(output.received_at)}
         case late:
             return tables.late, row | {"encounter": late.event.encounter, "at_us": to_us(late.applied_at)}
 

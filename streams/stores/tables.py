@@ -9,7 +9,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 EMBEDDED = "embedded"
 """The name of the embedded shell's log among the partitions; those of Kafka are named by their topic's id."""
 
-WHY_CHARS_MAX = 200  # PostgreSQL indexes no text of kilobytes
+WHY_CHARS_MAX = 200  # of a text in an index: PostgreSQL indexes none of kilobytes, and the body has all of it
+SENDERS_CHARS_MAX = 40  # the same of a sender's own words
 
 TABLES = MetaData()
 
@@ -61,11 +62,14 @@ quarantine = Table(
     Column("id", String(32), primary_key=True),
     Column("encounter", String(64)),
     Column("fault", String(32), nullable=False),
-    Column("why", String(WHY_CHARS_MAX), nullable=False),  # to search and group by; the body has all of it
+    Column("why", String(WHY_CHARS_MAX), nullable=False),  # this and the next three: to group by, and to search
+    Column("sender", String(SENDERS_CHARS_MAX)),
+    Column("code", String(SENDERS_CHARS_MAX)),
+    Column("unit", String(SENDERS_CHARS_MAX)),
     Column("at_us", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("quarantine_newest", "at_us"),
-    Index("quarantine_grouped", "fault", "why", "encounter", "at_us"),  # answers the page of refusals by itself
+    Index("quarantine_grouped", "fault", "why", "sender", "code", "unit", "encounter", "at_us"),  # the page of refusals
 )
 late = Table(
     "late",

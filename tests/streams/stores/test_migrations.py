@@ -91,7 +91,7 @@ def test_refusals_of_version_0_1_can_be_found_and_sent_again(old_url: str, opene
         datetime(2026, 3, 1, 9, 22, tzinfo=UTC),
     )
     assert impossible.raw.startswith(b'{"v":1,"kind":"reading","encounter":"e2"')
-    (found,) = store.refusals(text="15–250 mmHg")
+    (found,) = store.refusals("15–250 mmHg")
     assert (found.fault, found.encounter, found.times) == ("impossible_value", "e2", 1)
 
 

@@ -15,6 +15,7 @@ revision = "0002"
 down_revision = "0001"
 
 _WHY_CHARS_MAX = 200
+_SENDERS_CHARS_MAX = 40
 _KIND_BY_FIELD = {"concept": "reading", "text": "note", "item": "treatment", "verb": "response", "action": "movement"}
 
 
@@ -61,6 +62,8 @@ def _move_checkpoints() -> None:
 
 def _make_refusals_searchable() -> None:
     op.add_column("quarantine", Column("why", String(_WHY_CHARS_MAX), nullable=True))
+    for name in ("sender", "code", "unit"):  # version 0.1 kept none
+        op.add_column("quarantine", Column(name, String(_SENDERS_CHARS_MAX), nullable=True))
     _rewrite("quarantine", _with_standard_base64)
     quarantine = table("quarantine", column("id"), column("body"), column("why"))
     _each(
@@ -109,5 +112,6 @@ def _index_what_is_asked() -> None:
     op.create_index("alert_events_newest", "alert_events", ["at_us"])
     op.create_index("alert_events_of_encounter", "alert_events", ["encounter", "at_us"])
     op.create_index("quarantine_newest", "quarantine", ["at_us"])
-    op.create_index("quarantine_grouped", "quarantine", ["fault", "why", "encounter", "at_us"])
+    grouped = ["fault", "why", "sender", "code", "unit", "encounter", "at_us"]
+    op.create_index("quarantine_grouped", "quarantine", grouped)
     op.create_index("late_newest", "late", ["at_us"])
