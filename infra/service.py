@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
@@ -20,9 +20,9 @@ from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
-from streams.core.alerting import Policy
 from streams.core.bed import Bed
-from streams.core.step import Mind, wakes_at
+from streams.core.judge import Mind
+from streams.core.policy import Policy
 from streams.shells.embedded import Embedded, Update
 from streams.shells.refused import LOOKED_AT_MAX, grouped
 
@@ -135,6 +135,7 @@ class EmbeddedBoard:
 
     def status(self) -> BoardStatus:
         counts: Counter[str] = Counter()
+        trouble = self._service.trouble
         for bed in self._service.beds.values():
             counts.update({name: bed.counts.get(name, 0) for name in ("late", "duplicate", "corrected")})
         return BoardStatus(
@@ -144,6 +145,10 @@ class EmbeddedBoard:
             plays=self.plays,
             lag_s=self._service.lag_s,
             clock_doubt=self._clock.doubt,
+            away_since=None if trouble is None else self._clock.now() - timedelta(seconds=self._service.trouble_s),
+            away_why=None
+            if trouble is None
+            else f"Nothing new is taken: {trouble.why}. What is shown goes on by time.",
             refused=self._refused,
             late=counts["late"],
             duplicate=counts["duplicate"],
@@ -156,15 +161,15 @@ def _refuses(update: Update) -> bool:
     return update.encounters is None or any(isinstance(output, Rejected) for output in update.outputs)
 
 
-async def keep_time(service: Embedded, clock: Clock, policy: Policy) -> None:
-    """Tells the beds that time passes, whenever that matters to one of them; runs for as long as the service does."""
+async def keep_time(service: Embedded, clock: Clock) -> None:
+    """Tells the beds that time passes, whenever that matters to one of them; runs for as long as the service does.
+
+    A clock that was put back is told at once: the beds go on at the right time.
+    """
+    last = clock.now()
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        now = clock.now()
-        if any(_wakes(bed, policy, now) for bed in service.beds.values()):
+        now, alarm = clock.now(), service.next_alarm
+        if now < last or (alarm is not None and now > alarm) or service.trouble is not None:
             await service.advance(now)
-
-
-def _wakes(bed: Bed, policy: Policy, now: datetime) -> bool:
-    at = wakes_at(bed, policy)
-    return at is not None and now > at
+        last = now

@@ -114,14 +114,14 @@ def demo(
 @app.command()
 def serve(port: Port = None, host: Host = None) -> None:
     """Run the embedded service: wire messages come in at POST /api/events, the board is at /. Ctrl-C stops."""
-    from infra.commands.serve import StoreFailed, run_service
+    from infra.commands.serve import CannotServe, run_service
     from infra.web import PortTaken
 
     try:
         run_service(_prepared(port=port, host=host), Console(stderr=True))
     except PortTaken as problem:
         raise _fail(problem) from None
-    except StoreFailed as problem:
+    except CannotServe as problem:
         raise _fail(problem, 1) from None
 
 

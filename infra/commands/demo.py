@@ -62,7 +62,7 @@ async def _play(
         async def beside() -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(service.stopped())
-                group.create_task(keep_time(service, clock, mind.policy))
+                group.create_task(keep_time(service, clock))
                 group.create_task(board.count_refusals())
                 group.create_task(played())
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from infra.progress import progress, say
 from infra.settings import Settings
 from streams.cohorts.replay import Job, Played, replay
-from streams.core.alerting import Policy
+from streams.core.policy import Policy
 
 
 def run_replay(path: Path, source: str, out: Path, processes: int, settings: Settings, console: Console) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 
 from rich.console import Console
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from boards.web.app import create_app
 from infra.access import Access, names
@@ -18,34 +17,27 @@ from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
 from schemas.codes.units import warm_up
 from streams.shells.embedded import Embedded
-from streams.stores.store import Fenced
+from streams.stores.failures import Fenced, StoreFailed
 
 TIDY_EVERY_S = 600.0
 
 
-class StoreFailed(RuntimeError):
+class CannotServe(RuntimeError):
     """The service cannot keep what it takes; the text says why, without the address of the store."""
 
 
 def run_service(settings: Settings, console: Console) -> None:
-    """Serve until Ctrl-C. Raises PortTaken, StoreFailed."""
+    """Serve until Ctrl-C. Raises PortTaken, CannotServe."""
     keep_private()
     with listening_socket(settings.host, settings.port) as listener:
         try:
             asyncio.run(_serve(settings, listener, console))
         except Fenced:
-            raise StoreFailed("another process has opened the store since: only one may serve from it") from None
+            raise CannotServe("another process has opened the store since: only one may serve from it") from None
         except NotPrivate as problem:
-            raise StoreFailed(str(problem)) from None
-        except (SQLAlchemyError, ImportError, OSError) as problem:
-            raise StoreFailed(f"the store cannot be used: {_why(problem)}") from None
-
-
-def _why(problem: Exception) -> str:
-    """Of a database's words only those about itself: others may quote a row."""
-    if isinstance(problem, OperationalError):
-        return str(problem.orig).partition("\n")[0]
-    return type(problem).__name__ if isinstance(problem, SQLAlchemyError) else str(problem)
+            raise CannotServe(str(problem)) from None
+        except (StoreFailed, ImportError, OSError) as problem:
+            raise CannotServe(f"the store cannot be used: {problem}") from None
 
 
 async def _serve(settings: Settings, listener: socket.socket, console: Console) -> None:
@@ -64,7 +56,7 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
         async def beside() -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(service.stopped())
-                group.create_task(keep_time(service, clock, mind.policy))
+                group.create_task(keep_time(service, clock))
                 group.create_task(board.count_refusals())
                 group.create_task(_tidy(service, clock))
 

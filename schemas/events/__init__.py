@@ -169,10 +169,14 @@ class Response(_Event, frozen=True, kw_only=True, tag="response"):
 
 
 class Tick(Record, frozen=True, kw_only=True, tag_field="kind", tag="tick"):
-    """Time passed. It belongs to no encounter: it moves the clock of every bed it reaches."""
+    """Time passed. It belongs to no encounter: it moves the clock of every bed it reaches.
+
+    `corrected`: the clock of the service was wrong before, and this is the time: beds may be put back.
+    """
 
     kind: ClassVar[str] = "tick"
     available_at: datetime
+    corrected: bool = False
 
 
 Event = Reading | Note | Treatment | Movement | Response

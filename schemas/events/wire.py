@@ -132,6 +132,7 @@ class WireTick(Frozen):
     v: Literal[1]
     kind: Literal["tick"]
     available_at: Moment
+    corrected: bool = False
 
 
 WireRecord = WireReading | WireNote | WireTreatment | WireMovement | WireResponse | WireTick

@@ -187,7 +187,7 @@ def _events(record: WireRecord, origin: Origin) -> Iterator[Entry]:
                 own = record.model_dump(include={"alert", "verb", "step", "by"})
                 yield Response(**_common(record, origin), **own)
             case WireTick():
-                yield Tick(available_at=min(record.available_at, origin.received_at))
+                yield Tick(available_at=min(record.available_at, origin.received_at), corrected=record.corrected)
     except Refused as refused:
         yield origin.rejected(refused.fault, refused.why, record)
 

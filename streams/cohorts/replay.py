@@ -29,16 +29,16 @@ from forecasting.baselines import trend
 from guidelines.book import load as book
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Level
-from schemas.clinical.forecasts import LEVELS, Odds, Unavailable
+from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
 from schemas.conditions.text import parse
 from schemas.events.quarantine import Rejected
 from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
-from streams.core.bed import Bed, snapshot
+from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.ordering import Late
 from streams.core.policy import Policy
-from streams.core.step import Output, Turn, run
+from streams.core.step import Output, Turn, outlook_at, run
 
 FORECAST_EVERY = timedelta(hours=6)
 STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per process
@@ -114,18 +114,18 @@ def _turns(stay: Stay, played: Played, mind: Mind) -> Iterator[Turn]:
 
     def passed(at: datetime, done: Callable[[Bed], None] = lambda _: None) -> Turn:
         """Once the instant `at` itself has been judged."""
-        return Turn(at + mind.policy.allowed_lateness + JUST_AFTER, (), said, done)
+        return Turn(at + mind.policy.allowed_lateness + JUST_AFTER, said=said, done=done)
 
     arriving = [(at, tuple(group)) for at, group in groupby(stay.events, attrgetter("available_at"))]
     place = 0
     for hour in range(hours):
         at = stay.start + timedelta(hours=hour)
         while place < len(arriving) and arriving[place][0] <= at:
-            yield Turn(*arriving[place], said)
+            yield Turn(*arriving[place], said=said)
             place += 1
         yield passed(at, partial(_ask, played, at, hour, mind))
     for known, events in arriving[place:]:
-        yield Turn(known, events, said)
+        yield Turn(known, events, said=said)
     if last > stay.start + timedelta(hours=hours - 1):
         yield passed(last)
 
@@ -155,21 +155,20 @@ def _ask(played: Played, at: datetime, hour: int, mind: Mind, bed: Bed) -> None:
     forecasts_due = (hour * timedelta(hours=1)) % FORECAST_EVERY == timedelta(0)
     if played.hourly and not forecasts_due:
         return
-    seen = snapshot(bed, at)
+    outlook = outlook_at(bed, at, mind)
     if not played.hourly:
-        outlook = mind.forecaster.outlook(seen)
         for condition, within, question in _PARSED:
             answer = outlook.chance(condition, within)
             played.risks.append((played.encounter, float(hour), question, *_answer(answer), alarm))
     if not forecasts_due:
         return
-    forecast = mind.forecaster.forecast(seen)
-    if isinstance(forecast, Unavailable):
+    answers = [outlook.fan(concept) for concept in sorted(mind.forecaster.concepts)]
+    fans = [answer for answer in answers if isinstance(answer, Fan)]
+    if not fans:
         played.counts["forecast_unavailable"] += 1
-        return
-    for concept, fan in sorted(forecast.fans.items()):
+    for fan in fans:
         for horizon, quantiles in zip(fan.horizons_h, fan.quantiles, strict=True):
-            played.forecasts.append((played.encounter, float(hour), concept, horizon, *quantiles, None))
+            played.forecasts.append((played.encounter, float(hour), fan.concept, horizon, *quantiles, None))
 
 
 def _answer(answer: Odds | Unavailable) -> tuple[float | None, float | None, float | None, str]:

@@ -20,6 +20,7 @@ from streams.core.chart import is_known, with_note, with_readings, with_treatmen
 from streams.core.ordering import Late, clock_moved, queued, released
 from streams.core.policy import Policy
 from streams.core.quality import marked
+from streams.core.source_clock import placed
 
 T = TypeVar("T")
 
@@ -41,6 +42,11 @@ def arrived(bed: Bed, events: Sequence[Event], now: datetime) -> tuple[Bed, tupl
     for event in events:
         if event.encounter != bed.encounter:
             raise ValueError("an event was brought to another patient's bed")
+        event, clocks, moved = placed(event, bed.clocks, now)
+        if clocks is not bed.clocks:
+            bed = bed._replace(clocks=clocks)
+        if moved is not None:
+            bed = bed._replace(counts=counted(bed.counts, moved))
         bed, notices = _queued(bed, event, now)
         said += notices
     return bed, tuple(said)
@@ -52,6 +58,16 @@ def passed(bed: Bed, now: datetime, policy: Policy) -> tuple[Bed, tuple[Rejected
     if line is not bed.line:
         bed = _refusals_counted(bed._replace(line=line), refused)
     return (bed._replace(counts=counted(bed.counts, *names)) if names else bed), refused
+
+
+def put_right(bed: Bed, now: datetime, policy: Policy) -> Bed:
+    """The bed after the service's clock was corrected: it goes on at the right time, and is looked at anew."""
+    line = bed.line
+    if line.clock is None or now >= line.clock:
+        return bed
+    line = line._replace(clock=now, closed=now - policy.allowed_lateness, ahead=None)
+    due = now if bed.judged_at is not None else None
+    return bed._replace(line=line, due=due, counts=counted(bed.counts, "clock_corrected"))
 
 
 def opened(bed: Bed, reads: frozenset[str]) -> tuple[Bed, Instant] | None:

@@ -21,8 +21,21 @@ from schemas.codes.drugs import DRUGS
 from schemas.events import Action, Event, Note, Patient, Reading, Treatment
 from streams.core.cards import card
 from streams.core.retention import HISTORY_MAX
+from streams.core.source_clock import Clocks
 
-__all__ = ["HISTORY_MAX", "NOTHING", "Awake", "Bed", "Chart", "Episode", "KeptNote", "Line", "counted", "snapshot"]
+__all__ = [
+    "HISTORY_MAX",
+    "NOTHING",
+    "Awake",
+    "Bed",
+    "Chart",
+    "Episode",
+    "Failure",
+    "KeptNote",
+    "Line",
+    "counted",
+    "snapshot",
+]
 
 _WHILE_RUNNING: Mapping[str, Situation] = {  # class of drug -> situation
     "insulin": "insulin_infusion",
@@ -113,6 +126,13 @@ class Awake(NamedTuple):
     outlook: Outlook
 
 
+class Failure(NamedTuple):
+    """Since when a bed cannot be judged, because of a fault of ours."""
+
+    since: datetime
+    what: str  # the type of the error, never its text
+
+
 class Bed(NamedTuple):
     """Everything remembered of one encounter. `Bed("e1")` is an empty one."""
 
@@ -128,6 +148,8 @@ class Bed(NamedTuple):
     judged_at: datetime | None = None
     foreseen_at: datetime | None = None  # the instant at which the outlook was made
     counts: Mapping[str, int] = NOTHING
+    clocks: Clocks = NOTHING  # of sources that were wrong lately
+    failure: Failure | None = None
     awake: Awake | None = None
 
 

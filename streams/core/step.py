@@ -9,18 +9,18 @@ aside with the reason; all others go on.
 """
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from forecasting.contract import ModelState
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Event
-from schemas.events.quarantine import Rejected
+from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
-from streams.core.absorb import Instant, arrived, opened, passed
-from streams.core.bed import Bed, snapshot
+from streams.core.absorb import Instant, arrived, opened, passed, put_right
+from streams.core.bed import Bed, Failure, counted, snapshot
 from streams.core.judge import Guarded, Mind, judge, recalled
-from streams.core.ordering import JUMP_MAX, Late
+from streams.core.ordering import JUMP_MAX, Late, refused, released
 from streams.core.policy import Policy
 
 Output = AlertEvent | Rejected | Late
@@ -32,6 +32,7 @@ class Turn(NamedTuple):
 
     now: datetime
     events: Sequence[Event] = ()
+    corrected: bool = False  # the clock was wrong before
     said: Callable[[Sequence[Output]], None] = lambda _: None  # told what this turn says
     done: Callable[[Bed], None] = lambda _: None  # told the bed after it
 
@@ -51,6 +52,8 @@ class _Given(NamedTuple):
     outlook: Guarded
 
 
+TRIED_AGAIN_AFTER = timedelta(minutes=1)  # a bed that could not be judged
+
 Life = Generator[_Wanted, _Given, Bed]
 
 
@@ -60,8 +63,13 @@ def step(bed: Bed, events: Sequence[Event], now: datetime, mind: Mind) -> tuple[
     First every instant that is now closed is judged, each at its own time; then the events join the line.
     """
     said: list[Output] = []
-    lived = run({bed.encounter: bed}, {bed.encounter: [Turn(now, events, said.extend)]}, mind)
+    lived = run({bed.encounter: bed}, {bed.encounter: [Turn(now, events, said=said.extend)]}, mind)
     return lived[bed.encounter], tuple(said)
+
+
+def outlook_at(bed: Bed, at: datetime, mind: Mind) -> Guarded:
+    """The future of a bed as its model sees it at a moment."""
+    return _outlooks([bed], [snapshot(bed, at)], mind)[0]
 
 
 def wakes_at(bed: Bed, policy: Policy) -> datetime | None:
@@ -105,22 +113,52 @@ def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
     bed = _awakened(bed, mind)
     reads = mind.reads
     for turn in turns:
-        bed, refused = passed(bed, turn.now, mind.policy)
-        said: list[Output] = list(refused)
-        while (next_one := opened(bed, reads)) is not None:
+        bed = put_right(bed, turn.now, mind.policy) if turn.corrected else bed
+        bed, strays = passed(bed, turn.now, mind.policy)
+        said: list[Output] = list(strays)
+        while True:
+            try:
+                next_one = opened(bed, reads)
+            except Exception as problem:
+                bed, unwritten = _not_written(bed, problem)
+                said += unwritten
+                continue
+            if next_one is None:
+                break
             bed, instant = next_one
             model, outlook = yield _Wanted(bed, instant, _needs_outlook(bed, instant))
             if model is not bed.model:
                 bed = bed._replace(model=model)
             if bed.awake is None or outlook is not bed.awake.outlook:
                 bed = bed._replace(foreseen_at=instant.at)
-            bed, new = judge(bed, instant, outlook, mind)
-            said += new
+            try:
+                bed, new = judge(bed, instant, outlook, mind)
+                said += new
+                bed = bed._replace(failure=None) if bed.failure is not None else bed
+            except Exception as problem:
+                bed = _not_judged(bed, instant.at, problem)
         bed, heard = arrived(bed, turn.events, turn.now)
         said += heard
         turn.said(said)
         turn.done(bed)
     return bed
+
+
+def _not_judged(bed: Bed, at: datetime, problem: Exception) -> Bed:
+    """The bed says since when it cannot be judged; what stands goes on standing, and it is tried again."""
+    failure = bed.failure or Failure(at, type(problem).__name__)
+    counts = counted(bed.counts, "internal")
+    return bed._replace(failure=failure, due=at + TRIED_AGAIN_AFTER, awake=None, counts=counts)
+
+
+def _not_written(bed: Bed, problem: Exception) -> tuple[Bed, list[Rejected]]:
+    """The bed without the events of an instant that could not be written down; they can be sent again after a mend."""
+    line, at, events = released(bed.line, until=bed.due)
+    if at is None:
+        return _not_judged(bed, bed.due or bed.line.clock or EARLIEST, problem), []
+    why = f"an internal error ({type(problem).__name__}) kept it out of the chart"
+    lost = [refused(event, Fault.INTERNAL, why, at) for event in events]
+    return _not_judged(bed._replace(line=line), at, problem), lost
 
 
 def _needs_outlook(bed: Bed, instant: Instant) -> bool:
@@ -130,16 +168,25 @@ def _needs_outlook(bed: Bed, instant: Instant) -> bool:
 
 def _awakened(bed: Bed, mind: Mind) -> Bed:
     """A bed that was loaded: its model state fits the model, and its answers are those of its last judgement."""
-    if bed.model is not None and bed.model.digest != mind.forecaster.digest and bed.foreseen_at is not None:
-        bed = bed._replace(model=mind.forecaster.rebuilt(snapshot(bed, bed.foreseen_at)), awake=None)
-    graph = mind.book.rules.graph
-    if bed.awake is not None and bed.awake.kept.graph is graph:
+    if bed.awake is not None and bed.awake.kept.graph is mind.book.rules.graph:
         return bed
-    if bed.judged_at is None:
-        return bed._replace(awake=None)
     at = bed.foreseen_at or bed.judged_at
+    if at is None:
+        return bed
+    if bed.model is None or bed.model.digest != mind.forecaster.digest:
+        bed = bed._replace(model=_rebuilt(bed, at, mind))
     outlook = _outlooks([bed], [snapshot(bed, at)], mind)[0]
-    return recalled(bed, outlook, mind)
+    try:
+        return recalled(bed, outlook, mind)
+    except Exception as problem:
+        return _not_judged(bed, at, problem)
+
+
+def _rebuilt(bed: Bed, at: datetime, mind: Mind) -> ModelState | None:
+    try:
+        return mind.forecaster.rebuilt(snapshot(bed, at))
+    except Exception:
+        return None
 
 
 def _foreseen(wanted: Sequence[_Wanted], mind: Mind) -> list[_Given]:

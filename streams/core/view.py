@@ -6,7 +6,7 @@ from datetime import timedelta
 from guidelines.evidence import amount
 from guidelines.scoring import news2
 from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Vital
-from schemas.clinical.forecasts import Fan, Forecast, Unavailable
+from schemas.clinical.forecasts import Fan, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
@@ -23,7 +23,7 @@ TREATMENTS_SHOWN = 40
 def view(bed: Bed, mind: Mind) -> BedView:
     """The board's picture of a bed, as of the bed's clock."""
     seen, chart = snapshot(bed), bed.chart
-    fans, missing = _forecast(seen, mind)
+    fans, missing = _forecast(bed, mind)
     alerts = (episode.alert() for episode in bed.episodes.values())
     return BedView(
         encounter=bed.encounter,
@@ -39,19 +39,29 @@ def view(bed: Bed, mind: Mind) -> BedView:
         fans=fans,
         forecast_model=None if missing else f"{mind.forecaster.name}@{mind.forecaster.version}",
         forecast_missing=missing,
+        problem=_problem(bed),
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
         counts=dict(bed.counts),  # what JSON can hold
     )
 
 
-def _forecast(seen: Snapshot, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
-    """The fans, or why there are none: a model that fails is an answer too."""
-    try:
-        made: Forecast | Unavailable = mind.forecaster.forecast(seen)
-    except Exception as problem:  # whatever a model does wrong, the board goes on
-        return {}, f"the forecast failed ({type(problem).__name__}); rules that need none go on"
-    return ({}, made.reason) if isinstance(made, Unavailable) else (made.fans, None)
+def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
+    """The fans that the last judgement had, or why there are none: a model that fails is an answer too."""
+    if bed.awake is None:
+        return {}, "nothing was forecast yet"
+    answers = [bed.awake.outlook.fan(concept) for concept in sorted(mind.forecaster.concepts)]
+    fans = {answer.concept: answer for answer in answers if isinstance(answer, Fan)}
+    reasons = {answer.reason for answer in answers if isinstance(answer, Unavailable)}
+    if fans:
+        return fans, None
+    return {}, reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
+
+
+def _problem(bed: Bed) -> str | None:
+    if bed.failure is None:
+        return None
+    return f"cannot be judged since {bed.failure.since:%H:%M} UTC, because of an internal error ({bed.failure.what})"
 
 
 def _vital(seen: Snapshot, reading: Reading) -> Vital:

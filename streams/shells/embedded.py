@@ -5,17 +5,23 @@
         await service.advance(now)                  # time passed
 
 One task takes what waits, writes it to the log in one transaction, and runs the engine over it. After a kill the log
-is read on from the checkpoint, and what had been said is said again under the same ids. The process that opened the
-store last owns it; an older one stops at its next write.
+is read on from where the beds were saved, and what had been said is said again under the same ids. The process that
+opened the store last owns it; an older one stops at its next write.
+
+While the store cannot be written nothing is taken (`submit` raises StoreFailed), and the beds in memory are judged and
+shown as time passes. As soon as it can be, what is owed is written, and messages are taken again.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
+
+import structlog
 
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import AlertEvent
@@ -25,21 +31,31 @@ from schemas.events.wire import MESSAGE_BYTES_MAX, encode
 from schemas.frozen import from_json, to_json
 from streams.adapters.decode import decode
 from streams.core.bed import Bed
-from streams.core.step import Mind, Output
+from streams.core.judge import Mind
+from streams.core.step import Output
 from streams.core.view import view
-from streams.shells.engine import Engine, Record, Saved
-from streams.stores.store import Store
+from streams.shells.engine import Applied, Engine, Record
+from streams.shells.log_clock import LogClock
+from streams.stores.codec import Damaged, bed_of, change, whole
+from streams.stores.failures import Fenced, StoreFailed
+from streams.stores.kept import BedRow, Refusals, Store
+from streams.stores.tables import EMBEDDED
 
 BATCH_MAX = 64  # messages that are logged and stepped together
 WAITING_MAX = 1024  # messages taken but not yet logged: beyond, `submit` waits
 UPDATES_MAX = 256  # of one subscriber: beyond, it is told to read everything anew
+CHANGES_MAX = 200  # of one bed, before it is written whole again
 LOG_KEPT = timedelta(days=7)  # of the ordered log; the beds themselves are saved
 REFUSALS_KEPT = timedelta(days=30)  # in the quarantine, and of late notices
 REFUSALS_MAX = 100_000  # of each of the two: a flood must not fill the disk
 DISCHARGED_KEPT = timedelta(days=7)  # a bed's memory after its patient has left
 PRUNED_AT_ONCE = 5_000  # rows of the log that are deleted together: messages wait no longer than that takes
+TRIED_AGAIN_S = 1.0  # a store that could not be written
 
 Result = TypeVar("Result")
+_KNOWN_AT = re.compile(rb'"available_at"\s*:\s*"([^"]{10,40})"')
+
+log = structlog.get_logger()
 
 
 class Update(NamedTuple):
@@ -47,6 +63,13 @@ class Update(NamedTuple):
 
     encounters: frozenset[str] | None
     outputs: tuple[Output, ...] = ()
+
+
+class Trouble(NamedTuple):
+    """Since when nothing can be written, and why, in one sentence for a person."""
+
+    since_s: float  # by the loop's clock
+    why: str
 
 
 class _Message(NamedTuple):
@@ -59,7 +82,7 @@ class _Message(NamedTuple):
 
 
 class Embedded:
-    """The service in one process; an async context manager."""
+    """The service in one process; an async context manager. Entering raises StoreFailed where the store cannot be used."""
 
     def __init__(self, url: str, mind: Mind) -> None:
         self._url, self._mind = url, mind
@@ -67,16 +90,19 @@ class Embedded:
         self._inbox: asyncio.Queue[_Message | None] = asyncio.Queue(WAITING_MAX)
         self._subscribers: set[asyncio.Queue[Update]] = set()
         self._responses: list[Response] = []
+        self._changes: dict[str, int] = {}  # of each bed, since it was written whole
         self._behind_since: float | None = None
         self._turn = asyncio.Lock()  # of those who change the beds
+        self.trouble: Trouble | None = None
+        self.damaged: frozenset[str] = frozenset()  # beds that could neither be read nor rebuilt
 
     async def __aenter__(self) -> Self:
-        self._store = await self._stored(Store, self._url)
-        self._engine = Engine(self, self, self, self._mind)
-        await self._engine.load()
-        self._next = await self._stored(self._store.last_offset) + 1
-        while rows := await self._stored(self._store.log, self._engine.applied, BATCH_MAX):
-            await self._run([_record(*row) for row in rows])
+        try:
+            self._store = await self._stored(Store, self._url)
+            await self._take_up()
+        except BaseException:
+            self._thread.shutdown()
+            raise
         self._worker = asyncio.create_task(self._work())
         return self
 
@@ -90,24 +116,77 @@ class Embedded:
             await self._stored(self._store.close)
             self._thread.shutdown()
 
+    async def _take_up(self) -> None:
+        """The beds as they were saved, and what the log holds beyond. A damaged bed is made anew from the log."""
+        taken = await self._stored(self._store.take, EMBEDDED, 0)
+        self._owner = taken.owner
+        beds: dict[str, Bed] = {}
+        damaged = []
+        for encounter, rows in taken.beds.items():
+            try:
+                beds[encounter] = bed_of(rows)
+                self._changes[encounter] = len(rows) - 1
+            except Damaged:
+                damaged.append(encounter)
+        beds |= await self._rebuilt(damaged, taken.applied)
+        self._engine = Engine(self, self._mind, taken.applied, beds)
+        self._next = await self._stored(self._store.last_offset) + 1
+        last: datetime | None = None
+        while logged := await self._stored(self._store.log, self._engine.applied, BATCH_MAX):
+            last = logged[-1].at
+            await self._run([_record(*row) for row in logged])
+        newest = await self._stored(self._store.log, self._engine.applied - 1, 1)
+        last = last or (newest[0].at if newest else None)
+        self._clock = LogClock(last, self._mind.policy.allowed_lateness, asyncio.get_running_loop().time())
+
+    async def _rebuilt(self, encounters: Sequence[str], applied: int) -> dict[str, Bed]:
+        """Damaged beds as the kept log tells them; those of which it tells nothing stay away, and are named."""
+        if not encounters:
+            return {}
+        log.error("beds_damaged", component="embedded", count=len(encounters))
+        engine = Engine(_Nowhere(), self._mind)
+        after = -1
+        while rows := await self._stored(self._store.log, after, BATCH_MAX):
+            rows = [row for row in rows if row.offset <= applied]
+            if not rows:
+                break
+            if after == -1:
+                engine.applied = rows[0].offset - 1
+            await engine.run([_only(_record(*row), frozenset(encounters)) for row in rows])
+            after = rows[-1].offset
+        self.damaged = frozenset(encounters) - engine.beds.keys()
+        self._changes.update(dict.fromkeys(engine.beds, CHANGES_MAX))  # so that the next row of each is a whole one
+        return engine.beds
+
     # -- in
 
     async def submit(self, raw: bytes, received_at: datetime) -> None:
         """Take one wire message. Returns when it is in the log; what is wrong with it goes to the quarantine."""
         if len(raw) <= MESSAGE_BYTES_MAX:
-            await self._taken(received_at, "message", raw)
+            await self._taken(self._log_time(raw, received_at), "message", raw)
             return
         for refusal in decode(raw, received_at):  # too large for the log: its beginning is kept with the refusal
             assert isinstance(refusal, Rejected)
             await self._taken(received_at, "refusal", to_json(refusal))
 
-    async def submit_event(self, event: Event, now: datetime) -> None:
-        """Take one event. Returns when it is in the log."""
-        await self._taken(now, "message", encode(event))
+    async def submit_event(self, event: Event, now: datetime, until_applied: bool = False) -> None:
+        """Take one event. Returns when it is in the log, or when its effects are in the beds."""
+        raw = encode(event)
+        await self._taken(self._log_time(raw, now), "message", raw, until_applied)
 
     async def advance(self, now: datetime) -> None:
         """Time has passed: returns when every instant that this closes has been judged."""
-        await self._taken(now, "message", encode(Tick(available_at=now)), until_applied=True)
+        if self.trouble is not None:
+            await self._pass_time(now)
+            return
+        told = self._clock.of_tick(now, asyncio.get_running_loop().time())
+        if told is not None:
+            at, corrected = told
+            tick = encode(Tick(available_at=at, corrected=corrected))
+            await self._taken(at, "message", tick, until_applied=True)
+
+    def _log_time(self, raw: bytes, now: datetime) -> datetime:
+        return self._clock.of_message(_known_at(raw), now, asyncio.get_running_loop().time())
 
     async def _taken(self, now: datetime, kind: str, body: bytes, until_applied: bool = False) -> None:
         loop = asyncio.get_running_loop()
@@ -115,21 +194,27 @@ class Embedded:
         if self._worker.done():
             self._worker.result()
             raise RuntimeError("the service has stopped")
+        if self.trouble is not None:
+            raise StoreFailed(self.trouble.why)
         await self._inbox.put(message)
         await (message.applied if until_applied else message.logged)
 
     async def tidy(self, now: datetime) -> None:
         """Forget what is older than it need be: the applied log, refusals, beds whose patients left long ago.
 
-        Alerts and answers are kept. A checkpoint that is found damaged can be rebuilt from the kept log only.
+        Alerts and answers are kept. A bed that is found damaged can be rebuilt from the kept log only.
         """
-        while await self._stored(self._store.prune_log, now - LOG_KEPT, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
+        if self.trouble is not None:
+            return
+        prune = self._store.prune_log
+        while await self._stored(prune, self._owner, now - LOG_KEPT, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
             pass
-        await self._stored(self._store.prune_refusals, now - REFUSALS_KEPT, REFUSALS_MAX)
+        await self._stored(self._store.prune_refusals, self._owner, now - REFUSALS_KEPT, REFUSALS_MAX)
         async with self._turn:
             left = [name for name, bed in self.beds.items() if _left_before(bed, now - DISCHARGED_KEPT)]
-            await self._stored(self._store.forget, left)
-            self._engine.forget(left)
+            if left:
+                await self._stored(self._store.forget, self._owner, left)
+                self._engine.forget(left)
 
     async def stopped(self) -> None:
         """Waits for as long as the service works; raises what stopped it."""
@@ -143,13 +228,23 @@ class Embedded:
         return 0.0 if self._behind_since is None else asyncio.get_running_loop().time() - self._behind_since
 
     @property
+    def trouble_s(self) -> float:
+        """Real seconds since nothing can be written; 0 where it can."""
+        return 0.0 if self.trouble is None else asyncio.get_running_loop().time() - self.trouble.since_s
+
+    @property
     def applied(self) -> int:
-        """The offset of the last record of the log whose effects are saved."""
+        """The offset of the last record of the log whose effects are in the beds."""
         return self._engine.applied
 
     @property
     def beds(self) -> Mapping[str, Bed]:
         return self._engine.beds
+
+    @property
+    def next_alarm(self) -> datetime | None:
+        """When the first of the beds has to hear that time has passed."""
+        return self._engine.next_alarm
 
     def view(self, encounter: str) -> BedView | None:
         """The board's picture of one bed; None when there is no such bed."""
@@ -163,6 +258,10 @@ class Embedded:
     async def quarantined(self, limit: int = 1000) -> tuple[Rejected, ...]:
         """The newest refusals, oldest first."""
         return await self._stored(self._store.quarantined, limit)
+
+    async def refusals(self, text: str | None = None) -> tuple[Refusals, ...]:
+        """Refusals counted by kind, newest first; `text` is looked for in every word that a board shows of them."""
+        return await self._stored(self._store.refusals, None, None, text)
 
     async def faults(self) -> dict[str, int]:
         """How much was refused, by fault."""
@@ -184,7 +283,7 @@ class Embedded:
         taken: list[_Message] = []
         try:
             while True:
-                first = await self._inbox.get()
+                first = await self._next_message()
                 taken = [] if first is None else [first]
                 last = first is None
                 while not last and len(taken) < BATCH_MAX and not self._inbox.empty():
@@ -199,16 +298,31 @@ class Embedded:
             while not self._inbox.empty():
                 message = self._inbox.get_nowait()
                 taken.extend(() if message is None else (message,))
-            for message in taken:
-                for waiter in (message.logged, message.applied):
-                    if not waiter.done():
-                        waiter.set_exception(RuntimeError(f"the service has stopped: {type(problem).__name__}"))
-                        waiter.exception()  # seen: not every message has somebody who waits for it
+            _fail(taken, RuntimeError(f"the service has stopped: {type(problem).__name__}"))
             raise
+
+    async def _next_message(self) -> _Message | None:
+        """The next one; while the store is in trouble it is tried again every second."""
+        while self.trouble is not None:
+            try:
+                return await asyncio.wait_for(self._inbox.get(), TRIED_AGAIN_S)
+            except TimeoutError:
+                await self._try_again()
+        return await self._inbox.get()
 
     async def _handle(self, taken: Sequence[_Message]) -> None:
         first, self._behind_since = self._next, taken[0].taken_at
-        await self._stored(self._store.append, first, [(m.now, m.kind, m.body) for m in taken])
+        try:
+            if self.trouble is not None and not await self._try_again():
+                raise StoreFailed(self.trouble.why)
+            await self._stored(self._store.append, self._owner, first, [(m.now, m.kind, m.body) for m in taken])
+        except Fenced:
+            raise
+        except StoreFailed as problem:
+            self._troubled(problem)
+            _fail(taken, problem)
+            self._behind_since = None
+            return
         self._next = first + len(taken)
         _tell(message.logged for message in taken)
         await self._run([_record(offset, m.now, m.kind, m.body) for offset, m in enumerate(taken, first)])
@@ -216,14 +330,51 @@ class Embedded:
         self._behind_since = None
 
     async def _run(self, records: Sequence[Record]) -> None:
-        entries = [entry for record in records for entry in record.entries]
-        self._responses = [entry for entry in entries if isinstance(entry, Response)]
-        before = self._engine.beds.copy()
+        self._responses += [e for record in records for e in record.entries if isinstance(e, Response)]
         async with self._turn:
-            outputs = await self._engine.run(records)
-        changed = frozenset(e for e, bed in self._engine.beds.items() if before.get(e) is not bed)
+            applied = self._engine.step(records)
+            await self._settle()
+        self._offer(applied)
+
+    async def _pass_time(self, now: datetime) -> None:
+        async with self._turn:
+            applied = self._engine.pass_time(now)
+        self._offer(applied)
+
+    async def _settle(self) -> bool:
+        try:
+            await self._engine.settle()
+        except Fenced:
+            raise
+        except StoreFailed as problem:
+            self._troubled(problem)
+            return False
+        return True
+
+    async def _try_again(self) -> bool:
+        """Whether the store takes what is owed to it, so that messages may come again."""
+        async with self._turn:
+            if not await self._settle():
+                return False
+            try:
+                await self._stored(self._store.faults)  # nothing may be owed: then it is asked something
+            except StoreFailed as problem:
+                self._troubled(problem)
+                return False
+        log.info("store_back", component="embedded")
+        self.trouble = None
+        return True
+
+    def _troubled(self, problem: StoreFailed) -> None:
+        since = asyncio.get_running_loop().time() if self.trouble is None else self.trouble.since_s
+        if self.trouble is None:
+            log.error("store_failed", component="embedded", exc_info=problem)
+        self.trouble = Trouble(since, str(problem))
+
+    def _offer(self, applied: Applied) -> None:
+        update = Update(frozenset(applied.changed), applied.outputs)
         for queue in self._subscribers:
-            _offer(queue, Update(changed, outputs))
+            _offer(queue, update)
 
     async def _stored(self, call: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *args)
@@ -234,19 +385,67 @@ class Embedded:
         """The log is ours: it needs no acknowledgement."""
 
     async def publish(self, outputs: Sequence[Output]) -> None:
-        await self._stored(self._store.publish, outputs)
+        await self._stored(self._store.publish, self._owner, outputs)
 
-    async def load(self) -> Saved:
-        return await self._stored(self._store.load)
+    async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None:
+        all_whole = self.trouble is not None  # what was saved meanwhile is not known for certain
+        counts = {name: self._changes.get(name, CHANGES_MAX) for name in changed}
+        wholes = frozenset(name for name, count in counts.items() if all_whole or count >= CHANGES_MAX)
+        rows = _rows(before, changed, wholes)
+        await self._stored(self._store.save, self._owner, applied, rows, (), self._responses)
+        self._responses = []
+        self._changes.update({name: 0 if name in wholes else count + 1 for name, count in counts.items()})
 
-    async def save(self, applied: int, changed: Mapping[str, Bed]) -> None:
-        await self._stored(self._store.save, applied, changed, self._responses)
+
+class _Nowhere:
+    """A sink that keeps nothing: what is rebuilt was said and saved before."""
+
+    async def publish(self, outputs: Sequence[Output]) -> None: ...
+
+    async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None: ...
+
+    async def acknowledge(self, offset: int) -> None: ...
+
+
+def _rows(before: Mapping[str, Bed], changed: Mapping[str, Bed], wholes: frozenset[str]) -> list[BedRow]:
+    return [
+        BedRow(name, whole(bed), True) if name in wholes else BedRow(name, change(before[name], bed), False)
+        for name, bed in changed.items()
+    ]
 
 
 def _record(offset: int, now: datetime, kind: str, body: bytes) -> Record:
     """A row of the log as the engine takes it. What a message means depends on its bytes and its time alone."""
     refused = kind == "refusal"
     return Record(offset, now, (from_json(body, Rejected),) if refused else decode(body, now))
+
+
+def _only(record: Record, encounters: frozenset[str]) -> Record:
+    """The record as far as it concerns these beds."""
+    own = (
+        e for e in record.entries if isinstance(e, Tick) or (e.encounter in encounters and not isinstance(e, Rejected))
+    )
+    return record._replace(entries=tuple(own))
+
+
+def _known_at(raw: bytes) -> datetime | None:
+    """When the sender of a message says that it was known, as far as a look tells."""
+    found = _KNOWN_AT.search(raw)
+    if found is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(found[1].decode())
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def _fail(taken: Iterable[_Message], problem: Exception) -> None:
+    for message in taken:
+        for waiter in (message.logged, message.applied):
+            if not waiter.done():
+                waiter.set_exception(problem)
+                waiter.exception()  # seen: not every message has somebody who waits for it
 
 
 def _tell(waiters: Iterable["asyncio.Future[None]"]) -> None:

@@ -3,23 +3,27 @@
 A shell (embedded, Kafka) brings batches of the ordered log of one partition and forwards what is to be written. For
 each batch, in this order:
 
-  (a) `step` every record; skip what was applied before; a gap ends the engine, so that the shell reads again;
-  (b) publish alerts, refusals and late notices, and wait until they are durable;
-  (c) save the changed beds together with the new offset, in one transaction;
-  (d) acknowledge the input.
+  (a) every record goes through the beds; what was applied before is skipped; a gap ends it, so that the shell reads again;
+  (b) alerts, refusals and late notices are published, until they are durable;
+  (c) the changed beds are saved together with the new offset, in one transaction;
+  (d) the input is acknowledged.
 
 A crash between b and c says the same things again, byte for byte, to stores that know them by their ids; one between
-c and d brings records that are skipped. What a failed batch computed is forgotten: it can be run again.
+c and d brings records that are skipped. Where b or c fails, what is computed stays and is written when `settle` is
+called again: the beds in memory are ahead of the store, never of the log.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
 from streams.core.bed import Bed, counted
-from streams.core.step import Mind, Output, step, wakes_at
+from streams.core.judge import Mind
+from streams.core.step import Output, Turn, run, wakes_at
 
 
 class Record(NamedTuple):
@@ -30,30 +34,26 @@ class Record(NamedTuple):
     entries: tuple[Event | Tick | Rejected, ...]
 
 
-class Saved(NamedTuple):
-    """A checkpoint: the last offset whose effects are in the beds (-1: none)."""
+class Applied(NamedTuple):
+    """What a batch did: what was said, in the order of the log, and the beds that are other ones now."""
 
-    applied: int
-    beds: Mapping[str, Bed]
-
-
-class Source(Protocol):
-    async def acknowledge(self, offset: int) -> None:
-        """Records up to and including `offset` need not be brought again."""
-        ...
+    outputs: tuple[Output, ...] = ()
+    changed: Mapping[str, Bed] = {}
 
 
 class Sink(Protocol):
+    """Where the effects of a batch go. Each returns when all is durable, and may be called again after a failure."""
+
     async def publish(self, outputs: Sequence[Output]) -> None:
-        """Returns when all are durable. The same output may come twice: it has the same id and the same bytes."""
+        """The same output may come twice: it has the same id and the same bytes."""
         ...
 
+    async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None:
+        """In one transaction; `before`: these beds as they were last saved. Raises if another owns them by now."""
+        ...
 
-class Checkpoint(Protocol):
-    async def load(self) -> Saved: ...
-
-    async def save(self, applied: int, changed: Mapping[str, Bed]) -> None:
-        """In one transaction. Raises if somebody else has written since `load` (a zombie must not)."""
+    async def acknowledge(self, offset: int) -> None:
+        """Records up to and including `offset` need not be brought again."""
         ...
 
 
@@ -64,65 +64,155 @@ class Gap(RuntimeError):
 class Engine:
     """One partition's beds, and the order of effects."""
 
-    def __init__(self, source: Source, sink: Sink, checkpoint: Checkpoint, mind: Mind) -> None:
-        self._source, self._sink, self._checkpoint, self._mind = source, sink, checkpoint, mind
-        self.beds: dict[str, Bed] = {}
-        self.applied = -1
-
-    async def load(self) -> int:
-        """Take up where the checkpoint stands; the offset of the last record that is in it."""
-        saved = await self._checkpoint.load()
-        self.beds, self.applied = dict(saved.beds), saved.applied
-        return self.applied
-
-    def forget(self, encounters: Iterable[str]) -> None:
-        """Let go of beds that the shell has taken out of its checkpoint, between two batches."""
-        for encounter in encounters:
-            self.beds.pop(encounter, None)
-
-    async def run(self, batch: Sequence[Record]) -> tuple[Output, ...]:
-        """One batch, all effects in order; what was said."""
-        new = [record for record in batch if record.offset > self.applied]
-        if not new:
-            return ()
-        outputs, changed = self._stepped(new)
-        applied = new[-1].offset
-        if outputs:
-            await self._sink.publish(outputs)
-        await self._checkpoint.save(applied, changed)
-        self.beds.update(changed)
+    def __init__(self, sink: Sink, mind: Mind, applied: int = -1, beds: Mapping[str, Bed] | None = None) -> None:
+        self._sink, self._mind = sink, mind
         self.applied = applied
-        await self._source.acknowledge(applied)
-        return tuple(outputs)
+        self.beds: dict[str, Bed] = {}
+        self._alarms: list[tuple[datetime, str]] = []  # a heap; what is not in `_wakes` any more is passed over
+        self._wakes: dict[str, datetime] = {}
+        self._unsaid: list[Output] = []
+        self._saved: dict[str, Bed] = {}  # of the beds that are not saved as they are: as they were saved last
+        self._unsaved_offset = False
+        self._touched: dict[str, Bed | None] = {}  # in this batch: as they were before it
+        self.take_in(beds or {})
 
-    def _stepped(self, records: Sequence[Record]) -> tuple[list[Output], dict[str, Bed]]:
-        outputs: list[Output] = []
-        changed: dict[str, Bed] = {}
-        for expected, record in enumerate(records, self.applied + 1):
+    async def run(self, batch: Sequence[Record]) -> Applied:
+        """One batch, all effects in order."""
+        applied = self.step(batch)
+        await self.settle()
+        return applied
+
+    def step(self, batch: Sequence[Record]) -> Applied:
+        """What a batch does to the beds in memory; nothing of it is written yet. Raises Gap."""
+        new = [record for record in batch if record.offset > self.applied]
+        for expected, record in enumerate(new, self.applied + 1):
             if record.offset != expected:
                 raise Gap(f"expected offset {expected}, found {record.offset}")
-            for entry in record.entries:
-                outputs.extend(self._applied(entry, record.now, changed))
-        return outputs, changed
+        if not new:
+            return Applied()
+        outputs: list[Output] = []
+        for is_tick, alike in groupby(new, _is_tick):
+            records = tuple(alike)
+            outputs += self._ticked(records) if is_tick else self._heard(records)
+        self.applied, self._unsaved_offset = new[-1].offset, True
+        return self._owed(outputs)
 
-    def _applied(self, entry: Event | Tick | Rejected, now: datetime, changed: dict[str, Bed]) -> Sequence[Output]:
-        if isinstance(entry, Tick):
-            return self._ticked(entry, now, changed)
-        bed = None if entry.encounter is None else changed.get(entry.encounter) or self.beds.get(entry.encounter)
-        if isinstance(entry, Rejected):
-            if bed is not None:  # a refusal alone opens no bed
-                changed[bed.encounter] = bed._replace(counts=counted(bed.counts, entry.fault.value))
-            return (entry,)
-        changed[entry.encounter], outputs = step(bed or Bed(entry.encounter), entry, now, self._mind)
-        return outputs
+    def pass_time(self, now: datetime) -> Applied:
+        """Time passes for the beds in memory alone: what a shell does while nothing can be logged."""
+        return self._owed(self._ticked([Record(self.applied, now, ())]))
 
-    def _ticked(self, tick: Tick, now: datetime, changed: dict[str, Bed]) -> Sequence[Output]:
+    async def settle(self) -> None:
+        """Effects b to d of what was stepped; after a failure it may be called again."""
+        if self._unsaid:
+            await self._sink.publish(self._unsaid)
+            self._unsaid = []
+        if self._saved or self._unsaved_offset:
+            await self._sink.save(self.applied, self._saved, {name: self.beds[name] for name in self._saved})
+            self._saved, self._unsaved_offset = {}, False
+        await self._sink.acknowledge(self.applied)
+
+    @property
+    def is_settled(self) -> bool:
+        return not (self._unsaid or self._saved or self._unsaved_offset)
+
+    def take_in(self, beds: Mapping[str, Bed]) -> None:
+        """Beds that were not in memory, as they were saved."""
+        self._put(beds)
+        self._touched = {}
+
+    def forget(self, encounters: Iterable[str]) -> None:
+        """Let go of beds, between two batches."""
+        for encounter in encounters:
+            self.beds.pop(encounter, None)
+            self._wakes.pop(encounter, None)
+
+    @property
+    def next_alarm(self) -> datetime | None:
+        """When the first of the beds has to hear that time has passed."""
+        while self._alarms and self._wakes.get(self._alarms[0][1]) != self._alarms[0][0]:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    # -- the beds
+
+    def _heard(self, records: Sequence[Record]) -> list[Output]:
+        """Records of events, each brought to its bed; what they said in the order of the log."""
+        turns: dict[str, list[Turn]] = {}
+        said: list[list[Output]] = []
+        refused: list[Rejected] = []
+        for record in records:
+            for encounter, entries in groupby(record.entries, _whose):
+                told: list[Output] = []
+                said.append(told)
+                if encounter is None:
+                    refusals = [entry for entry in entries if isinstance(entry, Rejected)]
+                    told += refusals
+                    refused += refusals
+                    continue
+                events = [entry for entry in entries if not isinstance(entry, Rejected | Tick)]
+                turns.setdefault(encounter, []).append(Turn(record.now, events, said=told.extend))
+        self._live(turns)
+        self._count(refused)
+        return [output for told in said for output in told]
+
+    def _ticked(self, records: Sequence[Record]) -> list[Output]:
         """Time passed for every bed, in the order of their names; those for which that changes nothing sleep on."""
         outputs: list[Output] = []
-        for encounter in sorted(self.beds.keys() | changed.keys()):
-            bed = changed.get(encounter) or self.beds[encounter]
-            wakes = wakes_at(bed, self._mind.policy)
-            if wakes is not None and now > wakes:
-                changed[encounter], said = step(bed, tick, now, self._mind)
-                outputs.extend(said)
+        for record in records:
+            woken: dict[str, list[Turn]] = {}
+            told: dict[str, list[Output]] = {}
+            corrected = any(isinstance(entry, Tick) and entry.corrected for entry in record.entries)
+            for encounter in list(self.beds) if corrected else self._due(record.now):
+                said = told.setdefault(encounter, []).extend
+                woken[encounter] = [Turn(record.now, corrected=corrected, said=said)]
+            self._live(woken)
+            outputs += [output for encounter in sorted(told) for output in told[encounter]]
         return outputs
+
+    def _due(self, now: datetime) -> Iterator[str]:
+        """The beds that have to hear that it is so late; their alarms are taken off."""
+        while (alarm := self.next_alarm) is not None and now > alarm:
+            encounter = heapq.heappop(self._alarms)[1]
+            del self._wakes[encounter]
+            yield encounter
+
+    def _live(self, turns: Mapping[str, Sequence[Turn]]) -> None:
+        beds = {encounter: self.beds.get(encounter) or Bed(encounter) for encounter in turns}
+        self._put(run(beds, turns, self._mind))
+
+    def _put(self, beds: Mapping[str, Bed]) -> None:
+        for encounter, bed in beds.items():
+            self._touched.setdefault(encounter, self.beds.get(encounter))
+            self.beds[encounter] = bed
+            wakes = wakes_at(bed, self._mind.policy)
+            if wakes is None:
+                self._wakes.pop(encounter, None)
+            elif self._wakes.get(encounter) != wakes:
+                self._wakes[encounter] = wakes
+                heapq.heappush(self._alarms, (wakes, encounter))
+
+    def _count(self, refused: Sequence[Rejected]) -> None:
+        """A refusal is counted with the bed it names; alone it opens none."""
+        for rejected in refused:
+            bed = self.beds.get(rejected.encounter or "")
+            if bed is not None:
+                self._touched.setdefault(bed.encounter, bed)
+                self.beds[bed.encounter] = bed._replace(counts=counted(bed.counts, rejected.fault.value))
+
+    def _owed(self, outputs: list[Output]) -> Applied:
+        """What was done, and what of it is still to be written."""
+        touched, self._touched = self._touched, {}
+        changed = {name: self.beds[name] for name, before in touched.items() if before is not self.beds[name]}
+        for name in changed:
+            self._saved.setdefault(name, touched[name] or Bed(name))
+        self._unsaid += outputs
+        return Applied(tuple(outputs), changed)
+
+
+def _is_tick(record: Record) -> bool:
+    return bool(record.entries) and all(isinstance(entry, Tick) for entry in record.entries)
+
+
+def _whose(entry: Event | Tick | Rejected) -> str | None:
+    """The bed that an entry is brought to; a refusal is brought to none."""
+    return None if isinstance(entry, Rejected | Tick) else entry.encounter

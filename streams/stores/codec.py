@@ -1,82 +1,165 @@
-"""A bed as bytes and back: versioned, checksummed, never pickled.
+"""A bed as bytes and back: whole, or what changed since; versioned, checksummed, never pickled.
 
-One line of header (`foreshock-bed <version> <blake2b of the body>`), then the body as JSON. Readings are short arrays,
-because they are most of it. A new version adds a branch to `from_bytes`; a golden file per version is under test.
+    rows = [whole(bed)]                    # then, after every batch in which it changed:
+    rows.append(change(before, after))     # a few hundred bytes
+    bed = bed_of(rows)
+
+One line of header (`foreshock-bed <version> <blake2b of the rest>`), then JSON; a whole bed is compressed. A new version
+adds a branch to `bed_of`; a golden file per version is under test.
 """
 
-import json
+import zlib
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
 from msgspec import convert, to_builtins
+from msgspec.json import decode, encode
 
+from forecasting.contract import ModelState
 from schemas.clinical.alerts import Alert
 from schemas.clinical.facts import NoteFact
-from schemas.clinical.findings import Level, Onset
+from schemas.clinical.findings import Finding, Level, Onset
 from schemas.events import Event, Note, Patient, Quality, Reading, Source, Status, Treatment
-from schemas.frozen import Record
-from streams.core.bed import Bed, Chart, Episode, KeptNote, Line
+from streams.core.bed import Bed, Chart, Episode, Failure, KeptNote, Line
+from streams.core.source_clock import SourceClock
 
-VERSION = 1
+VERSION = 2
+BYTES_MAX = 16 * 2**20  # of one row, unpacked: far beyond any bed, and no bomb
+COMPRESSION = 1
 _NAME = b"foreshock-bed"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SOURCES, _STATUSES, _QUALITIES = tuple(Source), tuple(Status), tuple(Quality)
+_CHART = ("setting", "unit", "bed", "discharged", "reading_bytes")
+
+_USUAL = (None, 0, 0, None, None, None)  # from the method on
+
+Raw = dict[str, Any]
 
 
 class Damaged(ValueError):
     """These bytes are no bed that was saved whole: rebuild it from the log."""
 
 
-def to_bytes(bed: Bed) -> bytes:
+def whole(bed: Bed) -> bytes:
     """The bed as bytes. Equal beds give equal bytes."""
-    body = json.dumps(_bed(bed), sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return _sealed(zlib.compress(encode(_raw(bed), order="deterministic"), COMPRESSION))
+
+
+def change(before: Bed, after: Bed) -> bytes:
+    """What is different, to be put over what was saved of `before`."""
+    return _sealed(encode(_difference(before, after), order="deterministic"))
+
+
+def bed_of(rows: Sequence[bytes]) -> Bed:
+    """The bed that its newest whole row and the changes after it make. Raises Damaged."""
+    if not rows:
+        raise Damaged("expected the whole row of a bed, found none")
+    version, body = _opened(rows[0])
+    raw = _of_version_1(decode(body)) if version == 1 else decode(_unpacked(body))
+    for row in rows[1:]:
+        _, body = _opened(row)
+        _put_over(raw, decode(body))
+    try:
+        return _bed(raw)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Damaged("expected a saved bed, found something else") from problem
+
+
+def _sealed(body: bytes) -> bytes:
     return b"%s %d %s\n" % (_NAME, VERSION, _checksum(body)) + body
 
 
-def from_bytes(saved: bytes) -> Bed:
-    """The bed that was saved. Raises Damaged where a byte is not as it was, or the version is not known."""
+def _opened(saved: bytes) -> tuple[int, bytes]:
     header, _, body = saved.partition(b"\n")
     parts = header.split(b" ")
     if len(parts) != 3 or parts[0] != _NAME:
         raise Damaged("expected a saved bed, found something else")
-    if parts[1] != b"%d" % VERSION:
-        raise Damaged(f"expected version {VERSION} of a saved bed, found another")
+    if parts[1] not in (b"1", b"2"):
+        raise Damaged(f"expected version 1 or {VERSION} of a saved bed, found another")
     if parts[2] != _checksum(body):
         raise Damaged("expected the checksum of its header, found another: the bytes are damaged")
-    return _bed_of(json.loads(body))
+    return int(parts[1]), body
+
+
+def _unpacked(body: bytes) -> bytes:
+    unpacking = zlib.decompressobj()
+    found = unpacking.decompress(body, BYTES_MAX)
+    if not unpacking.eof:
+        raise Damaged("expected a bed, found more than one can hold")
+    return found
 
 
 def _checksum(body: bytes) -> bytes:
     return blake2b(body, digest_size=16).hexdigest().encode()
 
 
-def _bed(bed: Bed) -> dict[str, Any]:
+# -- what changed
+
+
+def _difference(before: Bed, after: Bed) -> Raw:
+    """Top-level parts that differ; rows of readings as (how many stay, what follows); episodes by guideline."""
+    found: Raw = {"line": _line(after.line)}
+    for name, packed in _PARTS.items():
+        if getattr(before, name) is not getattr(after, name):
+            found[name] = packed(getattr(after, name))
+    if before.chart is not after.chart:
+        found["chart"] = _chart_without_readings(after.chart, before.chart)
+        found["readings"] = _rows_changed(before.chart.readings, after.chart.readings)
+    if before.episodes is not after.episodes:
+        found["episodes"] = {
+            key: None if (episode := after.episodes.get(key)) is None else _episode(episode)
+            for key in before.episodes.keys() | after.episodes.keys()
+            if before.episodes.get(key) is not after.episodes.get(key)
+        }
+    return found
+
+
+def _rows_changed(
+    before: Mapping[str, tuple[Reading, ...]], after: Mapping[str, tuple[Reading, ...]]
+) -> dict[str, tuple[int, list[Any]]]:
+    found = {}
+    for concept, row in after.items():
+        old = before.get(concept, ())
+        if row is not old:
+            stay = len(old) if row[: len(old)] == old else 0
+            found[concept] = stay, [_reading(reading) for reading in row[stay:]]
+    return found
+
+
+def _put_over(raw: Raw, changed: Raw) -> None:
+    for concept, (stay, rows) in changed.pop("readings", {}).items():
+        raw["readings"][concept] = raw["readings"].get(concept, [])[:stay] + rows
+    for key, episode in changed.pop("episodes", {}).items():
+        if episode is None:
+            raw["episodes"].pop(key, None)
+        else:
+            raw["episodes"][key] = episode
+    raw["chart"].update(changed.pop("chart", {}))
+    raw.update(changed)
+
+
+# -- a bed as plain data, and back
+
+
+def _raw(bed: Bed) -> Raw:
     return {
         "encounter": bed.encounter,
-        "line": {
-            "clock": _us(bed.line.clock),
-            "closed": _us(bed.line.closed),
-            "ahead": _us(bed.line.ahead),
-            "waiting": [_plain(event) for event in bed.line.waiting],
-            "crowded": [_us(second) for second in bed.line.crowded],
-        },
-        "chart": _chart(bed.chart),
+        "line": _line(bed.line),
+        "chart": _chart_without_readings(bed.chart, None),
+        "readings": {concept: [_reading(r) for r in row] for concept, row in bed.chart.readings.items()},
         "episodes": {key: _episode(episode) for key, episode in bed.episodes.items()},
-        "onsets": {rule: [_us(onset.at), onset.ref] for rule, onset in bed.onsets.items()},
-        "resolved": dict(bed.resolved),
-        "steps_done": {step: _us(at) for step, at in bed.steps_done.items()},
-        "due": _us(bed.due),
-        "judged_at": _us(bed.judged_at),
-        "counts": dict(bed.counts),
+        **{name: packed(getattr(bed, name)) for name, packed in _PARTS.items()},
     }
 
 
-def _bed_of(body: dict[str, Any]) -> Bed:
-    line = body["line"]
+def _bed(raw: Raw) -> Bed:
+    line, chart, model = raw["line"], raw["chart"], raw["model"]
+    encounter = raw["encounter"]
     return Bed(
-        encounter=body["encounter"],
+        encounter=encounter,
         line=Line(
             clock=_time(line["clock"]),
             closed=_time(line["closed"]),
@@ -84,59 +167,74 @@ def _bed_of(body: dict[str, Any]) -> Bed:
             waiting=tuple(convert(event, Event) for event in line["waiting"]),
             crowded=tuple(_at(second) for second in line["crowded"]),
         ),
-        chart=_chart_of(body["encounter"], body["chart"]),
-        episodes={key: _episode_of(episode) for key, episode in body["episodes"].items()},
-        onsets={rule: Onset(at=_at(at), ref=ref) for rule, (at, ref) in body["onsets"].items()},
-        resolved=body["resolved"],
-        steps_done={step: _at(at) for step, at in body["steps_done"].items()},
-        due=_time(body["due"]),
-        judged_at=_time(body["judged_at"]),
-        counts=body["counts"],
+        chart=Chart(
+            **{name: chart[name] for name in _CHART},
+            patient=convert(chart["patient"], Patient),
+            admitted_at=_time(chart["admitted_at"]),
+            readings={c: tuple(_reading_of(encounter, c, *row) for row in rows) for c, rows in raw["readings"].items()},
+            notes=tuple(KeptNote(ref, convert(note, Note)) for ref, note in chart["notes"]),
+            facts=tuple(convert(fact, NoteFact) for fact in chart["facts"]),
+            treatments=tuple(convert(treatment, Treatment) for treatment in chart["treatments"]),
+            withdrawn=tuple(chart["withdrawn"]),
+            heard_at=_time(chart["heard_at"]),
+        ),
+        episodes={key: _episode_of(episode) for key, episode in raw["episodes"].items()},
+        onsets={rule: Onset(at=_at(at), ref=ref) for rule, (at, ref) in raw["onsets"].items()},
+        resolved=raw["resolved"],
+        steps_done={step: _at(at) for step, at in raw["steps_done"].items()},
+        model=None if model is None else convert(model, ModelState),
+        due=_time(raw["due"]),
+        judged_at=_time(raw["judged_at"]),
+        foreseen_at=_time(raw["foreseen_at"]),
+        counts=raw["counts"],
+        clocks={name: convert(clock, SourceClock) for name, clock in raw["clocks"].items()},
+        failure=None if raw["failure"] is None else Failure(_at(raw["failure"][0]), raw["failure"][1]),
     )
 
 
-def _chart(chart: Chart) -> dict[str, Any]:
+def _line(line: Line) -> Raw:
     return {
-        "patient": _plain(chart.patient),
-        "setting": chart.setting,
-        "unit": chart.unit,
-        "bed": chart.bed,
-        "admitted_at": _us(chart.admitted_at),
-        "discharged": chart.discharged,
-        "readings": {concept: [_reading(reading) for reading in row] for concept, row in chart.readings.items()},
-        "weight": chart.weight,
-        "notes": [[kept.ref, _plain(kept.note)] for kept in chart.notes],
-        "facts": [_plain(fact) for fact in chart.facts],
-        "treatments": [_plain(treatment) for treatment in chart.treatments],
-        "withdrawn": list(chart.withdrawn),
-        "heard_at": _us(chart.heard_at),
+        "clock": _us(line.clock),
+        "closed": _us(line.closed),
+        "ahead": _us(line.ahead),
+        "waiting": [to_builtins(event) for event in line.waiting],
+        "crowded": [_us(second) for second in line.crowded],
     }
 
 
-def _chart_of(encounter: str, body: dict[str, Any]) -> Chart:
-    return Chart(
-        patient=convert(body["patient"], Patient),
-        setting=body["setting"],
-        unit=body["unit"],
-        bed=body["bed"],
-        admitted_at=_time(body["admitted_at"]),
-        discharged=body["discharged"],
-        readings={
-            concept: tuple(_reading_of(encounter, concept, *row) for row in rows)
-            for concept, rows in body["readings"].items()
-        },
-        weight=body["weight"],
-        notes=tuple(KeptNote(ref, convert(note, Note)) for ref, note in body["notes"]),
-        facts=tuple(convert(fact, NoteFact) for fact in body["facts"]),
-        treatments=tuple(convert(treatment, Treatment) for treatment in body["treatments"]),
-        withdrawn=tuple(body["withdrawn"]),
-        heard_at=_time(body["heard_at"]),
-    )
+def _chart_without_readings(chart: Chart, before: Chart | None) -> Raw:
+    """The chart's fields; of lists only those that are not the same object as before."""
+    found: Raw = {name: getattr(chart, name) for name in _CHART}
+    found |= {"admitted_at": _us(chart.admitted_at), "heard_at": _us(chart.heard_at)}
+    if before is None or chart.patient is not before.patient:
+        found["patient"] = to_builtins(chart.patient)
+    if before is None or chart.notes is not before.notes:
+        found["notes"] = [(kept.ref, to_builtins(kept.note)) for kept in chart.notes]
+    for name in ("facts", "treatments"):
+        if before is None or getattr(chart, name) is not getattr(before, name):
+            found[name] = [to_builtins(record) for record in getattr(chart, name)]
+    if before is None or chart.withdrawn is not before.withdrawn:
+        found["withdrawn"] = list(chart.withdrawn)
+    return found
+
+
+_PARTS: Mapping[str, Any] = {
+    "onsets": lambda onsets: {rule: (_us(onset.at), onset.ref) for rule, onset in onsets.items()},
+    "resolved": dict,
+    "steps_done": lambda done: {step: _us(at) for step, at in done.items()},
+    "model": lambda model: None if model is None else to_builtins(model),
+    "due": lambda at: _us(at),
+    "judged_at": lambda at: _us(at),
+    "foreseen_at": lambda at: _us(at),
+    "counts": dict,
+    "clocks": lambda clocks: {name: to_builtins(clock) for name, clock in clocks.items()},
+    "failure": lambda failure: None if failure is None else (_us(failure.since), failure.what),
+}
 
 
 def _reading(reading: Reading) -> list[Any]:
     """The arguments of `_reading_of`; those at the end that are as usual are left out."""
-    row = [
+    row: list[Any] = [
         _us(reading.observed_at),
         (reading.available_at - reading.observed_at) // _MICROSECOND,
         reading.code if reading.value is None else reading.value,
@@ -148,9 +246,10 @@ def _reading(reading: Reading) -> list[Any]:
         reading.original_value,
         reading.original_unit,
     ]
-    while len(row) > 4 and row[-1] in (None, 0) and row[-1] is not reading.original_value:
-        row.pop()
-    return row
+    end = len(row)
+    while end > 4 and row[end - 1] == _USUAL[end - 5]:
+        end -= 1
+    return row[:end]
 
 
 def _reading_of(
@@ -167,11 +266,12 @@ def _reading_of(
     original_value: float | None = None,
     original_unit: str | None = None,
 ) -> Reading:
+    at = _at(observed)
     return Reading(
         encounter=encounter,
         concept=concept,
-        observed_at=_at(observed),
-        available_at=_at(observed + delay),
+        observed_at=at,
+        available_at=at + timedelta(microseconds=delay) if delay else at,
         value=None if isinstance(said, str) else said,
         code=said if isinstance(said, str) else None,
         source=_SOURCES[source],
@@ -184,28 +284,78 @@ def _reading_of(
     )
 
 
-def _episode(episode: Episode) -> dict[str, Any]:
+def _episode(episode: Episode) -> Raw:
+    times = ("raised_at", "changed_at", "said_at", "acknowledged_at", "low_since", "blind_since")
     return {
-        "alert": _plain(episode.alert),
-        "said_at": _us(episode.said_at),
+        **{name: _us(getattr(episode, name)) for name in times},
+        "id": episode.id,
+        "key": episode.key,
+        "level": episode.level.value,
+        "state": episode.state,
+        "finding": to_builtins(episode.finding),
+        "others": [to_builtins(finding) for finding in episode.others],
         "levels": {rule: level.value for rule, level in episode.levels.items()},
-        "low_since": _us(episode.low_since),
-        "blind_since": _us(episode.blind_since),
+        "remarks": list(episode.remarks),
+        "acknowledged_by": episode.acknowledged_by,
     }
 
 
-def _episode_of(body: dict[str, Any]) -> Episode:
+def _episode_of(raw: Raw) -> Episode:
     return Episode(
-        alert=convert(body["alert"], Alert),
-        said_at=_at(body["said_at"]),
-        levels={rule: Level(level) for rule, level in body["levels"].items()},
-        low_since=_time(body["low_since"]),
-        blind_since=_time(body["blind_since"]),
+        id=raw["id"],
+        key=raw["key"],
+        level=Level(raw["level"]),
+        state=raw["state"],
+        raised_at=_at(raw["raised_at"]),
+        changed_at=_at(raw["changed_at"]),
+        finding=convert(raw["finding"], Finding),
+        others=tuple(convert(finding, Finding) for finding in raw["others"]),
+        said_at=_at(raw["said_at"]),
+        levels={rule: Level(level) for rule, level in raw["levels"].items()},
+        remarks=tuple(raw["remarks"]),
+        acknowledged_at=_time(raw["acknowledged_at"]),
+        acknowledged_by=raw["acknowledged_by"],
+        low_since=_time(raw["low_since"]),
+        blind_since=_time(raw["blind_since"]),
     )
 
 
-def _plain(record: Record) -> dict[str, Any]:
-    return to_builtins(record)  # type: ignore[no-any-return]
+_NEW_IN_2: Raw = {"model": None, "foreseen_at": None, "clocks": {}, "failure": None}
+
+
+def _of_version_1(body: Raw) -> Raw:
+    """A bed of version 0.1: its chart held the readings, its episodes whole alerts, and no model had a state."""
+    chart = body.pop("chart")
+    chart["reading_bytes"] = chart.pop("weight")
+    readings = chart.pop("readings")
+    episodes = {key: _episode_of_version_1(old) for key, old in body.pop("episodes").items()}
+    return {**body, "chart": chart, "readings": readings, "episodes": episodes, **_NEW_IN_2}
+
+
+def _episode_of_version_1(old: Raw) -> Raw:
+    alert = convert(old["alert"], Alert)
+    state = "acknowledged" if alert.state == "acknowledged" else "raised"
+    return {
+        **_episode(
+            Episode(
+                id=alert.id,
+                key=alert.key,
+                level=alert.level,
+                state=state,  # type: ignore[arg-type]
+                raised_at=alert.raised_at,
+                changed_at=alert.changed_at,
+                finding=alert.finding,
+                others=alert.others,
+                said_at=_at(old["said_at"]),
+                levels={},
+                acknowledged_at=alert.acknowledged_at,
+                acknowledged_by=alert.acknowledged_by,
+            )
+        ),
+        "levels": old["levels"],
+        "low_since": old["low_since"],
+        "blind_since": old["blind_since"],
+    }
 
 
 def _us(moment: datetime | None) -> int | None:

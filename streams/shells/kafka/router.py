@@ -27,7 +27,7 @@ from schemas.frozen import EARLIEST
 from streams.adapters.decode import decode
 from streams.shells.kafka.log import BYTES_MAX, INPUTS, Log, Src, moment, now_header, partition_of, read_now
 from streams.shells.kafka.merge import Merge, Released
-from streams.stores.store import named
+from streams.stores.outputs import named
 
 POLL_MS = 100
 POLL_RECORDS = 500

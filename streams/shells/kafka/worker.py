@@ -25,14 +25,17 @@ from schemas.events.quarantine import Rejected
 from schemas.frozen import EARLIEST, to_json
 from streams.adapters.decode import decode
 from streams.core.bed import Bed
+from streams.core.judge import Mind
 from streams.core.ordering import Late
-from streams.core.step import Mind, Output
+from streams.core.step import Output
 from streams.core.view import view
-from streams.shells.engine import Engine, Record, Saved
-from streams.shells.kafka.checkpoint import Checkpoints
+from streams.shells.engine import Engine, Record
 from streams.shells.kafka.log import BYTES_MAX, Log, Pulse, moment, now_header, pulse_key, read_now, read_src
-from streams.stores.store import named
+from streams.stores.codec import Damaged, bed_of, change, whole
+from streams.stores.kept import BedRow, Store
+from streams.stores.outputs import named
 
+CHANGES_MAX = 200  # of one bed, before it is written whole again
 BATCH_MAX = 64  # records of one partition that are stepped together
 WAITING_MAX = 1_024  # records taken from Faust and not yet stepped: beyond, it is held up
 VIEW_EVERY_S = 0.25
@@ -46,16 +49,32 @@ Result = TypeVar("Result")
 
 
 class Carried:
-    """One partition: its engine, and the ports through which that reaches Kafka and the checkpoints."""
+    """One partition: its engine, and the ports through which that reaches Kafka and the store."""
 
     def __init__(self, shell: "Shell", number: int) -> None:
         self._shell, self.number = shell, number
-        self.engine = Engine(self, self, self, shell.mind)
         self._heard: dict[str, int] = {}
         self._batch_heard: dict[str, int] = {}
+        self._changes: dict[str, int] = {}  # of each bed, since it was written whole
         self._unacked: dict[int, Any] = {}
         self.now: datetime = EARLIEST
         self.written_at: datetime = EARLIEST
+
+    async def load(self) -> None:
+        """Take the partition over, and its beds as they were saved; a damaged one is made anew from the log."""
+        taken = await self._shell.stored(self._shell.store.take, self._shell.log_id, self.number)
+        self._owner, self._heard = taken.owner, dict(taken.heard)
+        beds: dict[str, Bed] = {}
+        applied = taken.applied
+        for encounter, rows in taken.beds.items():
+            try:
+                beds[encounter] = bed_of(rows)
+                self._changes[encounter] = len(rows) - 1
+            except Damaged:
+                _log.error("beds_damaged", component="worker", partition=self.number)
+                beds, applied, self._heard = {}, -1, {}  # the log tells all of them again
+                break
+        self.engine = Engine(self, self._shell.mind, applied, beds)
 
     async def run(self, events: Sequence[Any]) -> None:
         """One batch of Faust's events, all effects in order."""
@@ -69,16 +88,14 @@ class Carried:
         """Messages that follow what is applied; the beds that changed are marked to be drawn."""
         self._batch_heard = dict(self._heard)
         records = [self._record(m) for m in messages if m.offset > self.engine.applied]
-        before = self.engine.beds.copy()
-        await self.engine.run(records)
+        applied = await self.engine.run(records)
         self._heard = self._batch_heard
         newest = messages[-1]
         if not records:
             await self.acknowledge(newest.offset)
         self.now = max(self.now, read_now(newest.headers) or EARLIEST)
         self.written_at = moment(_written_ms(newest) * 1000)
-        changed = [e for e, bed in self.engine.beds.items() if before.get(e) is not bed]
-        self._shell.changed.update(dict.fromkeys((self.number, encounter) for encounter in changed))
+        self._shell.changed.update(dict.fromkeys((self.number, encounter) for encounter in applied.changed))
 
     def _record(self, message: Any) -> Record:
         """A message of the log as the engine takes it; one that says what was heard before is empty."""
@@ -101,14 +118,15 @@ class Carried:
     async def publish(self, outputs: Sequence[Output]) -> None:
         await self._shell.publish(self.number, outputs)
 
-    async def load(self) -> Saved:
-        taken = await self._shell.stored(self._shell.checkpoints.take, self.number)
-        self._epoch, self._heard = taken.epoch, dict(taken.heard)
-        return taken.saved
+    async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None:
+        rows = [self._row(name, before[name], bed) for name, bed in changed.items()]
+        heard = self._batch_heard
+        await self._shell.stored(self._shell.store.save, self._owner, applied, rows, (), (), heard)
 
-    async def save(self, applied: int, changed: Mapping[str, Bed]) -> None:
-        save = self._shell.checkpoints.save
-        await self._shell.stored(save, self.number, self._epoch, applied, changed, self._batch_heard)
+    def _row(self, name: str, before: Bed, bed: Bed) -> BedRow:
+        count = self._changes.get(name, CHANGES_MAX)
+        self._changes[name] = 0 if count >= CHANGES_MAX else count + 1
+        return BedRow(name, whole(bed), True) if count >= CHANGES_MAX else BedRow(name, change(before, bed), False)
 
 
 class Shell:
@@ -116,10 +134,10 @@ class Shell:
 
     def __init__(self, log: Log, group: str, url: str, mind: Mind) -> None:
         self._names, self._group, self.mind = log, group, mind
-        self.checkpoints = Checkpoints(url, log.ids["events"])
+        self.store, self.log_id = Store(url), log.ids["events"]
         self.changed: dict[tuple[int, str], None] = {}
         self._partitions: dict[int, Carried] = {}
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._inbox: asyncio.Queue[Any] = asyncio.Queue(WAITING_MAX)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -141,7 +159,7 @@ class Shell:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._producer.stop()
-        await self.stored(self.checkpoints.close)
+        await self.stored(self.store.close)
         self._thread.shutdown()
 
     def _faust(self) -> faust.App:
@@ -206,7 +224,7 @@ class Shell:
         carried = self._partitions.get(number)
         if carried is None:
             carried = self._partitions[number] = Carried(self, number)
-            await carried.engine.load()
+            await carried.load()
             self.changed.update(dict.fromkeys((number, encounter) for encounter in carried.engine.beds))
             _log.info("partition_taken", component="worker", partition=number, beds=len(carried.engine.beds))
         await carried.run(events)

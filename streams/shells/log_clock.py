@@ -1,0 +1,53 @@
+"""What the log says the time is, message by message: a restart, a pause or a wrong clock makes nothing late.
+
+A message that was on its way while the service was down or stood still comes as soon as it is up again, at the time of
+its sender. Were the log to go on at the clock's time at once, all that came before would be judged, and the message
+would be late. So the log resumes where it stopped and follows the messages until they have caught up with the clock.
+Pure: the clock's time and the seconds that really passed are arguments.
+"""
+
+from datetime import datetime, timedelta
+
+LEAP_BACK = timedelta(seconds=2)  # the clock stands before what the log has by more: it was corrected
+QUIET_S = 2.0  # without a message for so long, nothing is on its way any more
+CATCH_UP_MAX_S = 60.0
+PAUSED_S = 1.0  # nobody looked at the clock for longer: this process stood still
+
+
+class LogClock:
+    """`last`: the time of the newest record of the log, if there is one."""
+
+    def __init__(self, last: datetime | None, lateness: timedelta, elapsed_s: float) -> None:
+        self._last, self._lateness = last, lateness
+        self._behind = last is not None
+        self._began_s = self._heard_s = self._looked_s = elapsed_s
+
+    def of_message(self, known_at: datetime | None, now: datetime, elapsed_s: float) -> datetime:
+        """The log time of a message; `known_at`: when its sender says that it was known."""
+        self._look(elapsed_s)
+        self._heard_s = elapsed_s
+        last = self._last
+        if last is not None and self._behind and known_at is not None and known_at < now - self._lateness:
+            self._last = max(last, known_at)
+            return self._last
+        self._behind = False
+        self._last = now if last is None else max(last, now)
+        return self._last
+
+    def of_tick(self, now: datetime, elapsed_s: float) -> tuple[datetime, bool] | None:
+        """The log time of a tick, and whether it puts the clock back; None: time stands still until all caught up."""
+        self._look(elapsed_s)
+        if self._behind:
+            quiet = elapsed_s - self._heard_s > QUIET_S
+            if not quiet and elapsed_s - self._began_s < CATCH_UP_MAX_S:
+                return None
+            self._behind = False
+        corrected = self._last is not None and now < self._last - LEAP_BACK
+        self._last = now if corrected or self._last is None else max(self._last, now)
+        return self._last, corrected
+
+    def _look(self, elapsed_s: float) -> None:
+        """After a pause the log resumes where it stopped, too."""
+        if elapsed_s - self._looked_s > PAUSED_S and self._last is not None:
+            self._behind, self._began_s, self._heard_s = True, elapsed_s, elapsed_s
+        self._looked_s = elapsed_s
