@@ -192,7 +192,7 @@ def mapped(tests: Sequence[str], root: Path, limit_s: float = 900.0) -> Map:
         measured = coverage.Coverage(data_file=None, source=[str(root / layer) for layer in LAYERS], config_file=False)
         recorder = _Recorder(measured)
         measured.start()
-        pytest.main([*PLAIN, "-k", STALE, *tests], plugins=[recorder])
+        pytest.main([*PLAIN, "--continue-on-collection-errors", "-k", STALE, *tests], plugins=[recorder])
         measured.stop()
         data = measured.get_data()
         lines = {
@@ -311,6 +311,8 @@ def trials_of(path: str, mutants: Sequence[Mutant], tests: Map, root: Path) -> l
     def work() -> list[Any]:
         for name in modules_apart_from(path, root):
             importlib.import_module(name)
+        if path.endswith(".py") and module_name(Path(path)) in sys.modules:
+            raise Failed(f"{path} was loaded before a fault could be put into it")
         made = (_tried(mutant, text, tests, root) for mutant in mutants)
         return [[trial.outcome, trial.by, trial.seconds] for trial in made]
 
@@ -324,7 +326,7 @@ def modules_apart_from(path: str, root: Path) -> list[str]:
     """The modules of the pure layers that do not import, however far down, the module that a file belongs to."""
     files = [f for layer in LAYERS for f in sorted((root / layer).rglob("*.py"))]
     sources = {module_name(f.relative_to(root)): f.read_text(encoding="utf-8") for f in files}
-    imports = {name: set(_imported(text)) for name, text in sources.items()}
+    imports = {name: _spelled_out(_imported(text), sources) for name, text in sources.items()}
     measured = _measured_as(path)
     if not measured:
         return [name for name in imports if _is_pure(name)]
@@ -344,9 +346,19 @@ def _meets(imported: Iterable[str], resting: set[str]) -> bool:
 
 
 def _imported(text: str) -> Iterator[str]:
+    """What a module imports; of a name that is put together while it runs, what it begins with and a star."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            parts = node.args[0].values[:1] if isinstance(node.args[0], ast.JoinedStr) else node.args[:1]
+            yield from (f"{part.value}*" for part in parts if isinstance(part, ast.Constant))
+
+
+def _spelled_out(names: Iterable[str], modules: Iterable[str]) -> set[str]:
+    """The names, those with a star as every module that begins so."""
+    found = set(names)
+    return found | {m for name in found if name.endswith("*") for m in modules if m.startswith(name[:-1])}
