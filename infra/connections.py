@@ -5,6 +5,8 @@ and for a client that takes nothing of its answer. Here each has one. (A body on
 """
 
 import asyncio
+import socket
+import struct
 from collections import Counter as Counts
 from typing import Any
 
@@ -59,6 +61,10 @@ class Connection(H11Protocol):
     def _close(self, limit: str) -> None:
         CLOSED.labels(limit).inc()
         self.connections.discard(self)  # it counts no longer, also while the loop has not yet let it go
+        line: socket.socket = self.transport.get_extra_info("socket")
+        line.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )  # the system keeps no answer for it
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -73,15 +79,32 @@ class Connection(H11Protocol):
 
     def _await_head(self) -> None:
         _stop(self._head)
-        self._head = self.loop.call_later(HEAD_S, self._close, "head")
+        self._head = self.loop.call_later(HEAD_S, self._no_head)
+
+    def _no_head(self) -> None:
+        if self._take is None:
+            self._close("head")
+        else:  # the answer before is still being taken
+            self._await_head()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._take = self.loop.call_later(TAKE_S, self._close, "take")
+        self._await_taking()
+
+    def _await_taking(self) -> None:
+        untaken = self.transport.get_write_buffer_size()
+        self._take = self.loop.call_later(TAKE_S, self._still_taken, untaken)
+
+    def _still_taken(self, untaken: int) -> None:
+        if self.transport.get_write_buffer_size() < untaken:
+            self._await_taking()
+        else:
+            self._close("take")
 
     def resume_writing(self) -> None:
         super().resume_writing()
         _stop(self._take)
+        self._take = None
 
     def send_400_response(self, msg: str) -> None:
         INVALID.inc()

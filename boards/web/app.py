@@ -33,6 +33,8 @@ from schemas.frozen import to_json
 
 LAG_READY_S = 30.0  # further behind than this, the service is not ready
 SEARCH_CHARS_MAX = 80
+# where a refusal is bare text: asked by scripts, or by anybody, who must not see the header with its counts
+BARE = ("/events", "/healthz", "/readyz", "/metrics", "/lib/", "/static/")
 
 Made = TypeVar("Made")
 
@@ -288,7 +290,7 @@ def _add_problems(app: FastAPI, pages: Pages) -> None:
         sentence = str(fault.detail)
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": sentence}, fault.status_code, fault.headers)
-        if "hx-request" in request.headers or request.url.path == "/events":
+        if "hx-request" in request.headers or request.url.path.startswith(BARE):
             return PlainTextResponse(sentence, fault.status_code, fault.headers)
         return HTMLResponse(pages.problem(sentence), fault.status_code, fault.headers)
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from boards.web import live
+from boards.web import guard, live
 from boards.web.app import create_app
 from boards.web.guard import BODY_BYTES_MAX
 from boards.web.pages import Pages
@@ -411,6 +411,22 @@ def test_a_large_body_is_refused_at_its_limit(client: Client) -> None:
     assert client.post(path, content=fits, headers=OURS).status_code == 303
     assert client.post(path, content=fits + b"x", headers=OURS).status_code == 413
     assert client.post(path, content=b"\xff=1", headers=OURS).status_code == 422
+
+
+@pytest.mark.anyio
+async def test_a_form_that_does_not_come_is_ended(source: FakeSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer whose body stops on the way is refused in time, and nothing of it is kept."""
+    monkeypatch.setattr(guard, "BODY_S", 0.2)
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"by="
+        await asyncio.sleep(30)
+
+    transport = httpx.ASGITransport(create_app(source))
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        answer = await client.post(ACKNOWLEDGE, content=body(), headers=OURS | {"hx-request": "true"})
+    assert (answer.status_code, answer.text) == (408, "The request did not come within 0.2 s.")
+    assert source.answers == []
 
 
 # --- JSON, health, headers, files

@@ -243,6 +243,18 @@ def test_each_token_opens_its_own_door(service: Running) -> None:
     assert status(service, "/", cookie=cookie["cookie"].partition("=")[0] + "=") == 401
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/x", "/static/../api/beds", "/lib/..%2f..", "/lib/x"])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "DELETE"])
+def test_what_is_open_to_all_says_nothing_of_the_ward(service: Running, path: str, method: str) -> None:
+    """Health and files answer without a token, and however they are asked, not even a count of warnings is in it."""
+    answer = ask(service, method, path, host="127.0.0.1")
+    assert answer.status in (200, 404, 405)
+    text = answer.text  # type: ignore[attr-defined]
+    assert "refused" not in text
+    assert "warnings" not in text
+    assert len(text) < 200
+
+
 def test_nobody_answers_for_a_nurse_without_the_token(service: Running) -> None:
     """An acknowledgement needs the board's cookie or token, also from this machine, with the right Origin."""
     path = f"/acknowledge/{1:032x}/MRN-4711998"
@@ -296,6 +308,26 @@ def test_a_clock_that_is_wrong_for_two_seconds_silences_no_bed(tmp_path: Path, a
         eventually(lambda: "Clock in doubt" not in page(service, "/"), within_s=10)
         assert post(service, vitals("e1", hr=150, rr=34, spo2=84, sbp=70)) == 202
         eventually(lambda: json.loads(page(service, "/api/bed/e1"))["alerts"], within_s=10)
+
+
+def test_an_answer_shows_as_soon_as_the_page_comes_back(service: Running) -> None:
+    """A nurse presses a button: the card that comes back says by whom it is acknowledged, and it is in the log."""
+    assert post(service, vitals("sick", hr=150, rr=34, spo2=84, sbp=70)) == 202
+    eventually(lambda: json.loads(page(service, "/api/bed/sick")).get("alerts"), within_s=10)
+    (alert, *_) = json.loads(page(service, "/api/bed/sick"))["alerts"]
+    began = time.monotonic()
+    answer = ask(
+        service,
+        "POST",
+        f"/acknowledge/{alert['id']}/sick",
+        b"by=RN+Okafor",
+        cookie=signed_in(service),
+        origin=service.address(),
+        hx_request="true",
+    )
+    assert time.monotonic() - began < 3
+    assert (answer.status, "by RN Okafor" in answer.text) == (200, True)  # type: ignore[attr-defined]
+    assert "saved; it shows here in a moment" not in answer.text  # type: ignore[attr-defined]
 
 
 HARMFUL = {
