@@ -34,6 +34,10 @@ class Clock(Protocol):
 
     def now(self) -> datetime: ...
 
+    def heard(self, offset_s: float) -> None:
+        """A message came: how far its receipt, by this clock, lay after the time that its sender gave for it."""
+        ...
+
 
 def wall() -> datetime:
     """What this machine takes for the time, in UTC. It may leap at any moment, in either direction."""
@@ -82,7 +86,6 @@ class ServiceClock:
         return self._last
 
     def heard(self, offset_s: float) -> None:
-        """A message came: how far its receipt, by this clock, lay after the time that its sender gave for it."""
         self._heard.append((self._steady(), offset_s))
 
     def correction(self) -> timedelta | None:
@@ -178,6 +181,9 @@ class PlayedClock:
     def restart(self) -> None:
         """Begin to run now, from where it stands."""
         self._start, self._began = self.now(), time.monotonic()
+
+    def heard(self, offset_s: float) -> None:
+        """Recorded senders say nothing about this clock."""
 
     def stop(self) -> None:
         """Nothing plays any more: time goes on from here at its real pace, so that answers still find their instant."""

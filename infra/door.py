@@ -10,9 +10,11 @@ over piece by piece, one piece of each client at a time, so that nobody waits be
 """
 
 import asyncio
+import re
 from collections import Counter as Counts
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from weakref import WeakValueDictionary
 
 from fastapi import FastAPI, HTTPException, Request
@@ -33,7 +35,10 @@ GRACE_S = 3.0  # before that is asked
 AT_ONCE = 64  # messages handed over together: one write to the log
 KEPT_S = 30.0  # for those to be in the log
 WAITS_READY_S = 5.0  # a complete body that has waited longer for its next piece to be taken: not ready
+LOOKED_AT_BYTES = 4_096  # of a message, for the time that its sender gave
 TURNED_AWAY_READY_S = 10.0  # nor is a door that turned somebody away for want of room so recently
+
+_AVAILABLE_AT = re.compile(rb'"available_at"\s*:\s*"([^"]{10,40})"')
 
 MESSAGES = Counter("foreshock_door_messages", "Messages taken, good or bad.")
 REFUSED = Counter("foreshock_door_refused", "Posts that were not taken, by status.", ["status"])
@@ -140,6 +145,8 @@ class Door:
 
     async def _kept(self, lines: list[bytes]) -> None:
         now = self._clock.now()
+        if (sent_at := _sent_at(lines[-1])) is not None:
+            self._clock.heard((now - sent_at).total_seconds())
         try:
             async with asyncio.timeout(KEPT_S):
                 await asyncio.gather(*(self._service.submit(line, now) for line in lines))
@@ -159,6 +166,16 @@ def add_door(app: FastAPI, door: Door) -> None:
         except HTTPException as refusal:
             REFUSED.labels(str(refusal.status_code)).inc()
             raise
+
+
+def _sent_at(line: bytes) -> datetime | None:
+    """What a live message's sender took for the time, as far as a look tells: one of many such looks."""
+    found = _AVAILABLE_AT.search(line[:LOOKED_AT_BYTES])
+    try:
+        moment = None if found is None else datetime.fromisoformat(found[1].decode("ascii"))
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo else None
 
 
 def _now() -> float:

@@ -24,7 +24,8 @@ from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.policy import Policy
 from streams.shells.embedded import Embedded, Update
-from streams.shells.refused import LOOKED_AT_MAX, grouped
+from streams.shells.refused import about
+from streams.stores.codec import Damaged
 
 LOOK_EVERY_S = 0.1  # how often the clock is looked at: what a bed waits for is at most this late
 COUNT_EVERY_S = 0.5  # how often the refusals are counted at most, however many come
@@ -54,10 +55,13 @@ class EmbeddedBoard:
         self._refused: Mapping[Fault, int] = {}
 
     def encounters(self) -> Sequence[str]:
-        return [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
+        here = [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
+        return [*here, *(self._service.damaged - self._service.beds.keys())]
 
     def bed(self, encounter: str) -> BedView | None:
         bed = self._service.beds.get(encounter)
+        if bed is None and encounter in self._service.damaged:
+            raise Damaged  # what was saved of it cannot be read: it is there, and must not be missing from the board
         if bed is None or bed.chart.discharged:
             self._views.pop(encounter, None)
             return None
@@ -100,7 +104,19 @@ class EmbeddedBoard:
                 await asyncio.sleep(COUNT_EVERY_S)
 
     async def refusals(self, search: str) -> Sequence[RefusalGroup]:
-        return grouped(await self._service.quarantined(LOOKED_AT_MAX), search)
+        return [
+            RefusalGroup(
+                fault=Fault(kind.fault),
+                sender=kind.sender or "",
+                what=about(kind.code, kind.unit),
+                encounter=kind.encounter,
+                why=kind.why,
+                count=kind.times,
+                first_at=kind.first_at,
+                last_at=kind.last_at,
+            )
+            for kind in await self._service.refusals(search)
+        ]
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:
         now = self._clock.now()

@@ -259,9 +259,9 @@ class Embedded:
         """The newest refusals, oldest first."""
         return await self._stored(self._store.quarantined, limit)
 
-    async def refusals(self, text: str | None = None) -> tuple[Refusals, ...]:
+    async def refusals(self, text: str = "") -> tuple[Refusals, ...]:
         """Refusals counted by kind, newest first; `text` is looked for in every word that a board shows of them."""
-        return await self._stored(self._store.refusals, None, None, text)
+        return await self._stored(self._store.refusals, text)
 
     async def faults(self) -> dict[str, int]:
         """How much was refused, by fault."""

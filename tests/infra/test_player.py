@@ -71,7 +71,7 @@ async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
         clock = PlayedClock(EIGHT, 60)
         clock.until = at("09:00")
         await service.submit_event(reading("hr", 80, "08:00"), EIGHT)
-        time = asyncio.create_task(keep_time(service, clock, mind().policy))
+        time = asyncio.create_task(keep_time(service, clock))
         while service.beds.get("e1") is None or service.beds["e1"].line.waiting:
             await asyncio.sleep(0.02)
         time.cancel()

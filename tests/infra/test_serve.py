@@ -22,7 +22,8 @@ from infra.door import BODY_BYTES_MAX, CONTENT_TYPE, LINES_MAX, Door, add_door
 from infra.service import EmbeddedBoard
 from schemas.events.quarantine import Fault
 from streams.shells.embedded import Embedded
-from streams.stores.store import Store
+from streams.stores.kept import Store
+from streams.stores.tables import EMBEDDED
 from tests.infra.processes import Running, running
 from tests.streams.bedside import at, mind
 
@@ -36,8 +37,14 @@ class Standing:
     doubt: str | None = None
     moment = at("08:00:10")
 
+    def __init__(self) -> None:
+        self.offsets: list[float] = []
+
     def now(self) -> Any:
         return self.moment
+
+    def heard(self, offset_s: float) -> None:
+        self.offsets.append(offset_s)
 
 
 class Ward:
@@ -247,6 +254,36 @@ async def test_readiness_says_that_posts_wait(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.anyio
+async def test_the_clock_hears_what_the_senders_take_for_the_time(tmp_path: Path) -> None:
+    """Of each piece of a post one message's `available_at` is told to the clock, if it gives one that is a time."""
+    async with ward(tmp_path) as here:
+        for sent in (
+            "2026-03-01T08:00:07Z",
+            "2026-03-01T09:00:10+01:00",
+            "2026-03-01T08:00:00",
+            "yesterday at 8",
+            None,
+        ):
+            assert (await here.post(line(), line(available_at=sent) if sent else line())).status_code == 202
+        assert here.clock.offsets == [3.0, 0.0]
+
+
+@pytest.mark.anyio
+async def test_a_bed_that_was_lost_is_not_missing_from_the_board(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was saved of it cannot be read: the board has it on top and says so, and shows the others."""
+    async with ward(tmp_path) as here:
+        await here.post(line())
+        await here.judged()
+        monkeypatch.setattr(here.service, "damaged", frozenset({"lost"}))
+        beds = (await here.client.get("/api/beds")).json()
+        assert [(bed["encounter"], bed["level"]) for bed in beds] == [("lost", "broken"), ("e1", "calm")]
+        assert "cannot be shown" in (await here.client.get("/bed/lost")).text
+        assert (await here.client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.anyio
 async def test_nobody_waits_behind_the_pile_of_another(tmp_path: Path) -> None:
     """One client hands over twenty large posts; another's small one is taken before them."""
     pile = [line(encounter=f"p{n % 20}", value=60 + n % 90) for n in range(1_000)]
@@ -268,13 +305,15 @@ async def test_a_store_that_fails_is_said_in_a_sentence(tmp_path: Path) -> None:
     """When the store is gone, the door and the answers of a board say so, and the service ends."""
     async with ward(tmp_path) as here:
         await here.post(line())
-        Store(f"sqlite:///{tmp_path}/s.sqlite").close()  # another process takes it over
+        other = Store(f"sqlite:///{tmp_path}/s.sqlite")
+        other.take(EMBEDDED, 0)  # another process takes it over
+        other.close()
         answer = await here.post(line(value=81))
         assert (answer.status_code, answer.json()["detail"].count("send the request again")) == (503, 1)
         said = await here.board.respond("e1", "an-alert", "acknowledge", None, "station")
         assert said is not None
         assert said.endswith("write it in the chart")
-        with pytest.raises(RuntimeError, match="another process"):
+        with pytest.raises(RuntimeError, match="taken over"):
             await here.service.stopped()
         here.service._worker = asyncio.create_task(asyncio.sleep(0))  # so that leaving the block is quiet
 
