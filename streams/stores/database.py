@@ -1,4 +1,4 @@
-"""A database by its address, and its two kinds of transaction. SQLite or PostgreSQL is a matter of this module alone.
+"""A database by its address: questions, and writes. SQLite or PostgreSQL is a matter of this module alone.
 
     database = Database("sqlite:///foreshock.sqlite")      # or postgresql://user@host/name
     with database.writing() as connection: ...             # all of it, or nothing
@@ -77,10 +77,8 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database."""
+        """For one question; two may see two states of the database."""
         with self._named_failures(), self._engine.connect() as connection:
-            if self._file is not None:
-                connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextmanager

@@ -79,18 +79,16 @@ _OF_SQLITE: dict[int, type[StoreFailed]] = {
 _OF_POSTGRESQL: dict[str, type[StoreFailed]] = {
     "25006": StoreReadOnly,  # read_only_sql_transaction
     "42501": StoreReadOnly,  # insufficient_privilege
-    "3F000": StoreGone,  # invalid_schema_name
     "42P01": StoreGone,  # undefined_table
     "40001": StoreBusy,  # serialization_failure
     "40P01": StoreBusy,  # deadlock_detected
     "55P03": StoreBusy,  # lock_not_available
-    "53300": StoreBusy,  # too_many_connections
     "53100": StoreFull,  # disk_full
     "25P03": StoreUnreachable,  # idle_in_transaction_session_timeout: the server let go of us
     "XX001": StoreDamaged,  # data_corrupted
     "XX002": StoreDamaged,  # index_corrupted
 }
-_AWAY = ("08", "28", "57")  # classes: connection, authorisation, operator intervention
+_AWAY = ("08", "57")  # classes: connection, operator intervention
 
 
 def failure_of(problem: SQLAlchemyError) -> StoreFailed:
@@ -98,8 +96,6 @@ def failure_of(problem: SQLAlchemyError) -> StoreFailed:
     cause = problem.orig if isinstance(problem, DBAPIError) else None
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-        if code == sqlite3.SQLITE_READONLY_DBMOVED:
-            return StoreGone()
         return _OF_SQLITE.get(code & 0xFF, StoreFailed)()
     state = getattr(cause, "sqlstate", None)
     if state is not None:

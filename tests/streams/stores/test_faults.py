@@ -307,6 +307,45 @@ def test_a_server_out_of_reach(postgres: Any, line: Line, opened: Opened) -> Non
     works_again(store, owner, 2, 3)
 
 
+def test_a_server_that_ends_the_connection(postgres: Any, opened: Opened) -> None:
+    """Shut down or told to, it lets go of us in mid-sentence: the call fails, and the same call works on a new line."""
+    store = opened(postgres.schema())
+    owner = begun(store)
+    with store._database.reading() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    postgres.run(f"SELECT pg_terminate_backend({pid})")
+    fails(StoreUnreachable, store, owner, 2)
+    works_again(store, owner, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("25006", StoreReadOnly),
+        ("42501", StoreReadOnly),
+        ("42P01", StoreGone),
+        ("40001", StoreBusy),
+        ("40P01", StoreBusy),
+        ("55P03", StoreBusy),
+        ("53100", StoreFull),
+        ("25P03", StoreUnreachable),
+        ("57P01", StoreUnreachable),
+        ("08006", StoreUnreachable),
+        ("XX001", StoreDamaged),
+        ("XX002", StoreDamaged),
+        ("P0001", StoreFailed),
+    ],
+)
+def test_what_a_server_says_has_a_name(postgres: Any, opened: Opened, state: str, kind: type[StoreFailed]) -> None:
+    """Each error of the server is of its kind, and its own words, which may quote a row, are not told."""
+    store = opened(postgres.schema())
+    raises = f"DO $$ BEGIN RAISE EXCEPTION 'Kowalczyk' USING ERRCODE = '{state}'; END $$"
+    with pytest.raises(StoreFailed) as failed, store._database.writing() as connection:
+        connection.exec_driver_sql(raises)
+    assert type(failed.value) is kind
+    assert "Kowalczyk" not in "".join(format_exception(failed.value))
+
+
 def test_an_answer_that_is_lost_does_not_do_a_thing_twice(postgres: Any, line: Line, opened: Opened) -> None:
     """The server commits, the line breaks before it can say so: the same call again adds no change a second time."""
     store = opened(over(line, postgres.database()))
