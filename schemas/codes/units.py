@@ -292,7 +292,7 @@ def _factor(found: str, canonical: str, concept: Concept) -> float:
         if concept.valence is None:
             raise ImpossibleUnit
         factor /= concept.valence
-    if source.dimension == target.dimension and found not in DEGREES:
+    if source.dimension == target.dimension:
         return factor
     if concept.molar_mass is not None:
         kg_per_mol = concept.molar_mass / 1000

@@ -21,7 +21,6 @@ from msgspec.structs import replace
 
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Reading, Source
-from schemas.events.wire import NUMBER_MAX
 from streams.adapters.decode import Entry, decode_fields
 from streams.adapters.measured import measured
 from streams.adapters.refusing import Refused
@@ -180,7 +179,7 @@ class _Column:
             value, original_value, original_unit, why = measured(self.concept, number, self.unit)
         except Refused as refused:
             why = refused.why
-        if why is not None or not abs(number) <= NUMBER_MAX:
+        if why is not None:
             return decode_fields(self.fields(patient, moment, number), moment)
         return (
             replace(

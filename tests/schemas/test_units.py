@@ -305,6 +305,13 @@ def test_a_unit_has_the_size_that_ucum_gives_it(ucum: str, factor: float, dimens
     assert found.dimension == dimension
 
 
+@pytest.mark.parametrize("text", ["", ".", "/", ".g", "g.", "g//L", "/mg/dL", "103/uL", "3", "10*99.10*99.10*99.10*99"])
+def test_what_is_no_unit_has_no_size(text: str) -> None:
+    """Bombs, lost exponents, loose ends, and what two readers of UCUM read in two ways."""
+    with pytest.raises(UnknownUnit):
+        size(text)
+
+
 @given(st.lists(st.tuples(st.sampled_from("./"), st.sampled_from(["mg", "dL", "mm[Hg]", "h", "meq", "[lb_av]", "m2"])),
                 min_size=1, max_size=4))  # fmt: skip
 def test_sizes_are_those_of_the_unit_library(terms: list[tuple[str, str]]) -> None:

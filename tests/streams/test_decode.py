@@ -54,6 +54,7 @@ REFUSED = [
     ("infinity", message(value=float("inf")), Fault.IMPOSSIBLE_VALUE),
     ("more than a float holds", message().replace(b"61", b"1e999"), Fault.IMPOSSIBLE_VALUE),
     ("a number of 301 digits", message(value=1e300), Fault.IMPOSSIBLE_VALUE),
+    ("too many digits once converted", message(concept="hs_tni", value=1e14, unit="ng/mL"), Fault.IMPOSSIBLE_VALUE),
     ("a number of 5000 digits", message().replace(b"61", b"1" * 5000), Fault.UNDECODABLE),
     ("degrees of urea", message(concept="bun", value=37, unit="Cel"), Fault.UNKNOWN_UNIT),
     ("hydrogen ions below nothing", message(concept="ph_art", value=-1, unit="nmol/L"), Fault.IMPOSSIBLE_VALUE),
@@ -143,6 +144,9 @@ def test_the_door_names_the_sender_where_the_message_does_not() -> None:
         entries, found = decoded(raw, NOW, sender="door-1")
         assert found == sender
         assert [entry.sender for entry in entries if isinstance(entry, Rejected)] == [sender]
+    (broken,) = decode(message(sender="GW-7")[:-1], NOW, sender="door-1")
+    assert isinstance(broken, Rejected)
+    assert broken.sender == "GW-7"
 
 
 def test_different_refusals_are_never_one() -> None:
@@ -171,7 +175,8 @@ def test_what_a_dose_is_cannot_be_told_but_that_it_was_given_can() -> None:
     """A rate or amount without a unit, in a wrong one, by a weight that is none: asked about, and the rest is kept."""
     start = {"kind": "treatment", "item": "norepinephrine", "action": "start", **BARE}
     for dose in ({"rate": 5}, {"rate": 5, "rate_unit": "mL/h"}, {"rate": 5, "rate_unit": "mg/h", "weight_kg": 0},
-                 {"rate": 50, "rate_unit": "ug/kg/min"}, {"amount": 1, "amount_unit": "jar"}):  # fmt: skip
+                 {"rate": 50, "rate_unit": "ug/kg/min"}, {"amount": 1, "amount_unit": "jar"},
+                 {"amount": 1e15, "amount_unit": "g"}):  # fmt: skip
         refusal, kept = decode(message(**start, **dose), NOW)
         assert isinstance(refusal, Rejected)
         assert isinstance(kept, Treatment)
@@ -255,12 +260,25 @@ def test_an_impossible_rate_still_runs() -> None:
     assert kept.rate is None
 
 
-def test_units_are_converted_and_the_original_kept() -> None:
-    """Creatinine in µmol/L becomes mg/dL; what was written stays beside it."""
-    (kept,) = decode(message(concept="creatinine", unit="umol/L", value=88.4), NOW)
+@pytest.mark.parametrize("quality", ["suspect", "artefact"])
+def test_what_its_sender_marked_is_kept_as_marked(quality: str) -> None:
+    """An impossible value that its sender does not believe either is shown as such, and nobody is asked about it."""
+    (kept,) = decode(message(value=999, quality=quality, reason="loose lead"), NOW)
     assert isinstance(kept, Reading)
-    assert kept.value == pytest.approx(1.0, abs=0.001)
-    assert (kept.original_value, kept.original_unit) == (88.4, "umol/L")
+    assert (kept.value, kept.quality, kept.reason) == (999.0, quality, "loose lead")
+
+
+def test_units_are_converted_and_the_original_kept() -> None:
+    """Creatinine in µmol/L becomes mg/dL and what was written stays beside it; another spelling is no conversion."""
+    for value, canonical, original, unit in (
+        (88.4, 1.0, 88.4, "umol/L"),
+        (1.1, 1.1, None, "mg/dl"),
+        (1.1, 1.1, None, "mg/dL"),
+    ):
+        (kept,) = decode(message(concept="creatinine", unit=unit, value=value), NOW)
+        assert isinstance(kept, Reading)
+        assert kept.value == pytest.approx(canonical, abs=0.001)
+        assert (kept.original_value, kept.original_unit) == (original, unit if original else None)
 
 
 def test_a_live_message_is_known_from_its_receipt() -> None:

@@ -107,6 +107,14 @@ def test_who_the_patient_is_travels_with_the_admission(tmp_path: Path) -> None:
     assert (admission.observed_at, admission.available_at) == (BASE - timedelta(hours=12.52), BASE)
 
 
+@pytest.mark.parametrize("hours", [None, 3.0, -1e12, float("-inf"), float("inf")])
+def test_a_time_before_the_stay_that_cannot_be_is_not_known(tmp_path: Path, hours: float | None) -> None:
+    """An admission of the future, or of centuries ago, is one of the first row."""
+    psv(tmp_path, "p1", [row() | {"HospAdmTime": hours}])
+    (stay,) = read(tmp_path)
+    assert [event.observed_at for event in stay.events] == [BASE]
+
+
 @pytest.mark.parametrize(
     ("column", "number", "concept", "value", "quality"),
     [
