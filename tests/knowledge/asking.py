@@ -1,10 +1,13 @@
 """The one place of these tests that knows where the engine, the book and the scores live."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 from guidelines.book.load import Book, load
 from guidelines.book.records import Block, StepRule, Trigger
 from guidelines.evidence import NO_OUTLOOK
+from guidelines.rules.case import Case
+from guidelines.rules.graph import Graph
 from guidelines.rules.truth import truth as verdict
 from guidelines.scoring import mews, news2, qsofa, sirs, sofa
 from schemas.clinical.findings import Truth
@@ -14,9 +17,10 @@ from schemas.conditions import Condition
 from schemas.conditions import parts_of as children
 from schemas.conditions.text import parse
 
-__all__ = ["BOOK", "NO_OUTLOOK", "SCORES", "asked", "conditions", "leaves", "truth"]
+__all__ = ["BOOK", "NO_OUTLOOK", "SCORES", "asked", "conditions", "leaves", "standing", "truth"]
 
 BOOK: Book = load()
+_GRAPH = Graph(BOOK.definitions)
 SCORES = {"news2": news2, "mews": mews, "qsofa": qsofa, "sirs": sirs, "sofa": sofa}
 
 
@@ -48,3 +52,9 @@ def leaves(condition: Condition) -> Iterator[Condition]:
         yield condition
     for part in inside:
         yield from leaves(part)
+
+
+def standing(condition: Condition, chart: Snapshot, outlook: Outlook = NO_OUTLOOK) -> tuple[Truth, datetime]:
+    """What the engine says of a condition, and the moment up to which (exclusive) that stands without news."""
+    case = Case(chart, outlook, _GRAPH)
+    return case.ask(_GRAPH.node(condition)).truth, case.until

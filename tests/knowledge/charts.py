@@ -120,6 +120,11 @@ class Chart:
 
     @property
     def snapshot(self) -> Snapshot:
+        """As it is seen at NOW."""
+        return self.seen(NOW)
+
+    def seen(self, now: datetime) -> Snapshot:
+        """As it is seen at a moment at which nothing more is known."""
         by_time = sorted(self.rows, key=lambda r: r.effective_at if isinstance(r, NoteFact) else r.observed_at)
         readings: dict[str, tuple[Reading, ...]] = {}
         for one in by_time:
@@ -127,7 +132,7 @@ class Chart:
                 readings[one.concept] = (*readings.get(one.concept, ()), one)
         return Snapshot(
             encounter="e1",
-            now=NOW,
+            now=now,
             setting=self.setting,
             patient=self.patient,
             readings=readings,
