@@ -306,6 +306,8 @@ def test_the_worse_of_creatinine_and_urine_is_the_stage() -> None:
     assert asked("aki_stage at_least 1", chart(urine([(6, 0.49)]), **RECORD)) is YES
     assert asked("aki_stage at_least 2", chart(urine([(6, 0.49)]), **RECORD)) is UNKNOWN
     assert asked("aki_stage at_least 1", chart(**RECORD)) is UNKNOWN
+    assert asked("aki_stage at_most 3", chart(**RECORD)) is YES  # whatever the creatinine is
+    assert asked("aki_stage at_most 2", chart(**RECORD)) is UNKNOWN
 
 
 # -- what is measured

@@ -208,9 +208,9 @@ def test_respiration_needs_support_for_three_and_four(ratio: float, on_a_tube: i
     [("platelets", 10, "coagulation"), ("bilirubin", 13, "liver"), ("creatinine", 6, "renal"), ("gcs_total", 3, "cns")],
 )
 def test_the_worst_of_a_day_counts(concept: str, worst: float, name: str) -> None:
-    """The worst value of the last 24 h scores 4 however good the newest is; one that is marked does not."""
+    """The worst of the last 24 h, both ends included, scores 4 however good the newest is; a marked one does not."""
     newest = reading(concept, float(NORMAL[concept]))
-    assert organ(name, reading(concept, worst, DAY - TICK), newest) == 4
+    assert organ(name, reading(concept, worst, DAY), newest) == 4
     assert organ(name, reading(concept, worst, DAY + TICK), newest) == 0
     assert organ(name, reading(concept, worst, HOUR, quality=Quality.SUSPECT), newest) == 0
     assert organ(name) is None
@@ -238,7 +238,7 @@ def test_drugs_score_by_dose_after_an_hour(drug: str, rate: float, points: int) 
 @pytest.mark.parametrize(("value", "points"), [(70.0, 0), (69.9, 1)])
 def test_a_pressure_below_70_scores_one(value: float, points: int) -> None:
     """MAP below 70 at any time of the last 24 h, charted or worked out of the other two."""
-    assert organ("cardiovascular", reading("map", value, DAY - TICK), reading("map", 80)) == points
+    assert organ("cardiovascular", reading("map", value, DAY), reading("map", 80)) == points
     worked_out = [reading("sbp", value, HOUR, method="nibp"), reading("dbp", value, HOUR, method="nibp")]
     assert (
         organ("cardiovascular", *worked_out, reading("sbp", 120, method="nibp"), reading("dbp", 80, method="nibp"))
@@ -286,6 +286,23 @@ def test_the_most_that_each_part_can_score(score: str, most: list[int]) -> None:
     full = row(**NORMAL, fio2=0.21)
     for seen in (chart(), chart(full), chart(full, treatment("propofol", "start", HOUR, rate=30))):
         assert [p.most for p in SCORES[score](seen).parts] == most
+
+
+def test_a_score_says_what_it_may_mislead_by() -> None:
+    """Sedation from RASS -1 on, a tube, the scale of SpO2, and a coma scale from before sedation are said with it."""
+
+    def notes(score: str, *rows: Row, **patient: Any) -> str:
+        made = SCORES[score](chart(*rows, **patient))
+        return " ".join((made.variant, *made.notes))
+
+    assert "sedated" in notes("news2", reading("rass", -1))
+    assert "sedated" not in notes("news2", reading("rass", 0))
+    assert "ventilated" in notes("news2", reading("o2_device", "imv"))
+    assert "ventilated" not in notes("news2", reading("o2_device", "niv"))
+    assert "scale 2" in notes("news2", spo2_target_88_92=True)
+    assert "scale 1" in notes("news2", spo2_target_88_92=False)
+    assert "before sedation" in notes("sofa", treatment("propofol", "start", HOUR, rate=30))
+    assert "before sedation" not in notes("sofa")
 
 
 def test_a_letter_stands_while_the_coma_scale_after_it_tells_none() -> None:
