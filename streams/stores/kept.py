@@ -136,10 +136,11 @@ class Store:
         with self._writing(owner) as (connection, found):
             if found != before and found != applied:
                 raise Fenced("the partition is not as its owner left it: take it again")
-            if found == before:
-                connection.execute(update(partitions).where(*_is(partitions, key)).values(progress))
-                _write_beds(connection, key, rows, gone)
-                _add_new(connection, tables.responses, [row_of_response(response) for response in responses])
+            if found != before:  # it was done, and its answer was lost: a change may not come twice, the rest may
+                rows = [row for row in rows if row.whole]
+            connection.execute(update(partitions).where(*_is(partitions, key)).values(progress))
+            _write_beds(connection, key, rows, gone)
+            _add_new(connection, tables.responses, [row_of_response(response) for response in responses])
         self._applied[owner.log, owner.partition] = applied
 
     def forget(self, owner: Owner, encounters: Sequence[str]) -> None:

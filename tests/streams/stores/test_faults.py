@@ -355,6 +355,16 @@ def test_an_answer_that_is_lost_does_not_do_a_thing_twice(postgres: Any, line: L
     works_again(store, owner, 2, 3)
 
 
+def test_after_a_lost_answer_a_whole_state_replaces_what_was_done(postgres: Any, line: Line, opened: Opened) -> None:
+    """Who does not know what was done may say the whole state at the same offset: that is what is kept."""
+    store = opened(over(line, postgres.database()))
+    owner = begun(store)
+    line.lose_the_answer_of(b"COMMIT")
+    fails(StoreUnreachable, store, owner, 2)
+    store.save(owner, 2, [BedRow("e1", b"B", whole=True)], heard={"vitals": 5})
+    assert store.take("log-1", 0)[1:] == (2, {"vitals": 5}, {"e1": [b"B"]})
+
+
 def test_an_answer_that_is_lost_is_not_built_upon(postgres: Any, line: Line, opened: Opened) -> None:
     """Where the call that comes next is another one, it is refused: what it changes rests on a state that was left."""
     store = opened(over(line, postgres.database()))

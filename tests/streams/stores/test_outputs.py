@@ -81,7 +81,8 @@ def test_refusals_are_grouped_found_and_counted(url: str, opened: Opened) -> Non
     owner = store.take(EMBEDDED, 0).owner
     unit = {"fault": Fault.UNKNOWN_UNIT, "why": "50%_off", "sender": "lab-3", "code": "lactate", "unit": "Mmol"}
     outputs = [refused(minute, encounter="e1") for minute in (1, 5, 9)]
-    outputs += [refused(4), refused(6), refused(2, **unit, encounter="e1"), refused(3, **unit, encounter="e2")]  # type: ignore[arg-type]
+    outputs += [refused(4), refused(6)]
+    outputs += [refused(2 + n, **unit, encounter=f"e{1 + n}") for n in range(2)]  # type: ignore[arg-type]
     store.publish(owner, outputs)
     number = ("invalid", "expected a number", None, None, None)
     of_unit = ("unknown_unit", "50%_off", "lab-3", "lactate", "Mmol")
