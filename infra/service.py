@@ -53,6 +53,7 @@ class EmbeddedBoard:
         self._service, self._clock, self.plays = service, clock, plays
         self._views: dict[str, _Viewed] = {}
         self._refused: Mapping[Fault, int] = {}
+        self._looking = asyncio.Lock()
 
     def encounters(self) -> Sequence[str]:
         here = [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
@@ -104,6 +105,8 @@ class EmbeddedBoard:
                 await asyncio.sleep(COUNT_EVERY_S)
 
     async def refusals(self, search: str) -> Sequence[RefusalGroup]:
+        async with self._looking:  # one search at a time: messages are written by the same thread of the store
+            kinds = await self._service.refusals(search)
         return [
             RefusalGroup(
                 fault=Fault(kind.fault),
@@ -115,7 +118,7 @@ class EmbeddedBoard:
                 first_at=kind.first_at,
                 last_at=kind.last_at,
             )
-            for kind in await self._service.refusals(search)
+            for kind in kinds
         ]
 
     async def respond(self, encounter: str, alert: str, verb: Verb, step: str | None, by: str) -> str | None:

@@ -134,7 +134,7 @@ def _add_health(app: FastAPI, source: BoardSource, trouble: Callable[[], str | N
         status = source.status()
         why = trouble()
         if status.away_since is not None:
-            why = "the source of data cannot be reached"
+            why = status.away_why or "the source of data cannot be reached"
         elif status.lag_s is not None and status.lag_s > LAG_READY_S:
             why = f"judging is more than {LAG_READY_S:g} s behind the data"
         return JSONResponse({"ready": why is None, "why": why}, 503 if why else 200)

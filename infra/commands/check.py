@@ -8,6 +8,7 @@ from sqlalchemy import create_engine, make_url, text
 from boards.web.app import LIBRARIES, NODE_MODULES
 from forecasting.baselines import trend
 from guidelines.book import load as book
+from infra.private import keep_private
 from infra.settings import Settings
 
 
@@ -57,6 +58,7 @@ def _store(settings: Settings) -> str:
     """Connects without taking the store over from a service that runs."""
     url = make_url(settings.database_url)
     if url.get_backend_name() == "sqlite" and url.database:
+        keep_private()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url)
     with engine.connect() as connection:

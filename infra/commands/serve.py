@@ -66,6 +66,8 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
 
 def _welcome(settings: Settings, keys: Tokens, board: str, console: Console) -> None:
     """Where the board is. The tokens are shown once, when they are new; afterwards only where they lie."""
+    if settings.data_dir.stat().st_mode & 0o077:
+        say(console, f"Other users of this machine can list {settings.data_dir}: chmod 700 it.")
     if not keys.new:
         say(console, f"The board: {board}   (Ctrl-C stops; its token is in {settings.data_dir / 'token-board'})")
         return

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from infra.logs import configure_logs
+from infra.private import keep_private
 from infra.service import mind_of
 from infra.settings import Settings
 from schemas.codes.units import warm_up
@@ -87,6 +88,7 @@ def worker_command(settings: Settings, bootstrap: str, prefix: str = "", group: 
     from streams.shells.kafka.worker import Shell
 
     configure_logs(settings.log_level)
+    keep_private()
     log = _log_or_why(bootstrap, prefix)
     if settings.database_url.startswith("sqlite:///"):
         Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)

@@ -107,16 +107,15 @@ def test_slow_bodies_lose_and_nobody_waits_for_them(service: Running, source: st
     assert time.monotonic() - began < connections.HEAD_S + 10
 
 
-def test_unfinished_heads_are_ended_and_harm_nobody(service: Running) -> None:
-    """200 requests whose head never ends are closed after some seconds; meanwhile everybody is answered."""
-    began = time.monotonic()
+def test_unfinished_heads_harm_nobody(service: Running) -> None:
+    """While the heads of 200 requests do not end, everybody else is answered (test_connections: they are closed)."""
     with ExitStack() as lines:
-        slow = [lines.enter_context(opened(service, b"GET / HTTP/1.1\r\nX: ", SLOW_FROM)) for _ in range(SLOW)]
+        for _ in range(SLOW):
+            lines.enter_context(opened(service, b"GET / HTTP/1.1\r\nX: ", SLOW_FROM))
+        began = time.monotonic()
         assert post(service) == 202
-        assert status(service, "/healthz") == 200
-        for line in slow:
-            assert rest(line) == b""
-    assert connections.HEAD_S - 1 < time.monotonic() - began < connections.HEAD_S + 10
+        assert (status(service, "/healthz"), status(service, "/", **service.token("board"))) == (200, 200)
+        assert time.monotonic() - began < 2
 
 
 def test_one_address_cannot_take_all_connections(service: Running) -> None:
@@ -127,18 +126,6 @@ def test_one_address_cannot_take_all_connections(service: Running) -> None:
         time.sleep(0.3)
         assert rest(lines.enter_context(opened(service, b"GET", SLOW_FROM))) == b""
         assert status(service, "/healthz", ELSEWHERE) == 200
-
-
-def test_whoever_takes_nothing_of_his_answers_is_let_go(service: Running) -> None:
-    """A client that asks for much and reads none of it loses its connection, and holds up nobody."""
-    host = urlsplit(service.address()).netloc
-    asked = f"GET /lib/uPlot.iife.min.js HTTP/1.1\r\nHost: {host}\r\n\r\n".encode() * 200
-    line = opened(service, asked, SLOW_FROM)
-    time.sleep(connections.TAKE_S + 3)
-    assert status(service, "/healthz") == 200
-    line.settimeout(10)
-    assert rest(line).count(b"HTTP/1.1 200 OK") < 200  # what lay in the buffers comes, then the end
-    line.close()
 
 
 def test_what_is_no_http_is_refused_and_not_written_down(service: Running) -> None:
@@ -297,7 +284,7 @@ def page(service: Running, path: str) -> str:
     return str(ask(service, "GET", path, **service.token("board")).text)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("ahead", [3600, -3600, 3 * 86_400])
+@pytest.mark.parametrize("ahead", [3600, -3 * 86_400])
 def test_a_clock_that_is_wrong_for_two_seconds_silences_no_bed(tmp_path: Path, ahead: int) -> None:
     """An hour or days ahead or back, for two seconds: the board says so, and the next sick patient is warned of."""
     with running(tmp_path, "8", "2", str(ahead), "serve", "--port", "0", module="tests.infra.leaping") as service:
