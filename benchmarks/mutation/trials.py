@@ -246,7 +246,7 @@ class _Finder:
 def _put_in(path: Path, text: str, root: Path) -> None:
     """From now on this process reads the file as `text`."""
     if path.suffix == ".py":
-        sys.meta_path.insert(0, _Finder(module_name(path.relative_to(root)), path, text))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, _Finder(module_name(path.relative_to(root)), path, text))
         return
     plain = Path.read_text
 
@@ -355,7 +355,9 @@ def _imported(text: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             parts = node.args[0].values[:1] if isinstance(node.args[0], ast.JoinedStr) else node.args[:1]
-            yield from (f"{part.value}*" for part in parts if isinstance(part, ast.Constant))
+            yield from (
+                f"{part.value}*" for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            )
 
 
 def _spelled_out(names: Iterable[str], modules: Iterable[str]) -> set[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Unavailable
@@ -31,14 +32,13 @@ def reading(
     reason: str | None = None,
 ) -> Reading:
     """A measurement; `said` is a number or, of a coded concept, a code."""
-    coded = isinstance(said, str)
     return Reading(
         encounter="e1",
         observed_at=NOW - ago,
         available_at=NOW - ago,
         concept=concept,
-        value=None if coded else float(said),
-        code=said if coded else None,
+        value=None if isinstance(said, str) else float(said),
+        code=said if isinstance(said, str) else None,
         method=method,
         quality=quality,
         source=Source(source),
@@ -46,7 +46,7 @@ def reading(
     )
 
 
-def row(ago: timedelta = AT_NOW, **said: float | str) -> list[Row]:
+def row(ago: timedelta = AT_NOW, /, **said: float | str) -> list[Row]:
     """Several measurements of one moment."""
     return [reading(concept, value, ago) for concept, value in said.items()]
 
@@ -112,7 +112,7 @@ class Chart:
 
     rows: Sequence[Row] = ()
     patient: Patient = field(default_factory=Patient)
-    setting: Setting = "icu"
+    setting: Setting | None = "icu"
     situations: frozenset[Situation] = frozenset()
 
     def with_rows(self, *rows: Row) -> "Chart":
@@ -142,10 +142,10 @@ class Chart:
         )
 
 
-def chart(*rows: Row | list[Row], setting: Setting = "icu", **patient: object) -> Snapshot:
+def chart(*rows: Row | Sequence[Row], setting: Setting | None = "icu", **patient: Any) -> Snapshot:
     """A snapshot of some rows, and of what is known of the patient."""
-    flat = [r for one in rows for r in (one if isinstance(one, list) else [one])]
-    return Chart(flat, Patient(**patient), setting).snapshot  # type: ignore[arg-type]
+    flat = [r for one in rows for r in (one if isinstance(one, Sequence) else [one])]
+    return Chart(flat, Patient(**patient), setting).snapshot
 
 
 @dataclass(frozen=True)

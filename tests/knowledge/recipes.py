@@ -41,7 +41,12 @@ def _spread(total: float, parts: Mapping[str, Sequence[float | str]]) -> Chart:
 
 
 def mews(total: float) -> Chart:
-    parts = {"sbp": (120, 90, 75, 60), "hr": (80, 105, 120, 140), "rr": (12, 18, 25, 35), "acvpu": tuple("AVPU")}
+    parts: dict[str, Sequence[float | str]] = {
+        "sbp": (120, 90, 75, 60),
+        "hr": (80, 105, 120, 140),
+        "rr": (12, 18, 25, 35),
+        "acvpu": tuple("AVPU"),
+    }
     return _spread(total, {**parts, "temp": (37.0,)})
 
 

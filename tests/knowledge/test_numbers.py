@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -175,7 +176,7 @@ def test_a_gap_of_more_than_four_hours_is_no_hourly_charting() -> None:
 
 # -- kidney (§1.11)
 
-RECORD = {"diagnoses": (), "baseline_creatinine_mg_dl": 1.0}
+RECORD: dict[str, Any] = {"diagnoses": (), "baseline_creatinine_mg_dl": 1.0}
 
 
 def stage(seen: Snapshot) -> int | None:
@@ -248,7 +249,7 @@ def test_four_milligrams_are_stage_3_only_after_an_acute_rise(
     ],
 )
 def test_the_baseline_is_the_first_that_exists(
-    earlier: list[tuple[float, timedelta]], patient: dict[str, object], expected: int | None
+    earlier: list[tuple[float, timedelta]], patient: dict[str, Any], expected: int | None
 ) -> None:
     """A creatinine of 1.9, against the record, the lowest of 7 days, or what 75 mL/min would give at this age."""
     rows = [reading("creatinine", value, ago) for value, ago in earlier]

@@ -1,5 +1,6 @@
 """The predicates that no text can say, at every number of the reference (§1.14, §3.0) and of decisions 0010, 0011."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -17,7 +18,7 @@ LUNG, CULTURE = "infection.source_lung", "blood_culture"
 # -- infection (reference §1.14)
 
 
-def infection(*rows: Row | list[Row]) -> str | None:
+def infection(*rows: Row | Sequence[Row]) -> str | None:
     """How sure an infection is: likely (probable or definite), possible, unlikely; None: nothing speaks of it."""
     seen = chart(*rows)
     likely, possible, suspected = (asked(f"is infection_{x}", seen) for x in ("likely", "only_possible", "suspected"))
@@ -425,7 +426,7 @@ def test_intensive_care_is_where_somebody_said_so() -> None:
     """In the ICU when the setting says so; on a ward, and where nobody said, not."""
     assert asked("is in_icu", chart(setting="icu")) is YES
     assert asked("is in_icu", chart(setting="ward")) is NO
-    assert asked("is in_icu", chart(setting=None)) is NO  # type: ignore[arg-type]
+    assert asked("is in_icu", chart(setting=None)) is NO
 
 
 def test_an_allergy_is_to_a_drug_or_its_whole_class() -> None:

@@ -17,7 +17,13 @@ from tests.knowledge import oracle
 from tests.knowledge.asking import BOOK, leaves
 
 ENTERED: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("reference.toml").read_text(encoding="utf-8"))
-RULES = {r.id: r for g in BOOK.guidelines for r in (*g.triggers, *g.steps, *g.blocks)}
+
+
+def _rules(guideline: Any) -> tuple[Any, ...]:
+    return (*guideline.triggers, *guideline.steps, *guideline.blocks)
+
+
+RULES: Mapping[str, Any] = {r.id: r for g in BOOK.guidelines for r in _rules(g)}
 LEAVES_MAX = 9
 FIELDS = ("level", "severity", "within", "clock", "prepare", "limited", "iv_only", "alone", "steps", "orders")
 

@@ -189,7 +189,7 @@ def test_sirs_counts_a_gas_and_bands_once(rows: list[Row], points: int) -> None:
 # -- SOFA: organs with a window or a drug
 
 
-def organ(name: str, *rows: Row | list[Row]) -> int | None:
+def organ(name: str, *rows: Row | Sequence[Row]) -> int | None:
     return next(p.points for p in SCORES["sofa"](chart(*rows)).parts if p.name == name)
 
 
