@@ -35,29 +35,20 @@ class Evaluation(NamedTuple):
     guideline: str
     speaking: tuple[Speaking, ...]
     truths: Mapping[str, Truth]
-    fired: tuple[str, ...]
-    until: datetime = FAR  # without news, nothing of it changes until then
-    rises: datetime = FAR  # without news, no trigger and no block of an order becomes TRUE until then
-
-    @property
-    def outline(self) -> frozenset[Outline]:
-        return frozenset([line for one in self.speaking for line in one.outline])
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether a trigger speaks: its list is the whole one, that of a question or of an order alone is not."""
-        return any(one.kind == "fired" for one in self.speaking)
+    outline: frozenset[Outline] = frozenset()
+    is_whole: bool = False  # a trigger speaks: the list of a question or of an order alone is never the whole one
+    until: datetime = FAR  # what was asked beside the triggers stays so, without news, until then
 
 
 def evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
     """What one guideline says. `onsets`: by rule, when each first spoke in its present episode."""
     outer, case.until = case.until, FAR
-    name = rules.guideline.id
     if is_outside(case, rules):
         truths = dict.fromkeys((t.rule.id for t in rules.triggers), Truth.NO)
-        found = Evaluation(name, (), truths, (), case.until, case.until)
+        found = Evaluation(rules.guideline.id, (), truths)
     else:
         found = _evaluated(case, rules, onsets)
+    found = found._replace(until=case.until)
     case.stays(outer)
     return found
 
@@ -70,7 +61,6 @@ def is_outside(case: Case, rules: GuidelineNode) -> bool:
 def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
     answers = [(trigger, case.ask(trigger.node)) for trigger in rules.triggers]
     fired = fired_of(answers)
-    names = frozenset(trigger.rule.id for trigger in fired)
     checklist = Checklist(case, rules, {})
     speaking = [
         Speaking("fired", t.rule.id, t.rule.level, _outline(fired_lines(checklist, rules, t, onsets)), t.rule.id)
@@ -86,14 +76,14 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) ->
         trigger, answer = asked
         lines = asked_lines(checklist, rules, answer)
         speaking.append(Speaking("asked", f"{trigger.rule.id}.ask", Level.ASK, _outline(lines), trigger.rule.id))
-    truths = {trigger.rule.id: answer.truth for trigger, answer in answers}
     speaking.sort(key=lambda one: -one.level.rank)
-    rises = min((case.rises(t.node) for t, a in answers if t.node.may_rise and a.truth is not Truth.YES), default=FAR)
-    if not fired:
-        alone = (b.when for b in rules.orders if b.rule.alone and b.when is not None and b.when.may_rise)
-        rises = min([rises, *(case.rises(node) for node in alone)])
-    fired_now = tuple(t for t in truths if t in names)
-    return Evaluation(rules.guideline.id, tuple(speaking), truths, fired_now, case.until, rises)
+    return Evaluation(
+        guideline=rules.guideline.id,
+        speaking=tuple(speaking),
+        truths={trigger.rule.id: answer.truth for trigger, answer in answers},
+        outline=frozenset([line for one in speaking for line in one.outline]),
+        is_whole=bool(fired),
+    )
 
 
 def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]:

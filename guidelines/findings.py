@@ -35,13 +35,12 @@ class Telling:
         self._checklist = Checklist(case, rules, self._begun)
         self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers})
 
-    def begun(self, speaking: Iterable[Speaking]) -> Mapping[str, Onset]:
-        """The onsets of what speaks: kept while the episode lasts, or now. Call it before any finding."""
+    def begins(self, speaking: Iterable[Speaking]) -> None:
+        """Learn the onsets of what speaks: kept while the episode lasts, or now. Call it before any finding."""
         self._begun.update({rule: onset for rule, onset in self._onsets.items() if rule in self._triggers})
         for one in speaking:
             if one.kind == "fired":
                 self._begun.setdefault(one.rule, self._onsets.get(one.rule) or self._begins(self._answer(one).sources))
-        return {one.rule: self.onset(one) for one in speaking}
 
     def onset(self, one: Speaking) -> Onset:
         """When it began in this episode, and what made it so."""

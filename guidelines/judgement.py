@@ -30,7 +30,7 @@ def judge(
     for guideline in book.rules.guidelines:
         found = evaluated(case, guideline, onsets or {})
         telling = Telling(case, guideline, onsets or {}, book.worse)
-        telling.begun(found.speaking)
+        telling.begins(found.speaking)
         findings += [telling.finding(one) for one in found.speaking]
         truths |= found.truths
     return Judgement(findings=tuple(findings), truths=truths)

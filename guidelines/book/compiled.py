@@ -44,7 +44,11 @@ class TriggerNode(NamedTuple):
 
 
 class GuidelineNode(NamedTuple):
-    """One guideline. `orders`: its blocks that speak about orders; `choices`: the conditions of its slots."""
+    """One guideline. `orders`: its blocks that speak about orders; `choices`: the conditions of its slots.
+
+    `deciding`: the mask of what decides whether it speaks; `listed`: of all that its checklist asks; `leaves`: what
+    both rest on.
+    """
 
     guideline: Guideline
     outside: Node | None
@@ -52,6 +56,9 @@ class GuidelineNode(NamedTuple):
     steps: tuple[StepNode, ...]
     orders: tuple[BlockNode, ...]
     choices: Mapping[str, tuple[tuple[Node, str], ...]]
+    deciding: int
+    listed: int
+    leaves: tuple[Node, ...]
 
 
 class Rules(NamedTuple):
@@ -72,6 +79,7 @@ def compiled(guidelines: Iterable[Guideline], definitions: Mapping[str, Conditio
         asked |= {read for t in made.triggers for value in t.rule.values for read in reads_of(value, graph)}
     for name in definitions:
         asked |= graph.named[name].reads
+    graph.watch(root for made in nodes for root in (made.outside, *(t.node for t in made.triggers)) if root is not None)
     return Rules(graph, nodes, frozenset(asked))
 
 
@@ -111,7 +119,21 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
     }
     triggers = tuple(_trigger(t, graph.node(t.when)) for t in guideline.triggers)
     orders = tuple(b for b in blocks if b.items)
-    return GuidelineNode(guideline, _node(guideline.outside, graph), triggers, steps, orders, choices)
+    outside = _node(guideline.outside, graph)
+    shared = [graph.named["open orders"], graph.named["escalation_limited"]]
+    decide = [t.node for t in triggers] + [b.when for b in orders if b.rule.alone and b.when is not None] + shared[:1]
+    decide += [] if outside is None else [outside]
+    made = GuidelineNode(guideline, outside, triggers, steps, orders, choices, _mask(decide), 0, ())
+    every = [*decide, *_all_nodes(made), *shared]
+    leaves = {leaf.index: leaf for node in every for leaf in node.leaves()}
+    return made._replace(listed=_mask(every), leaves=tuple(leaves.values()))
+
+
+def _mask(nodes: Iterable[Node]) -> int:
+    mask = 0
+    for node in nodes:
+        mask |= node.bit
+    return mask
 
 
 def _trigger(trigger: Trigger, node: Node) -> TriggerNode:

@@ -113,11 +113,6 @@ class Case:
         del node
         return FAR
 
-    def only(self, node: "Node") -> None:
-        """The answer under way rests on this node alone: nothing else that was asked for it can change it."""
-        self.until = FAR
-        self.stays(self._answers[node.index][1])
-
     def number(self, name: str) -> Interval:
         """A registered quantity (`guidelines.quantities`)."""
         found: Interval = self.ask(self.graph.named[name])

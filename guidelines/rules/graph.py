@@ -7,7 +7,7 @@
 A node's reads are those of all that lies below it, so one look at the news tells which nodes are stale.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 from guidelines import quantities
 from guidelines.rules.kinds import Compiled, compiled
@@ -19,16 +19,31 @@ class Node:
     """One thing to ask: a condition, a quantity or a predicate. `bit` is its place in the masks of its graph.
 
     `may_rise` and `may_fall`: whether time alone, without news, can make it TRUE, or FALSE. A value that grows too old
-    does neither: it becomes UNKNOWN.
+    does neither: it becomes UNKNOWN. `watched`: its answer is kept up to date; `parents`: the watched combinations that
+    it is a part of; `above`: the mask of all others that rest on it.
     """
 
-    __slots__ = ("bit", "how", "index", "may_fall", "may_rise", "parts", "reads", "work")
+    __slots__ = (
+        "above", "bit", "bound", "combined", "how", "index", "may_fall", "may_rise", "parents", "parts", "places",
+        "reads", "watched", "work",
+    )  # fmt: skip
 
     def __init__(self, index: int, made: Compiled) -> None:
         self.index, self.bit = index, 1 << index
         self.work, self.reads = made.work, made.reads
         self.may_rise, self.may_fall = made.may_rise, made.may_fall
-        self.parts, self.how = made.parts, made.how
+        self.parts, self.how, self.combined, self.bound = made.parts, made.how, made.combined, made.bound
+        self.places = tuple(part.index for part in made.parts)
+        self.watched = False
+        self.parents: list[Node] = []
+        self.above = 0
+
+    def leaves(self) -> "Iterator[Node]":
+        """What it rests on that is no combination."""
+        if self.how is None:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
 
 
 class UnknownName(ValueError):
@@ -45,6 +60,8 @@ class Graph:
         self.definitions = definitions or {}
         self._by_key: dict[Hashable, Node] = {}
         self._readers: dict[str, int] = {}
+        self.watched: tuple[Node, ...] = ()  # the leaves of what is watched, by index
+        self._watched_readers: dict[str, tuple[Node, ...]] = {}
         for name in registered():
             self._name(name)
         for name in self.definitions:
@@ -67,6 +84,36 @@ class Graph:
         if key not in self._by_key:
             self._by_key[key] = self._add(made)
         return self._by_key[key]
+
+    def watch(self, roots: Iterable[Node]) -> None:
+        """Keep these nodes and all below them up to date: an answer that changes is carried on to what rests on it."""
+        cone: set[Node] = set()
+        waiting = list(roots)
+        while waiting:
+            node = waiting.pop()
+            if node not in cone:
+                cone.add(node)
+                waiting += node.parts
+        for node in cone:
+            node.watched = True
+        for node in self.nodes:  # parts come before what they are parts of
+            for part in node.parts:
+                if node.watched:
+                    part.parents.append(node)
+        for node in reversed(self.nodes):
+            for part in node.parts:
+                part.above |= node.above | (0 if node.watched else node.bit)
+        self.watched = tuple(sorted((node for node in cone if node.how is None), key=lambda node: node.index))
+        reads = {read for node in self.watched for read in node.reads}
+        self._watched_readers = {read: tuple(n for n in self.watched if read in n.reads) for read in reads}
+
+    def watched_readers_of(self, news: Iterable[str]) -> list[Node]:
+        """The watched leaves that read any of the news, each before those that may rest on it."""
+        found: dict[int, Node] = {}
+        for read in news:
+            for node in self._watched_readers.get(read, ()):
+                found[node.index] = node
+        return [found[index] for index in sorted(found)]
 
     def readers_of(self, news: Iterable[str]) -> int:
         """The mask of the nodes that read any of the news."""

@@ -1,20 +1,25 @@
 """What a bed remembers of its rules: each node's answer, until when it stays, and which are stale.
 
-    case = KeptCase(snapshot, outlook, graph, kept, stale=graph.readers_of(news))
+    case = KeptCase(snapshot, outlook, kept, news)
     case.ask(node)                         # asks again only what is stale or whose time is up
     kept = case.kept()                     # a new one: the old stays as it was
+
+What is watched (every trigger) is brought up to date at once: leaves whose reads are in the news or whose time is up
+are asked, and only an answer that has changed is carried on to the combinations above it. The rest waits to be asked.
 
 Kept are truths, without what made them so: who has something to say asks again, in full (`Case`). The property that
 both agree at every instant is under test (`tests/guidelines/test_kept.py`): it is what makes a missed alarm impossible.
 """
 
-from collections.abc import Collection
+import heapq
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from guidelines.rules.answers import Answer, bare
+from guidelines.rules.answers import NO, YES, Answer, Interval, bare
 from guidelines.rules.case import FAR, Case
 from guidelines.rules.graph import Graph, Node
+from guidelines.rules.kinds import COMPARED, Bound, quantity, settled
 from schemas.clinical.findings import Truth
 from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Snapshot
@@ -29,48 +34,136 @@ class Kept(NamedTuple):
     values: list[Any]
     untils: list[datetime]
     stale: int
+    ends: datetime  # no watched leaf's time is up before
     setting: str | None = None
     situations: Collection[Situation] = ()
 
 
 def nothing_kept(graph: Graph) -> Kept:
     count = len(graph.nodes)
-    return Kept(graph, [None] * count, [EARLIEST] * count, graph.everything)
+    return Kept(graph, [None] * count, [EARLIEST] * count, graph.everything, EARLIEST)
 
 
 class KeptCase(Case):
-    """A case that asks again only what can have changed since the kept answers were given."""
+    """A case that asks again only what can have changed since the kept answers were given.
+
+    `changed`: the mask of the nodes that have another answer than was kept.
+    """
 
     def __init__(self, snapshot: Snapshot, outlook: Outlook, kept: Kept, news: Collection[str]) -> None:
         super().__init__(snapshot, outlook, kept.graph)
+        graph = kept.graph
         self._values, self._untils = kept.values.copy(), kept.untils.copy()
-        self.changed = False  # whether anything that was asked again has another answer
-        self._orders = kept.graph.named["open orders"].index
+        self.changed = 0
+        self._turned: dict[tuple[int, bool], datetime] = {}
+        self._first = kept.ends is EARLIEST
         aging_alike = kept.setting == snapshot.setting and kept.situations == snapshot.situations
-        self._stale = kept.stale | kept.graph.readers_of(news) if aging_alike else kept.graph.everything
+        if self._first or not aging_alike:
+            self._stale, leaves = graph.everything, list(graph.watched)
+        else:
+            self._stale, leaves = kept.stale | graph.readers_of(news), graph.watched_readers_of(news)
+        self._ends = kept.ends if aging_alike else EARLIEST
+        if self._ends <= self.now:
+            asked = {node.index for node in leaves}
+            untils = self._untils
+            leaves += [n for n in graph.watched if untils[n.index] <= self.now and n.index not in asked]
+            leaves.sort(key=lambda node: node.index)
+        self._bring_up_to_date(leaves)
 
-    def ask(self, node: Node) -> Any:
-        """The value of a node; of a condition without what made it so, without what made it so."""
-        index = node.index
-        until = self._untils[index]
-        if until > self.now and not self._stale & node.bit:
-            if until < self.until:
-                self.until = until
-            return self._values[index]
+    def _bring_up_to_date(self, leaves: list[Node]) -> None:
+        values, nodes = self._values, self.graph.nodes
+        queue: list[int] = []
+        compared: dict[str, tuple[Interval, datetime]] = {}
+        for leaf in leaves:
+            bound = leaf.bound
+            if self._anew(leaf) if bound is None else self._compared(leaf, bound, compared):
+                queue += [parent.index for parent in leaf.parents]
+        heapq.heapify(queue)
+        last = -1
+        while queue:
+            index = heapq.heappop(queue)
+            if index == last:
+                continue
+            last, node = index, nodes[index]
+            assert node.combined is not None
+            value, before = bare(node.combined([values[place] for place in node.places])), values[index]
+            if value is not before and value != before:
+                values[index] = value
+                self._has_changed(node, before)
+                for parent in node.parents:
+                    heapq.heappush(queue, parent.index)
+        if self._ends <= self.now:
+            self._ends = min((self._untils[node.index] for node in self.graph.watched), default=FAR)
+
+    def _compared(self, leaf: Node, bound: Bound, compared: dict[str, tuple[Interval, datetime]]) -> bool:
+        """A leaf that compares a newest value: the value is looked up once for all of them."""
+        known = compared.get(bound.quantity)
+        if known is None:
+            self.until = FAR
+            known = compared[bound.quantity] = quantity(self, bound.quantity), self.until
+            if self.until < self._ends:
+                self._ends = self.until
+        number, until = known
+        holds = COMPARED[bound.op]
+        if number.low == number.high:
+            value = YES if holds(number.low, bound.value) else NO
+        else:
+            value = bare(settled(bound.op, number, bound.value))
+        index = leaf.index
+        before = self._values[index]
+        self._values[index], self._untils[index] = value, until
+        self._stale &= ~leaf.bit
+        if value is before or value == before:
+            return False
+        self._has_changed(leaf, before)
+        return True
+
+    def _anew(self, node: Node) -> bool:
+        """Asks a leaf again; whether it has another answer."""
         outer, self.until = self.until, FAR
         value = node.work(self)
         if type(value) is Answer:
             value = bare(value)
-            before = self._values[index]
-            if before is not None and before is not value and (before.truth, before.met) != (value.truth, value.met):
-                self.changed = True
-        elif index == self._orders and self._values[index] not in (None, value):
-            self.changed = True
-        until = self.until
+        index, until = node.index, self.until
+        before = self._values[index]
         self._values[index], self._untils[index] = value, until
         self._stale &= ~node.bit
+        if until < self._ends:
+            self._ends = until
         self.until = until if until < outer else outer
-        return value
+        if value is before or value == before:
+            return False
+        self._has_changed(node, before)
+        return True
+
+    def _has_changed(self, node: Node, before: Any) -> None:
+        self._stale |= node.above
+        if before is not None:
+            self.changed |= node.bit
+
+    def ask(self, node: Node) -> Any:
+        """The value of a node; of a condition without what made it so."""
+        index = node.index
+        until = self._untils[index]
+        if node.watched or (until > self.now and not self._stale & node.bit):
+            if EARLIEST < until < self.until:
+                self.until = until
+            return self._values[index]
+        self._anew(node)
+        return self._values[index]
+
+    def is_touched(self, mask: int) -> bool:
+        """Whether any of these nodes has another answer, or is stale."""
+        return bool((self.changed | self._stale) & mask)
+
+    def ends_of(self, nodes: Iterable[Node]) -> datetime:
+        """Until when all of these leaves stay, as far as they were asked."""
+        now, until = self.now, FAR
+        for node in nodes:
+            end = self._untils[node.index]
+            if now < end < until:
+                until = end
+        return until
 
     def rises(self, node: Node) -> datetime:
         return self._turns(node, rising=True)
@@ -81,6 +174,13 @@ class KeptCase(Case):
             return FAR
         if node.how is None:
             return self._untils[node.index]
+        key = node.index, rising
+        known = self._turned.get(key)
+        if known is None:
+            known = self._turned[key] = self._turns_of_parts(node, rising)
+        return known
+
+    def _turns_of_parts(self, node: Node, rising: bool) -> datetime:
         part_rises = rising if node.how != "none" else not rising
         if (node.how == "any") == rising:
             return min(self._turns(part, part_rises) for part in node.parts)
@@ -94,10 +194,7 @@ class KeptCase(Case):
                     break
         return latest
 
-    def only(self, node: Node) -> None:
-        self.until = self._untils[node.index]
-
     def kept(self) -> Kept:
-        return Kept(
-            self.graph, self._values, self._untils, self._stale, self.snapshot.setting, self.snapshot.situations
-        )
+        ends = self._ends if self._ends > EARLIEST else FAR
+        setting, situations = self.snapshot.setting, self.snapshot.situations
+        return Kept(self.graph, self._values, self._untils, self._stale, ends, setting, situations)

@@ -6,6 +6,7 @@ change says until when (`Case.stays`, `Case.leaves`); windows and strictness are
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -69,6 +70,14 @@ COMPARED: Mapping[Op, Callable[[float, float], bool]] = {
 }  # fmt: skip
 
 
+class Bound(NamedTuple):
+    """A quantity's newest value against a number."""
+
+    quantity: str
+    op: Op
+    value: float
+
+
 class Compiled(NamedTuple):
     """A condition as a function, what it reads, and whether time alone can make it TRUE or FALSE."""
 
@@ -78,6 +87,8 @@ class Compiled(NamedTuple):
     may_fall: bool = True
     parts: "tuple[Node, ...]" = ()  # of a combination
     how: Literal["all", "any", "none"] | None = None
+    combined: Callable[[Iterable[Answer]], Answer] | None = None  # the answers of its parts, as one
+    bound: "Bound | None" = None  # of a plain comparison with the newest value
 
 
 def compiled(condition: Condition, graph: "Graph") -> Compiled:
@@ -156,7 +167,7 @@ def _compare(c: Compare, graph: "Graph") -> Compiled:
     node = graph.quantity(name)
     ages = node is None or not (node.may_rise or node.may_fall)  # it only grows too old
     if hold is None:
-        return Compiled(newest, reads, may_rise=not ages, may_fall=not ages)
+        return Compiled(newest, reads, may_rise=not ages, may_fall=not ages, bound=Bound(name, op, value))
     return Compiled(lambda case: _held(case, name, holds, value, hold, newest(case)), reads)
 
 
@@ -436,16 +447,20 @@ def _person(c: Person, graph: "Graph") -> Compiled:
 
 
 def _expected(c: Expected, _graph: "Graph") -> Compiled:
-    def ask(case: Case) -> Answer:
-        case.stays(case.outlook.until)
+    key = ("expected", c.quantity, c.ahead, c.quantile)
+
+    def expected(case: Case) -> Interval:
         fan = case.outlook.fan(c.quantity)
         if isinstance(fan, Unavailable):
-            return _unavailable(fan, c.quantity)
+            return open_range(*_unavailable(fan, c.quantity).missing)
         value = _quantile(fan, c.ahead / timedelta(hours=1), c.quantile)
         if value is None:
-            return unknown(Missing(c.quantity, "the forecast does not reach so far"))
-        source = Forecasted(c.quantity, value, c.ahead, fan.origin, fan.origin_at)
-        return settled(c.op, Interval(value, value, (source,)), c.value)
+            return open_range(Missing(c.quantity, "the forecast does not reach so far"))
+        return Interval(value, value, (Forecasted(c.quantity, value, c.ahead, fan.origin, fan.origin_at),))
+
+    def ask(case: Case) -> Answer:
+        case.stays(case.outlook.until)
+        return settled(c.op, case.once(key, expected), c.value)
 
     return Compiled(ask, frozenset(("forecast",)))
 
@@ -490,34 +505,36 @@ def _nodes(parts: Iterable[Condition], graph: "Graph") -> tuple["Node", ...]:
     return tuple(graph.node(part) for part in parts)
 
 
-def _reads(nodes: Iterable["Node"]) -> frozenset[str]:
-    return frozenset().union(*(node.reads for node in nodes))
+def _combination(
+    nodes: tuple["Node", ...], how: Literal["all", "any"], combined: Callable[[Iterable[Answer]], Answer]
+) -> Compiled:
+    reads = frozenset().union(*(node.reads for node in nodes))
+    return Compiled(lambda case: combined(map(case.ask, nodes)), reads, *_may(nodes), nodes, how, combined)
 
 
 def _all_of(c: AllOf, graph: "Graph") -> Compiled:
     """The first NO settles it. A none_of is a guard and no claim: it does not make the whole half satisfied."""
-    nodes = _nodes(c.parts, graph)
     weight = 1.0 / (sum(not isinstance(part, NoneOf) for part in c.parts) or 1)
-    weighed = tuple((n, 0.0 if isinstance(p, NoneOf) else weight) for n, p in zip(nodes, c.parts, strict=True))
+    shares = tuple(0.0 if isinstance(part, NoneOf) else weight for part in c.parts)
 
-    def ask(case: Case) -> Answer:
+    def combined(answers: Iterable[Answer]) -> Answer:
         sources: tuple[Source, ...] = ()
         missing: tuple[Missing, ...] | None = None
         met = 0.0
-        for node, share in weighed:
-            answer: Answer = case.ask(node)
-            if answer.truth is Truth.NO:
-                case.only(node)
+        for answer, share in zip(answers, shares, strict=False):
+            truth = answer.truth
+            if truth is Truth.NO:
                 return answer
             met += share * answer.met
-            sources += answer.sources
-            if answer.truth is Truth.UNKNOWN and missing is None:
+            if answer.sources:
+                sources += answer.sources
+            if truth is Truth.UNKNOWN and missing is None:
                 missing = answer.missing  # of the first open part only: settling it may settle all
         if missing is None:
             return Answer(Truth.YES, sources, (), 1.0)
         return Answer(Truth.UNKNOWN, sources, missing, met)
 
-    return Compiled(ask, _reads(nodes), *_may(nodes), nodes, "all")
+    return _combination(_nodes(c.parts, graph), "all", combined)
 
 
 def _may(nodes: Iterable["Node"]) -> tuple[bool, bool]:
@@ -526,28 +543,27 @@ def _may(nodes: Iterable["Node"]) -> tuple[bool, bool]:
 
 def _at_least(count: int, parts: Iterable[Condition], graph: "Graph") -> Compiled:
     """YES when `count` parts hold, NO when so few can still hold that it cannot be reached; `count` 1 is any_of."""
-    nodes = _nodes(parts, graph)
-
-    def ask(case: Case) -> Answer:
-        return _counted(count, [case.ask(node) for node in nodes])
-
-    return Compiled(ask, _reads(nodes), *_may(nodes), nodes, "any")
+    return _combination(_nodes(parts, graph), "any", partial(_counted, count))
 
 
-def _counted(count: int, answers: Sequence[Answer]) -> Answer:
-    held = [answer for answer in answers if answer.truth is Truth.YES]
+def _counted(count: int, answers: Iterable[Answer]) -> Answer:
+    held: list[Answer] = []
+    open_: list[Answer] = []
+    denied: list[Answer] = []
+    for answer in answers:
+        truth = answer.truth
+        (held if truth is Truth.YES else denied if truth is Truth.NO else open_).append(answer)
     if len(held) >= count:
         return Answer(Truth.YES, _sources(held), (), 1.0)
-    open_ = [answer for answer in answers if answer.truth is Truth.UNKNOWN]
     if len(held) + len(open_) < count:
-        return Answer(Truth.NO, _sources(answer for answer in answers if answer.truth is Truth.NO))
+        return Answer(Truth.NO, _sources(denied))
     mets = sorted([answer.met for answer in (*held, *open_)], reverse=True)
     missing = tuple([m for answer in open_ for m in answer.missing])
     return Answer(Truth.UNKNOWN, _sources(held) + _sources(open_), missing, sum(mets[:count]) / count)
 
 
 def _sources(answers: Iterable[Answer]) -> tuple[Source, ...]:
-    return tuple([source for answer in answers for source in answer.sources])
+    return tuple([source for answer in answers if answer.sources for source in answer.sources])
 
 
 def _any_of(c: AnyOf, graph: "Graph") -> Compiled:
@@ -561,8 +577,8 @@ def _at_least_of(c: AtLeastOf, graph: "Graph") -> Compiled:
 def _none_of(c: NoneOf, graph: "Graph") -> Compiled:
     some = _at_least(1, c.parts, graph)
 
-    def ask(case: Case) -> Answer:
-        answer = some.work(case)
+    def combined(answers: Iterable[Answer]) -> Answer:
+        answer = _counted(1, answers)
         match answer.truth:
             case Truth.YES:
                 return Answer(Truth.NO, answer.sources)
@@ -571,7 +587,8 @@ def _none_of(c: NoneOf, graph: "Graph") -> Compiled:
             case _:
                 return Answer(Truth.UNKNOWN, (), answer.missing, 0.5)  # as far as is known, none of them
 
-    return Compiled(ask, some.reads, some.may_fall, some.may_rise, some.parts, "none")
+    made = _combination(some.parts, "any", combined)
+    return made._replace(may_rise=some.may_fall, may_fall=some.may_rise, how="none")
 
 
 _KINDS: Mapping[type, Callable[[Any, "Graph"], Compiled]] = {

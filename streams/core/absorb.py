@@ -42,11 +42,6 @@ def arrived(bed: Bed, events: Sequence[Event], now: datetime) -> tuple[Bed, tupl
     for event in events:
         if event.encounter != bed.encounter:
             raise ValueError("an event was brought to another patient's bed")
-        event, clocks, moved = placed(event, bed.clocks, now)
-        if clocks is not bed.clocks:
-            bed = bed._replace(clocks=clocks)
-        if moved is not None:
-            bed = bed._replace(counts=counted(bed.counts, moved))
         bed, notices = _queued(bed, event, now)
         said += notices
     return bed, tuple(said)
@@ -104,6 +99,7 @@ def _refusals_counted(bed: Bed, refused: Sequence[Rejected]) -> Bed:
 def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[str]) -> tuple[Bed, Instant]:
     if not events:
         return bed, Instant(at)
+    bed, events = _placed(bed, events)
     before = bed.chart
     readings = [event for event in events if isinstance(event, Reading)]
     news = [reading for reading in readings if not is_known(before, reading)]
@@ -138,6 +134,21 @@ def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[s
         seen=Seen(at, appended, {c: chart.readings[c] for c in rewritten}) if appended or rewritten else None,
     )
     return bed, instant
+
+
+def _placed(bed: Bed, events: Sequence[Event]) -> tuple[Bed, Sequence[Event]]:
+    """The events where they belong in time, whatever the clocks of their sources say (decision 0031).
+
+    It is done when they are written and not when they come, so that it does not depend on which overtook which.
+    """
+    clocks, found, names = bed.clocks, [], []
+    for event in events:
+        event, clocks, moved = placed(event, clocks, event.available_at)
+        found.append(event)
+        names += [] if moved is None else [moved]
+    if clocks is not bed.clocks or names:
+        bed = bed._replace(clocks=clocks, counts=counted(bed.counts, *names) if names else bed.counts)
+    return bed, found
 
 
 def _note_read(chart: Chart, note: Note) -> tuple[Chart, str]:

@@ -137,14 +137,8 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
 
 def _checklist_changed(episode: Episode, found: Evaluation, whole: bool) -> bool:
     """Whether a line is another one than was said; the list of a question or of an order alone is never the whole."""
-    now, before = found.outline, outline_of(episode)
+    now, before = found.outline, episode.outline
     return now != before if whole or found.is_whole else not now <= before
-
-
-def outline_of(episode: Episode) -> frozenset[tuple[object, ...]]:
-    """The outline of the checklist as it was said."""
-    findings = (episode.finding, *episode.others)
-    return frozenset((s.id, s.state, tuple(r.block for r in s.reasons)) for f in findings for s in f.steps)
 
 
 def levels_with(before: Mapping[str, Level], speaking: tuple[Speaking, ...]) -> Mapping[str, Level]:

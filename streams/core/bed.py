@@ -3,12 +3,14 @@
 A `Bed` is frozen, of named tuples, which are cheap to make anew: an update shares everything that did not change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from forecasting.contract import ModelState
+from guidelines.checklist import Outline
+from guidelines.evaluation import Evaluation
 from guidelines.rules.case import FAR, INFUSION_VALID, MOMENT
 from guidelines.rules.kept import Kept
 from schemas.clinical.alerts import Alert
@@ -95,6 +97,7 @@ class Episode(NamedTuple):
     others: tuple[Finding, ...]  # … and the others
     said_at: datetime  # when anything was last said of it
     levels: Mapping[str, Level]  # by rule: the loudest it has been
+    outline: frozenset[Outline] = frozenset()  # of the checklist as it was said
     remarks: tuple[str, ...] = ()  # what the reader had to know besides
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
@@ -119,11 +122,17 @@ class Episode(NamedTuple):
         )
 
 
+def outline_of(findings: Iterable[Finding]) -> frozenset[Outline]:
+    """What of the checklists of findings is worth saying again when it changes."""
+    return frozenset([(s.id, s.state, tuple([r.block for r in s.reasons])) for f in findings for s in f.steps])
+
+
 class Awake(NamedTuple):
     """What a bed in memory holds besides: it can be worked out again from the rest, and is never saved."""
 
     kept: Kept
     outlook: Outlook
+    evaluations: tuple[Evaluation, ...] | None  # of every guideline, at the last judgement; None: ask them anew
 
 
 class Failure(NamedTuple):

@@ -22,7 +22,7 @@ from guidelines.findings import Telling
 from guidelines.rules.case import FAR, MOMENT, Case
 from guidelines.rules.kept import KeptCase, nothing_kept
 from schemas.clinical.alerts import AlertEvent, Change
-from schemas.clinical.findings import Finding, Level, Onset
+from schemas.clinical.findings import Finding, Level, Onset, Truth
 from schemas.clinical.forecasts import Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
@@ -30,7 +30,7 @@ from schemas.events import Response
 from schemas.frozen import EARLIEST
 from streams.core.absorb import Instant
 from streams.core.alerting import Transition, levels_with, transition
-from streams.core.bed import Awake, Bed, Episode, counted, situations, snapshot
+from streams.core.bed import Awake, Bed, Episode, counted, outline_of, situations, snapshot
 from streams.core.cards import digest
 from streams.core.policy import Policy
 
@@ -113,35 +113,54 @@ def recalled(bed: Bed, outlook: Guarded, mind: Mind) -> Bed:
         return bed
     seen = snapshot(bed, bed.judged_at)
     case = KeptCase(seen, outlook, nothing_kept(mind.book.rules.graph), ())
-    for guideline in mind.book.rules.guidelines:
-        evaluated(case, guideline, bed.onsets)
-    return bed._replace(awake=Awake(case.kept(), outlook))
+    found = tuple(evaluated(case, guideline, bed.onsets) for guideline in mind.book.rules.guidelines)
+    return bed._replace(awake=Awake(case.kept(), outlook, found))
 
 
 def _judged(
     bed: Bed, instant: Instant, outlook: Guarded, mind: Mind, is_timer: bool
 ) -> tuple[Bed, tuple[AlertEvent, ...]]:
-    at, rules = instant.at, mind.book.rules
+    at, rules, awake = instant.at, mind.book.rules, bed.awake
     seen = snapshot(bed, at)
-    kept = bed.awake.kept if bed.awake is not None else nothing_kept(rules.graph)
-    same_outlook = bed.awake is not None and outlook is bed.awake.outlook
+    kept = nothing_kept(rules.graph) if awake is None else awake.kept
+    same_outlook = awake is not None and outlook is awake.outlook
     case = KeptCase(seen, outlook, kept, instant.news if same_outlook else {*instant.news, "forecast"})
-    found = [evaluated(case, guideline, bed.onsets) for guideline in rules.guidelines]
+    before: Sequence[Evaluation | None] = (None,) * len(rules.guidelines)
+    if awake is not None and awake.evaluations is not None and not instant.responses:
+        before = awake.evaluations
+    found = [_evaluation(case, guideline, old, bed) for guideline, old in zip(rules.guidelines, before, strict=True)]
+    onsets = bed.onsets
     said: list[AlertEvent] = []
-    if case.changed or not is_timer:
+    if not is_timer or any(_differs(new, old) for new, old in zip(found, before, strict=True)):
         full = _Full(seen, outlook, mind)
         for guideline, evaluation in zip(rules.guidelines, found, strict=True):
-            bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
-            said.extend(() if event is None else (event,))
-    until = min([situations(bed.chart, at)[1], *(_until(bed, evaluation) for evaluation in found)])
+            if evaluation.speaking or evaluation.guideline in bed.episodes:
+                bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
+                said.extend(() if event is None else (event,))
+    ends = [_until(bed, case, g, evaluation) for g, evaluation in zip(rules.guidelines, found, strict=True)]
+    until = min([situations(bed.chart, at)[1], *ends])
     failed = outlook.failed is not None and not is_timer
     bed = bed._replace(
         judged_at=at,
         due=_next_second(max(until, at + MOMENT)),
-        awake=Awake(case.kept(), outlook),
+        awake=Awake(case.kept(), outlook, tuple(found) if bed.onsets is onsets else None),
         counts=counted(bed.counts, "forecast_failed") if failed else bed.counts,
     )
     return bed, tuple(said)
+
+
+def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Evaluation | None, bed: Bed) -> Evaluation:
+    """What a guideline says; what it said before where nothing that it asks has changed."""
+    if before is not None and case.now < before.until:
+        speaks = before.speaking or before.guideline in bed.episodes
+        if not case.is_touched(guideline.listed if speaks else guideline.deciding):
+            return before
+    return evaluated(case, guideline, bed.onsets)
+
+
+def _differs(new: Evaluation, old: Evaluation | None) -> bool:
+    """Whether a guideline says anything else than at the last judgement."""
+    return new is not old and (old is None or new._replace(until=old.until) != old)
 
 
 class _Full:
@@ -157,12 +176,18 @@ class _Full:
         return Telling(self._case, guideline, onsets, self._mind.book.worse)
 
 
-def _until(bed: Bed, found: Evaluation) -> datetime:
-    """When time alone may change what is said: of what stands anything; else only that something becomes TRUE.
+def _until(bed: Bed, case: KeptCase, guideline: GuidelineNode, found: Evaluation) -> datetime:
+    """When time alone may change what is said: of a level that stands anything; else only that something becomes TRUE.
 
-    A question does not arise because a value has grown too old: it is asked when something is heard.
+    A question neither arises nor ends because a value has grown too old: that is looked at when something is heard.
     """
-    return found.until if found.guideline in bed.episodes else found.rises
+    episode = bed.episodes.get(found.guideline)
+    if episode is not None and episode.level is not Level.ASK:
+        return min(found.until, case.ends_of(guideline.leaves))
+    rising = [t.node for t in guideline.triggers if t.node.may_rise and found.truths[t.rule.id] is not Truth.YES]
+    if case.ask(case.graph.named["open orders"]):
+        rising += [b.when for b in guideline.orders if b.rule.alone and b.when is not None]
+    return min([found.until, *(case.rises(node) for node in rising)])
 
 
 def _next_second(until: datetime) -> datetime | None:
@@ -188,11 +213,11 @@ def _followed(
     if what.say is None and episode is None:
         return bed, None
     telling = full.telling(guideline, bed.onsets)
-    fresh_rules = [s.rule for s in found.speaking if s.level is not Level.ASK and s.rule not in bed.onsets]
+    fresh_rules = [s for s in found.speaking if s.level is not Level.ASK and s.rule not in bed.onsets]
     if fresh_rules or what.say is not None:
-        begun = telling.begun(found.speaking)
-        if fresh_rules:
-            bed = bed._replace(onsets={**bed.onsets, **{rule: begun[rule] for rule in fresh_rules}})
+        telling.begins(found.speaking)
+        if begun := {one.rule: telling.onset(one) for one in fresh_rules}:
+            bed = bed._replace(onsets={**bed.onsets, **begun})
     if what.say == "raised":
         return _raised(bed, found, telling, instant.at, full)
     assert episode is not None
@@ -222,6 +247,7 @@ def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _
         others=tuple(others),
         said_at=at,
         levels=levels_with({}, found.speaking),
+        outline=outline_of((loudest, *others)),
         remarks=_remarks(full, None),
     )
     return _kept(bed, episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
@@ -243,6 +269,7 @@ def _said(
         said_at=at,
         finding=loudest,
         others=tuple(others),
+        outline=outline_of((loudest, *others)),
         remarks=_remarks(full, episode.blind_since),
     )
     if change is Change.WORSENED:
@@ -272,6 +299,8 @@ def _remarks(full: _Full, blind_since: datetime | None) -> tuple[str, ...]:
 
 
 def _kept(bed: Bed, episode: Episode) -> Bed:
+    if bed.episodes.get(episode.key) == episode:
+        return bed  # nothing of it has to be saved again
     return bed._replace(episodes={**bed.episodes, episode.key: episode})
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from msgspec.structs import replace
 
 from schemas.events import Event, Note, Reading, Status, Treatment, identity
-from schemas.events.quarantine import RAW_BYTES_MAX, Fault, Rejected
+from schemas.events.quarantine import Fault, Rejected, rejected
 from schemas.events.wire import encode
 from schemas.frozen import Record, always
 from streams.core.bed import Line
@@ -182,12 +182,4 @@ def _over(line: Line, event: Event) -> str | None:
 
 def refused(event: Event, fault: Fault, why: str, now: datetime) -> Rejected:
     """The refusal of an event that was decoded well: it can be sent again as it is."""
-    raw = encode(event)
-    return Rejected(
-        fault=fault,
-        why=why,
-        received_at=now,
-        encounter=event.encounter,
-        raw=raw[:RAW_BYTES_MAX],
-        raw_bytes=len(raw),
-    )
+    return rejected(encode(event), fault, why, now, encounter=event.encounter)

@@ -228,8 +228,8 @@ def _alone(one: _Wanted, mind: Mind) -> ModelState | None:
 
 
 def _outlooks(beds: Sequence[Bed], snapshots: Sequence[Any], mind: Mind) -> list[Guarded]:
-    states = [bed.model or mind.nothing_seen for bed in beds]
     try:
+        states = [bed.model or mind.nothing_seen for bed in beds]
         return [Guarded(outlook) for outlook in mind.forecaster.outlooks(states, snapshots)]
     except Exception as problem:
         if len(beds) == 1:

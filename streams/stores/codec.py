@@ -4,8 +4,8 @@
     rows.append(change(before, after))     # a few hundred bytes
     bed = bed_of(rows)
 
-One line of header (`foreshock-bed <version> <blake2b of the rest>`), then JSON; a whole bed is compressed. A new version
-adds a branch to `bed_of`; a golden file per version is under test.
+One line of header (`foreshock-bed <version> <blake2b of the rest>`), then JSON; a whole bed is compressed. A new
+version adds a branch to `bed_of`; a golden file per version is under test.
 """
 
 import zlib
@@ -22,7 +22,7 @@ from schemas.clinical.alerts import Alert
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Finding, Level, Onset
 from schemas.events import Event, Note, Patient, Quality, Reading, Source, Status, Treatment
-from streams.core.bed import Bed, Chart, Episode, Failure, KeptNote, Line
+from streams.core.bed import Bed, Chart, Episode, Failure, KeptNote, Line, outline_of
 from streams.core.source_clock import SourceClock
 
 VERSION = 2
@@ -58,13 +58,15 @@ def bed_of(rows: Sequence[bytes]) -> Bed:
     if not rows:
         raise Damaged("expected the whole row of a bed, found none")
     version, body = _opened(rows[0])
-    raw = _of_version_1(decode(body)) if version == 1 else decode(_unpacked(body))
-    for row in rows[1:]:
-        _, body = _opened(row)
-        _put_over(raw, decode(body))
+    changes = [_opened(row) for row in rows[1:]]
+    if any(version != VERSION for version, _ in changes):
+        raise Damaged(f"expected changes of version {VERSION}, found another")
     try:
+        raw = _of_version_1(decode(body)) if version == 1 else decode(_unpacked(body))
+        for _, changed in changes:
+            _put_over(raw, decode(changed))
         return _bed(raw)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (AttributeError, KeyError, TypeError, ValueError, zlib.error) as problem:
         raise Damaged("expected a saved bed, found something else") from problem
 
 
@@ -301,6 +303,8 @@ def _episode(episode: Episode) -> Raw:
 
 
 def _episode_of(raw: Raw) -> Episode:
+    finding = convert(raw["finding"], Finding)
+    others = tuple(convert(other, Finding) for other in raw["others"])
     return Episode(
         id=raw["id"],
         key=raw["key"],
@@ -308,8 +312,9 @@ def _episode_of(raw: Raw) -> Episode:
         state=raw["state"],
         raised_at=_at(raw["raised_at"]),
         changed_at=_at(raw["changed_at"]),
-        finding=convert(raw["finding"], Finding),
-        others=tuple(convert(finding, Finding) for finding in raw["others"]),
+        finding=finding,
+        others=others,
+        outline=outline_of((finding, *others)),
         said_at=_at(raw["said_at"]),
         levels={rule: Level(level) for rule, level in raw["levels"].items()},
         remarks=tuple(raw["remarks"]),
