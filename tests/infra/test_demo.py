@@ -14,7 +14,7 @@ import pytest
 from infra.commands.player import in_order
 from schemas.clinical.alerts import Alert, AlertEvent
 from schemas.clinical.findings import Level, StepState
-from schemas.events import Event, Tick
+from schemas.events import Event
 from streams.adapters.demo import LIVE_FROM, read
 from streams.core.bed import Bed
 from streams.core.ordering import Late
@@ -63,9 +63,9 @@ def _said_until(end: object) -> Iterator[tuple[object, Output]]:
         if now > end:  # type: ignore[operator]
             return
         due = [n for n, bed in beds.items() if (wakes := wakes_at(bed, mind().policy)) is not None and now > wakes]
-        records: list[tuple[str, Event | Tick]] = [(name, Tick(available_at=now)) for name in due]
-        for name, record in (*records, (event.encounter, event)):
-            beds[name], said = step(beds.get(name) or Bed(name), record, now, mind())
+        records: list[tuple[str, list[Event]]] = [(name, []) for name in due]
+        for name, events in (*records, (event.encounter, [event])):
+            beds[name], said = step(beds.get(name) or Bed(name), events, now, mind())
             yield from ((now, output) for output in said)
 
 
@@ -89,7 +89,7 @@ def test_it_opens_shares_the_machine_and_stops_with_nothing_lost(tmp_path: Path)
     with sqlite3.connect(tmp_path / f"demo-{port}" / "foreshock.sqlite") as database:
         ((rows, last),) = database.execute("select count(*), max(offset) from log").fetchall()
         assert rows == last + 1
-        assert database.execute("select applied from progress").fetchall() == [(last,)]
+        assert database.execute("select applied from partitions").fetchall() == [(last,)]
         assert database.execute("select count(*) from late").fetchall() == [(0,)]
         assert database.execute("select count(*) from quarantine").fetchall() == [(0,)]
     database.close()
