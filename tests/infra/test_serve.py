@@ -60,8 +60,13 @@ class Ward:
         return await self.client.post("/api/events", content=b"\n".join(lines), headers=TYPE | named)
 
     async def judged(self) -> None:
+        """Ten seconds pass. After a pause the log's time waits until nothing is on its way, so it is told again."""
         self.clock.moment += timedelta(seconds=10)
-        await self.service.advance(self.clock.now())
+        for _ in range(500):
+            await self.service.advance(self.clock.now())
+            if not any(bed.line.waiting for bed in self.service.beds.values()):
+                return
+            await asyncio.sleep(0.02)
 
     async def counted(self, refused: int) -> dict[Fault, int]:
         for _ in range(200):
