@@ -9,6 +9,7 @@ from boards.web.app import create_app
 from infra.access import Access, names
 from infra.clocks import Clock, ServiceClock
 from infra.door import Door, add_door
+from infra.garbage import spare_the_old
 from infra.metrics import add_metrics
 from infra.private import NotPrivate, Tokens, keep_private, tokens
 from infra.progress import say
@@ -46,6 +47,7 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
     mind, clock = mind_of(settings), ServiceClock()
     warm_up()
     async with Embedded(settings.database_url, mind) as service:
+        spare_the_old()
         board = EmbeddedBoard(service, clock)
         door = Door(service, clock)
         app = create_app(board, trouble=door.trouble)
@@ -79,4 +81,5 @@ def _welcome(settings: Settings, keys: Tokens, board: str, console: Console) -> 
 async def _tidy(service: Embedded, clock: Clock) -> None:
     while True:
         await service.tidy(clock.now())
+        spare_the_old()
         await asyncio.sleep(TIDY_EVERY_S)

@@ -27,6 +27,7 @@ import polars as pl
 
 from forecasting.baselines import trend
 from guidelines.book import load as book
+from guidelines.book.load import KNOWLEDGE
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Level
 from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
@@ -187,9 +188,10 @@ class Job:
     path: Path
     source: str
     policy: Policy = POLICY
+    rules: Path = KNOWLEDGE
 
     def mind(self) -> Mind:
-        return Mind(book.load(), trend.load(), self.policy)
+        return Mind(book.load(self.rules), trend.load(), self.policy)
 
     def stays(self) -> Iterator[Stay]:
         return READERS[self.source](self.path)

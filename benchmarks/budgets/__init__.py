@@ -1,0 +1,1 @@
+"""What a judgement, a cohort, a bed and a service cost, against the budgets."""
