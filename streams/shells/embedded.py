@@ -356,14 +356,26 @@ class Embedded:
         async with self._turn:
             if not await self._settle():
                 return False
-            try:
-                await self._stored(self._store.faults)  # nothing may be owed: then it is asked something
-            except StoreFailed as problem:
-                self._troubled(problem)
-                return False
+        try:
+            await self._read_on()
+        except Fenced:
+            raise
+        except StoreFailed as problem:
+            self._troubled(problem)
+            return False
+        if not self._engine.is_settled:
+            return False
         log.info("store_back", component="embedded")
         self.trouble = None
         return True
+
+    async def _read_on(self) -> None:
+        """Records that are in the log though nobody heard so: the answer to writing them was lost."""
+        last = await self._stored(self._store.last_offset)
+        while self._next <= last:
+            logged = await self._stored(self._store.log, self._next - 1, BATCH_MAX)
+            self._next = logged[-1].offset + 1
+            await self._run([_record(*row) for row in logged])
 
     def _troubled(self, problem: StoreFailed) -> None:
         since = asyncio.get_running_loop().time() if self.trouble is None else self.trouble.since_s
