@@ -9,11 +9,12 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -21,16 +22,19 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import CoordinatorNotAvailableError
 from msgspec import convert
 from msgspec.structs import replace
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, func, select, update
 
 from infra.kafka.broker import Broker
 from infra.kafka.topics import create
 from schemas.events import Event, Response
 from streams.adapters import ndjson
+from streams.core.bed import Bed
 from streams.shells.embedded import BATCH_MAX, Embedded
 from streams.shells.kafka.feed import LAST_LOOK, Feed, Message, message
 from streams.shells.kafka.log import INPUTS, found, partition_of, read_now, read_src
-from streams.stores.store import named
+from streams.stores.codec import bed_of
+from streams.stores.outputs import named
+from streams.stores.tables import bed_changes, partitions
 from tests.streams.bedside import EIGHT, SHOCK, mind, vitals
 from tests.streams.shells.processes import Death, router, worker
 from tests.streams.shells.processes import running as running_process
@@ -127,7 +131,7 @@ def embedded(told: tuple[Message, ...]) -> Said:
 
     async def run() -> Said:
         said: Said = {topic: {} for topic in SAID}
-        async with Embedded("sqlite://", mind()) as service:
+        async with Embedded(f"sqlite:///{folder}/store", mind()) as service:
             with service.subscribe() as queue:
                 for start in range(0, len(told), BATCH_MAX):
                     await asyncio.gather(*(service.submit(m.body, m.now) for m in told[start : start + BATCH_MAX]))
@@ -136,7 +140,8 @@ def embedded(told: tuple[Message, ...]) -> Said:
                 _note(said, queue)
         return said
 
-    return asyncio.run(run())
+    with TemporaryDirectory() as folder:
+        return asyncio.run(run())
 
 
 def _note(said: Said, queue: Any) -> None:
@@ -160,9 +165,12 @@ class Running:
         self.url = f"sqlite:///{folder}/{prefix}sqlite"
         create(self.bootstrap, PARTITIONS, prefix=prefix)
         self.log = found(self.bootstrap, prefix)
-        feed = Feed(self.log, 0, threading.Event())
-        feed.play(messages(), None, lambda *_: None)
-        self.until = messages()[-1].now + LAST_LOOK
+        self.send(messages())
+
+    def send(self, told: Sequence[Message]) -> None:
+        """These messages, and a tick a minute after the last."""
+        Feed(self.log, 0, threading.Event()).play(told, None, lambda *_: None)
+        self.until = told[-1].now + LAST_LOOK
 
     def wait_for_workers(self, count: int) -> None:
         """Until so many workers share the log, so that each of them has a part in it."""
@@ -194,8 +202,26 @@ class Running:
             assert time.monotonic() < deadline, f"the worker has not come to the end: {rows} of {goals}"
             time.sleep(0.1)
             with engine.connect() as connection:
-                found = connection.execute(text("SELECT partition, applied FROM partition_progress")).all()
-                rows = dict(found)  # type: ignore[arg-type]
+                rows = {row.partition: row.applied for row in connection.execute(select(partitions))}
+        engine.dispose()
+
+    def beds(self) -> dict[str, Bed]:
+        """The beds as they are saved."""
+        rows: dict[str, list[bytes]] = {}
+        engine = create_engine(self.url)
+        with engine.connect() as connection:
+            for row in connection.execute(select(bed_changes).order_by("number")):
+                rows[row.encounter] = [row.body] if row.whole else [*rows[row.encounter], row.body]
+        engine.dispose()
+        return {encounter: bed_of(own) for encounter, own in rows.items()}
+
+    def damage(self, encounter: str) -> None:
+        """The last row of a bed says what nobody can read."""
+        engine = create_engine(self.url)
+        with engine.begin() as connection:
+            last = select(func.max(bed_changes.c.number)).where(bed_changes.c.encounter == encounter)
+            where = bed_changes.c.number == last.scalar_subquery()
+            connection.execute(update(bed_changes).where(where).values(body=b"?"))
         engine.dispose()
 
     def records(self, topic: str) -> list[Any]:
@@ -273,6 +299,27 @@ def test_every_shell_says_the_same_bytes(
         assert running.repeated("events") > 0, "the router has not written anything twice: this run proved nothing"
     if any(workers):
         assert sum(map(running.repeated, SAID)) > 0, "no worker has said anything twice: this run proved nothing"
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_a_damaged_bed_is_made_anew_from_the_log(kafka_broker: Broker, tmp_path: Path) -> None:
+    """Bytes of one bed are lost while nobody works: who works next reads the partition again, and says nothing new."""
+    running = Running(kafka_broker, "damaged.", tmp_path)
+    with running_process(router, running.log, running.url):
+        with running_process(worker, running.log, running.url):
+            running.wait_for_workers(1)
+            running.wait()
+        saved, before = running.beds(), running.said()
+        running.damage("made-up-3")
+        last = [m for m in messages() if m.encounter == "made-up-3"][-1]
+        running.send([last._replace(now=running.until + timedelta(minutes=1))])  # said once more: it changes nothing
+        with running_process(worker, running.log, running.url):
+            running.wait()
+    assert running.beds().keys() == saved.keys()
+    assert {topic: running.said()[topic].items() & before[topic].items() for topic in SAID} == {
+        topic: before[topic].items() for topic in SAID
+    }
 
 
 def _accounted(running: Running) -> None:

@@ -280,7 +280,11 @@ class Shell:
             await asyncio.sleep(max(VIEW_EVERY_S, (loop.time() - began) * (1 / VIEWS_SHARE - 1)))
 
     async def _drawn(self, carried: Carried, bed: Bed) -> None:
-        body = None if bed.chart.discharged else to_json(view(bed, self.mind))
+        try:
+            body = None if bed.chart.discharged else to_json(view(bed, self.mind))
+        except Exception as problem:  # of this bed alone: the boards keep its last picture, and say how old it is
+            _log.error("view_failed", component="worker", partition=carried.number, exc_info=problem)
+            return
         topic, key = self._names.topic("views"), bed.encounter.encode()
         await self._producer.send(topic, body, key, partition=carried.number, headers=[now_header(carried.now)])
 
