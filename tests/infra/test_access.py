@@ -17,7 +17,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse({"client": getattr(Request(scope).state, "client", None)})(scope, receive, send)
 
 
-def client(address: str = "127.0.0.1", tokens: Tokens | None = Tokens(EVENTS, BOARD, False)) -> httpx.AsyncClient:  # noqa: B008
+TOKENS = Tokens(EVENTS, BOARD, new=False)
+
+
+def client(address: str = "127.0.0.1", tokens: Tokens | None = TOKENS) -> httpx.AsyncClient:
+    """A program at an address, or a browser: it keeps its cookies."""
     app = Access(application, names("ward.example", " Board.Example ,,"), tokens, 8000)
     transport = httpx.ASGITransport(app, client=(address, 1))
     return httpx.AsyncClient(transport=transport, base_url="http://ward.example")
