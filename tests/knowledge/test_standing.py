@@ -42,11 +42,7 @@ def broken(condition: c.Condition, case: Case) -> list[str]:
     return [f"{case.name}: {said}, and {at - NOW} later {now}" for at, now in later if now is not said]
 
 
-LATE = pytest.mark.xfail(strict=True, reason="a rate that has been held names the moment 1 µs after it comes true")
-HELD_RATES = ("ned at_least 0.25 for 4 h", "rate of norepinephrine at_least 0.25 for 4 h")
-
-
-@pytest.mark.parametrize("text", [pytest.param(t, marks=LATE if t in HELD_RATES else ()) for t in asked_of()])
+@pytest.mark.parametrize("text", asked_of())
 def test_a_condition_stands_as_long_as_it_says(text: str) -> None:
     """At every boundary of every condition: up to its moment the answer is the same."""
     leaf = asked_of()[text]
