@@ -58,7 +58,13 @@ def aggregated(series: Series, how: str, over: timedelta, op: Op, bound: float) 
     values = [value for ago, value in series if inside(ago, over)]
     if not values:
         return UNKNOWN
-    made = {"min": min, "max": max, "count": len, "mean": lambda v: sum(v) / len(v)}[how](values)  # type: ignore[operator]
+    means: Mapping[str, Callable[[list[float]], float]] = {
+        "min": min,
+        "max": max,
+        "count": len,
+        "mean": lambda v: sum(v) / len(v),
+    }
+    made = means[how](values)
     return told(compared(made, op, bound))
 
 
