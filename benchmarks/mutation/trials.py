@@ -73,13 +73,16 @@ class Map(NamedTuple):
         Of what is run on import only, the tests that run any function of its file. The quickest go first. What a test
         file runs as it is collected, all its tests rest on.
         """
-        lines = self.tests_of.get(_measured_as(mutant.path), {})
+        lines = self.tests_of.get(_read_by(mutant.path), {})
         wanted = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.inside else lines
         contexts = {context for n in wanted for context in lines.get(n, ())}
         chosen = [t for t in self.seconds if t in contexts or _file(t) in contexts] or list(self.seconds)
         ordered = sorted(chosen, key=lambda t: (self.seconds[t], t))
         in_all, in_chosen = (Counter(map(_file, tests)) for tests in (self.seconds, ordered))
-        first = max(in_chosen, key=lambda file: (in_chosen[file] / in_all[file], file), default="")
+        takes = dict.fromkeys(in_all, 0.0)
+        for test, seconds in self.seconds.items():
+            takes[_file(test)] += seconds
+        first = max(in_chosen, key=lambda file: (in_chosen[file] / in_all[file], -takes[file]), default="")
         rounds = [t for t in ordered if _file(t) == first], [t for t in ordered if _file(t) != first]
         return [tests for tests in rounds if tests]
 
@@ -88,13 +91,14 @@ def _file(test: str) -> str:
     return test.partition("::")[0]
 
 
-def _measured_as(path: str) -> str:
-    """The module whose lines tell which tests a file concerns: of a data file the one that reads it."""
-    file = Path(path)
-    if file.suffix == ".py":
-        return path
-    beside = file.with_suffix(".py")
-    return beside.as_posix() if beside.exists() else ""
+NOTES, RULES = "guidelines/notes/reading.py", "guidelines/book/load.py"
+
+
+def _read_by(path: str) -> str:
+    """The module that reads a data file; a module itself."""
+    if path.startswith("guidelines/knowledge/"):
+        return NOTES if "/notes/" in path else RULES
+    return Path(path).with_suffix(".py").as_posix()
 
 
 # -- forking
@@ -327,10 +331,9 @@ def modules_apart_from(path: str, root: Path) -> list[str]:
     files = [f for layer in LAYERS for f in sorted((root / layer).rglob("*.py"))]
     sources = {module_name(f.relative_to(root)): f.read_text(encoding="utf-8") for f in files}
     imports = {name: _spelled_out(_imported(text), sources) for name, text in sources.items()}
-    measured = _measured_as(path)
-    if not measured:
+    if _read_by(path) == RULES and path.endswith(".toml"):  # rules are read when they are asked for, not on import
         return [name for name in imports if _is_pure(name)]
-    resting = {module_name(Path(measured))}
+    resting = {module_name(Path(_read_by(path)))}
     while grown := {n for n, of in imports.items() if n not in resting and _meets(of, resting)}:
         resting |= grown
     return [name for name in imports if name not in resting and _is_pure(name)]
