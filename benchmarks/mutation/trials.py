@@ -67,8 +67,9 @@ class Map(NamedTuple):
     seconds: Mapping[str, float]
     failing: Sequence[str]
 
-    def rounds(self, mutant: Mutant) -> list[list[str]]:
-        """The tests that run the statement of a mutant, in two rounds: first the file that is most about it.
+    def rounds(self, mutant: Mutant, lately: str) -> list[list[str]]:
+        """The tests that run the statement of a mutant, in two rounds: first the test file that noticed one `lately`,
+        else the one that is most about the line.
 
         Of what is run on import only, the tests that run any function of its file. The quickest go first. What a test
         file runs as it is collected, all its tests rest on.
@@ -82,7 +83,8 @@ class Map(NamedTuple):
         takes = dict.fromkeys(in_all, 0.0)
         for test, seconds in self.seconds.items():
             takes[_file(test)] += seconds
-        first = max(in_chosen, key=lambda file: (in_chosen[file] / in_all[file], -takes[file]), default="")
+        about = max(in_chosen, key=lambda file: (in_chosen[file] / in_all[file], -takes[file]), default="")
+        first = lately if lately in in_chosen else about
         rounds = [t for t in ordered if _file(t) == first], [t for t in ordered if _file(t) != first]
         return [tests for tests in rounds if tests]
 
@@ -284,9 +286,9 @@ class _Verdict:
             self.by = f"{report.nodeid} (it does not load)"
 
 
-def _tried(mutant: Mutant, text: str, tests: Map, root: Path) -> Trial:
+def _tried(mutant: Mutant, text: str, tests: Map, root: Path, lately: str) -> Trial:
     start, outcome, by = time.monotonic(), "untested", ""
-    for chosen in tests.rounds(mutant):
+    for chosen in tests.rounds(mutant, lately):
         outcome, by = _tested(mutant, text, chosen, root, LIMIT_S + 5 * sum(tests.seconds[t] for t in chosen))
         if outcome != "survived":
             break
@@ -317,7 +319,11 @@ def trials_of(path: str, mutants: Sequence[Mutant], tests: Map, root: Path) -> l
             importlib.import_module(name)
         if path.endswith(".py") and module_name(Path(path)) in sys.modules:
             raise Failed(f"{path} was loaded before a fault could be put into it")
-        made = (_tried(mutant, text, tests, root) for mutant in mutants)
+        made: list[Trial] = []
+        lately = ""
+        for mutant in mutants:
+            made.append(_tried(mutant, text, tests, root, lately))
+            lately = _file(made[-1].by).partition(" ")[0] or lately
         return [[trial.outcome, trial.by, trial.seconds] for trial in made]
 
     made = _forked(work, FILE_LIMIT_S)
