@@ -13,7 +13,7 @@ RASS_SEDATED = -2.0
 CLOUDING = ("sedative", "opioid", "neuromuscular_blocker")
 
 
-@shared("consciousness", CONSCIOUS, ages_only=True)
+@shared("consciousness", CONSCIOUS)
 def consciousness(case: Case) -> tuple[str | None, tuple[Reading, ...]]:
     """The letter and the readings that say so; None while parts of the GCS are missing."""
     charted, total = case.latest("acvpu"), case.latest("gcs_total")

@@ -35,7 +35,7 @@ for _attribute, (_field, _label, _unit) in ATTRIBUTES.items():
     shared(f"person {_attribute}", [f"p:{_field}"], ages_only=True)(_of_record(_attribute, _field, _label, _unit))
 
 
-@shared("person lvef", ["lvef", "n:cardiac.lvef", "notes", "p:lvef_percent"], ages_only=True)
+@shared("person lvef", ["lvef", "n:cardiac.lvef", "notes", "p:lvef_percent"])
 def _lvef(case: Case) -> Interval:
     """The newest echo of the last 12 months: a reading, a note, or the record."""
     reading = case.latest("lvef")

@@ -78,7 +78,7 @@ def _repeated(case: Case, concept: str, bound: float) -> Answer:
     return unknown(Missing(concept, "one low value: repeat in 3 min"))
 
 
-@predicate("repeated_low_map", ["map", "sbp", "dbp"], ages_only=True)
+@predicate("repeated_low_map", ["map", "sbp", "dbp"])
 def _repeated_low_map(case: Case) -> Answer:
     return _repeated(case, "map", 65.0)
 

@@ -52,12 +52,13 @@ class Urine(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """An infusion at one rate from `start` to `end`."""
+    """An infusion at one rate from `start` to `end` (exclusive). `runs`: it still does, so that `end` is now."""
 
     start: datetime
     end: datetime
     rate: float
     treatment: Treatment
+    runs: bool
 
 
 @cache
@@ -324,13 +325,13 @@ class Case:
             if t.action not in (Action.START, Action.CHANGE, Action.STOP):
                 continue
             if last is not None and last.action is not Action.STOP and last.rate:
-                found.append(Stretch(last.observed_at, t.observed_at, last.rate, last))
+                found.append(Stretch(last.observed_at, t.observed_at, last.rate, last, False))
             last = t
         if last is not None and last.action is not Action.STOP and last.rate:
             end = last.observed_at + INFUSION_VALID
             if self.now < end:
                 self.stays(end)
-            found.append(Stretch(last.observed_at, min(self.now, end), last.rate, last))
+            found.append(Stretch(last.observed_at, min(self.now, end), last.rate, last, self.now < end))
         return found
 
     def rate(self, item: str) -> Interval:

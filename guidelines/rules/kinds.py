@@ -141,8 +141,10 @@ def series(case: Case, name: str, span: timedelta) -> Sequence[Sample]:
 
 
 def window(case: Case, name: str, span: timedelta) -> list[Sample]:
-    """The samples of a quantity in (now - span, now], newest first (reference §0.3)."""
-    return [sample for sample in series(case, name, span) if sample.at + span > case.now]
+    """The samples of a quantity in (now - span, now], newest first (reference §0.3); of a derived series with that at
+    its start, which holds until the next."""
+    found = series(case, name, span)
+    return [sample for sample in found if name in SERIES or sample.at + span > case.now]
 
 
 def _rests_on(case: Case, name: str, sample: Sample, span: timedelta) -> None:
@@ -164,8 +166,7 @@ def _compare(c: Compare, graph: "Graph") -> Compiled:
             return settled(op, quantity(case, name), value)
         return Answer(Truth.YES, (reading,), (), 1.0) if holds(reading.value, value) else Answer(Truth.NO, (reading,))
 
-    node = graph.quantity(name)
-    ages = node is None or not (node.may_rise or node.may_fall)  # it only grows too old
+    ages = graph.quantity(name) is None and name != "map"  # of these another word may take the place of one too old
     if hold is None:
         return Compiled(newest, reads, may_rise=not ages, may_fall=not ages, bound=Bound(name, op, value))
     return Compiled(lambda case: _held(case, name, holds, value, hold, newest(case)), reads)
@@ -212,12 +213,17 @@ def _coded(c: Coded, graph: "Graph") -> Compiled:
         return yes(reading) if reading.code in codes else no(reading)
 
     if name == "acvpu":
-        return Compiled(letter, graph.named["consciousness"].reads, may_rise=False, may_fall=False)
+        return Compiled(letter, graph.named["consciousness"].reads)
     return Compiled(ask, frozenset((name,)), may_rise=False, may_fall=False)
+
+
+_CONTINUOUS = "is no row of values: its lowest and highest of a window are known, and its changes"
 
 
 def _windowed(c: Windowed, graph: "Graph") -> Compiled:
     def ask(case: Case) -> Answer:
+        if c.quantity in SERIES and c.aggregate in (Aggregate.MEAN, Aggregate.COUNT):
+            return unknown(Missing(c.quantity, _CONTINUOUS))
         samples = window(case, c.quantity, c.over)
         if not samples:
             return unknown(Missing(c.quantity))
@@ -232,7 +238,8 @@ def _windowed(c: Windowed, graph: "Graph") -> Compiled:
                 chosen = Sample(samples[0].at, mean, made)
             case Aggregate.COUNT:
                 last, chosen = samples[-1], Sample(samples[0].at, len(samples), samples[0].source)
-        case.stays(last.at + c.over)
+        if c.quantity not in SERIES:
+            case.stays(last.at + c.over)
         return settled(c.op, Interval(chosen.value, chosen.value, (chosen.source,)), c.value)
 
     return Compiled(ask, reads_of(c.quantity, graph))
@@ -245,7 +252,8 @@ def _change(c: Change, graph: "Graph") -> Compiled:
             return unknown(Missing(c.quantity, f"needs two values within {int(c.within.total_seconds() // 60)} min"))
         newest, earlier = samples[0], samples[1:]
         extreme = (min if c.rises else max)(earlier, key=lambda s: s.value)
-        case.stays(extreme.at + c.within)
+        if c.quantity not in SERIES:
+            case.stays(extreme.at + c.within)
         change = newest.value - extreme.value if c.rises else extreme.value - newest.value
         least = c.by * abs(extreme.value) / 100 if c.percent else c.by
         return (yes if change >= least - 1e-9 else no)(newest.source, extreme.source)
@@ -255,6 +263,8 @@ def _change(c: Change, graph: "Graph") -> Compiled:
 
 def _trend(c: Trend, graph: "Graph") -> Compiled:
     def ask(case: Case) -> Answer:
+        if c.quantity in SERIES:
+            return unknown(Missing(c.quantity, _CONTINUOUS))
         samples = window(case, c.quantity, c.over)
         if len(samples) < 3:
             return unknown(Missing(c.quantity, "needs three values for a trend"))
@@ -292,7 +302,7 @@ def _noted(c: Noted, _graph: "Graph") -> Compiled:
             return no(denied)
         return NO if case.notes_heard() else unread
 
-    return Compiled(ask, frozenset((f"n:{fact}", "notes")), may_rise=False)
+    return Compiled(ask, frozenset((f"n:{fact}", "notes")))  # what is written for later speaks when its time comes
 
 
 def _on(c: On, _graph: "Graph") -> Compiled:
@@ -319,7 +329,7 @@ def _given(c: Given, _graph: "Graph") -> Compiled:
         done = case.given(c.item, c.within)
         return NO if done is None else yes(done)
 
-    return Compiled(ask, frozenset(given_of(c.item)), may_rise=False)
+    return Compiled(ask, frozenset(given_of(c.item)))
 
 
 def _ordered(c: Ordered, _graph: "Graph") -> Compiled:
@@ -360,16 +370,18 @@ def infused(case: Case, factors: Mapping[str, float], span: timedelta) -> list[S
 
     It stays until the next of those changes leaves the window, or a silent infusion is no longer believed.
     """
-    start = case.now - span
-    runs = [(s, f) for drug, f in factors.items() for s in case.stretches(drug) if s.end >= start]
+    now, start = case.now, case.now - span
+    runs = [(s, f) for drug, f in factors.items() for s in case.stretches(drug) if s.end >= start or s.runs]
     for run, _ in runs:
-        for edge in (run.start, run.end):
-            if start <= edge < case.now:
-                case.leaves(edge, span)
-    times = {start, case.now, *(max(s.start, start) for s, _ in runs), *(s.end for s, _ in runs if s.end < case.now)}
+        for edge in (run.start, *(() if run.runs else (run.end,))):
+            if edge > now:
+                case.stays(edge)  # written ahead
+            elif edge > start:
+                case.stays(edge + span)
+    edges = {edge for run, _ in runs for edge in (max(run.start, start), run.end) if edge <= now}
     samples = []
-    for at in sorted(times, reverse=True):
-        active = [(s, f) for s, f in runs if s.start <= at and (at < s.end or at == s.end == case.now)]
+    for at in sorted({start, now, *edges}, reverse=True):
+        active = [(s, f) for s, f in runs if s.start <= at and (at < s.end or (s.runs and at == now))]
         total = sum(s.rate * f for s, f in active)
         samples.append(Sample(at, total, Computed("ned", total, at, tuple(s.treatment for s, _ in active))))
     return samples
@@ -377,16 +389,17 @@ def infused(case: Case, factors: Mapping[str, float], span: timedelta) -> list[S
 
 def _total(c: Total, graph: "Graph") -> Compiled:
     reads = frozenset(given_of(c.item))
+    given = graph.add(("volume", c.item, c.over), Compiled(lambda case: case.volume(c.item, c.over), reads))
 
     def plain(case: Case) -> Answer:
-        volume = case.volume(c.item, c.over)
+        volume: Interval = case.ask(given)
         if volume.low == volume.high and volume.sources:
             made = Computed(f"total {c.item}", volume.low, case.now, volume.sources[-4:])
             volume = Interval(volume.low, volume.high, (made,))
         return settled(c.op, volume, c.value)
 
     def per_kg(case: Case) -> Answer:
-        volume = case.volume(c.item, c.over)
+        volume: Interval = case.ask(given)
         if volume.missing:
             return settled(c.op, volume, c.value)
         weight: Sample | None = case.ask(graph.named["dosing_weight"])

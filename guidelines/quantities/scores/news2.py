@@ -48,7 +48,7 @@ def _saturation(case: Case, on_oxygen: bool | None) -> Part:
     return Part("spo2", 0, 3, (reading,))
 
 
-@score("news2", [*READS, *CONSCIOUS], uses=["consciousness"])
+@score("news2", [*READS, *CONSCIOUS], uses=["consciousness"], ages_only=False)
 def _news2(case: Case) -> Tally:
     on_oxygen, said_by = oxygen(case)
     supplement = (
