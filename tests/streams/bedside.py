@@ -10,10 +10,11 @@ from forecasting.baselines import trend
 from guidelines.book import load as book
 from schemas.events import Allergy, Event, Movement, Note, Patient, Reading, Source, Tick, Treatment
 from schemas.frozen import to_json
-from streams.core.alerting import Policy
 from streams.core.bed import Bed
+from streams.core.judge import Mind
 from streams.core.ordering import Late
-from streams.core.step import Mind, Output, step
+from streams.core.policy import Policy
+from streams.core.step import Output, step
 
 EIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 PNEUMONIA = "Productive cough, RLL consolidation on CXR, plan to start abx."
@@ -97,11 +98,24 @@ def play(
     events: Iterable[Event | Tick], until: datetime | None = None, of: Mind | None = None, bed: Bed | None = None
 ) -> tuple[Bed, list[Output]]:
     """Every event at its own time, then the clock at `until`; the bed, and all that was said."""
+    told = [(event.available_at, event) for event in events]
+    return fed([*told, *([(until, Tick(available_at=until))] if until is not None else [])], of, bed)
+
+
+def fed(
+    records: Iterable[tuple[datetime, Event | Tick]], of: Mind | None = None, bed: Bed | None = None
+) -> tuple[Bed, list[Output]]:
+    """Each record when the clock says its first part; a tick says only that."""
     bed, said = bed or Bed("e1"), []
-    for event in [*events, *([Tick(available_at=until)] if until is not None else [])]:
-        bed, new = step(bed, event, event.available_at, of or mind())
+    for now, record in records:
+        bed, new = step(bed, () if isinstance(record, Tick) else (record,), now, of or mind())
         said.extend(new)
     return bed, said
+
+
+def asleep(bed: Bed) -> Bed:
+    """The bed as it is saved: without what is only held in memory."""
+    return bed._replace(awake=None)
 
 
 def spoken_at(output: Output) -> datetime:

@@ -1,6 +1,6 @@
 """The waiting line: clocks that leap or step back, floods, and what is late."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,18 +10,9 @@ from schemas.events import Event, Tick
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.bed import Bed
 from streams.core.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
-from streams.core.step import Output, step
-from streams.stores.codec import to_bytes
-from tests.streams.bedside import at, mind, note, play, reading
-
-
-def fed(records: list[tuple[datetime, Event | Tick]], bed: Bed | None = None) -> tuple[Bed, list[Output]]:
-    """Each record when the clock says its first part."""
-    bed, said = bed or Bed("e1"), []
-    for now, record in records:
-        bed, new = step(bed, record, now, mind())
-        said.extend(new)
-    return bed, said
+from streams.core.step import step
+from streams.stores.codec import whole
+from tests.streams.bedside import at, fed, mind, note, play, reading
 
 
 def test_a_clock_that_steps_back_moves_nothing() -> None:
@@ -42,7 +33,7 @@ def test_a_leap_of_one_record_moves_nothing() -> None:
     ticks = [(at(m), Tick(available_at=at(m))) for m in (0, 1)]
     bed, said = fed([*ticks, (far, odd)])
     assert (bed.line.clock, said) == (at(1), [])
-    bed, said = fed([(at(2), Tick(available_at=at(2)))], bed)
+    bed, said = fed([(at(2), Tick(available_at=at(2)))], bed=bed)
     assert [(o.fault, o.encounter) for o in said if isinstance(o, Rejected)] == [(Fault.CLOCK_JUMP, "e1")]
     assert bed.line.clock == at(2)
     assert "map" not in bed.chart.readings
@@ -55,7 +46,7 @@ def test_a_leap_that_a_second_record_confirms_is_time_that_passed() -> None:
     one, two = (replace(reading("map", 61, 0), available_at=t, observed_at=t) for t in
                 (later, later + timedelta(minutes=1)))  # fmt: skip
     bed, said = fed(
-        [(one.available_at, one), (two.available_at, two), (at(0) + 4 * JUMP_MAX, Tick(available_at=later))], bed
+        [(one.available_at, one), (two.available_at, two), (at(0) + 4 * JUMP_MAX, Tick(available_at=later))], bed=bed
     )
     assert [r.observed_at for r in bed.chart.readings["map"]] == [one.available_at, two.available_at]
     assert not any(isinstance(o, Rejected) for o in said)
@@ -93,7 +84,7 @@ def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
     values = [event.value for event in bed.line.waiting]  # type: ignore[union-attr]
     assert (min(values), max(values)) == (50, 149)
     assert flood[-1] in bed.line.waiting
-    assert len(to_bytes(bed)) < 64 * 1024
+    assert len(whole(bed)) < 64 * 1024
 
 
 @settings(max_examples=4)
@@ -118,10 +109,10 @@ def test_the_line_is_bounded() -> None:
     """More events than may wait are refused as a flood; a note beyond its own limit too."""
     bed, said = Bed("e1"), []
     for event in [reading("map", 61, i / 60) for i in range(WAITING_MAX + 5)]:
-        bed, new = step(bed, event, event.available_at, mind(lateness_s=3600))
+        bed, new = step(bed, [event], event.available_at, mind(lateness_s=3600))
         said.extend(new)
     assert len(bed.line.waiting) == WAITING_MAX
-    assert len(to_bytes(bed)) < 128 * 1024
+    assert len(whole(bed)) < 128 * 1024
     assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FLOOD] * 5
     bed, said = fed([(at(0), note(f"note {i}", 0)) for i in range(NOTES_WAITING_MAX + 1)])
     assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FLOOD]

@@ -53,4 +53,4 @@ def test_an_empty_bed_can_be_shown() -> None:
     shown = view(bed, mind())
     assert (shown.news2, shown.vitals, len(shown.notes)) == (None, (), 1)
     assert shown.forecast_missing
-    assert view(step(bed, note("Well.", "08:06"), at("08:06"), mind())[0], mind()).now == at("08:06")
+    assert view(step(bed, [note("Well.", "08:06")], at("08:06"), mind())[0], mind()).now == at("08:06")

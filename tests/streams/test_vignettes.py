@@ -7,29 +7,33 @@ can help. What the reference demands of guidelines that do not exist yet is list
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import pytest
-from msgspec.structs import replace
+from msgspec import structs
 
+from forecasting.contract import ModelState, Seen
 from guidelines.book.load import load
-from guidelines.engine import truth
-from guidelines.scores import news2, sofa
+from guidelines.rules.case import FAR
+from guidelines.rules.truth import truth
+from guidelines.scoring import news2, sofa
 from guidelines.wording import unbound
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Finding, Level, Step, StepState, Truth
-from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Unavailable
+from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
 from schemas.conditions.text import parse
-from schemas.events import Quality, Reading, Tick, identity
+from schemas.events import Quality, Reading, identity
 from streams.adapters import Stay, ndjson
 from streams.core.bed import Bed, snapshot
-from streams.core.step import Mind, Output, step
+from streams.core.judge import Mind
+from streams.core.step import Output, step
 from streams.core.view import view
 from tests.streams.bedside import mind
 
@@ -95,11 +99,11 @@ class Story:
         self.beds = [(self.stay.start, Bed(self.stay.encounter))]
         self.said: list[Output] = []
         for event in self.stay.events:
-            bed, new = step(self.beds[-1][1], event, event.available_at, of)
+            bed, new = step(self.beds[-1][1], [event], event.available_at, of)
             self.beds.append((event.available_at, bed))
             self.said += new
         end = self.beds[-1][0] + TOLERANCE
-        self.end, new = step(self.beds[-1][1], Tick(available_at=end), end, of)
+        self.end, new = step(self.beds[-1][1], [], end, of)
         self.said += new
 
     def at(self, clock: str) -> datetime:
@@ -110,7 +114,7 @@ class Story:
         """What stands two minutes after a time, told only what was known at that time."""
         at = self.at(clock)
         bed = [bed for known, bed in self.beds if known <= at][-1]
-        return Moment(step(bed, Tick(available_at=at + TOLERANCE), at + TOLERANCE, self.mind)[0], at)
+        return Moment(step(bed, [], at + TOLERANCE, self.mind)[0], at)
 
     def findings(self) -> Iterator[Finding]:
         """Every finding that was ever spoken."""
@@ -134,17 +138,17 @@ class Moment(NamedTuple):
 
     def findings(self) -> dict[str, Finding]:
         """What the standing alerts say, by rule."""
-        alerts = [episode.alert for episode in self.bed.episodes.values()]
-        return {finding.rule: finding for alert in alerts for finding in (alert.finding, *alert.others)}
+        episodes = self.bed.episodes.values()
+        return {finding.rule: finding for episode in episodes for finding in (episode.finding, *episode.others)}
 
     def level(self, guideline: str) -> Level:
-        return self.bed.episodes[guideline].alert.level
+        return self.bed.episodes[guideline].level
 
     def steps(self) -> dict[str, Step]:
         """The checklists as a board shows them: each step as the loudest finding has it; an order by its item."""
         found: dict[str, Step] = {}
         for episode in self.bed.episodes.values():
-            for finding in (episode.alert.finding, *episode.alert.others):
+            for finding in (episode.finding, *episode.others):
                 for line in finding.steps:
                     found.setdefault(re.sub(r"^order:(\w+)@.*", r"\1", line.id), line)
         return found
@@ -212,21 +216,31 @@ def test_v1_the_laboratory_shows_organ_dysfunction() -> None:
 class _Expects62:
     """A forecaster made up for one test: it expects a mean pressure of 62 mmHg at every horizon, and nothing else."""
 
-    name, version, digest = "expects-62", "1", "0" * 16
+    name, version, digest, batch = "expects-62", "1", "0" * 16, 1
     horizons_h, concepts = HORIZONS_H, frozenset({"map"})
+    state = ModelState(digest=digest, body=b"")
 
-    def outlook(self, snapshot: Snapshot) -> "_Outlook62":
-        return _Outlook62(snapshot.newest("map"))
-
-    def forecast(
+    def encode(
         self,
-        snapshot: Snapshot,  # noqa: ARG002, the protocol's
-        concepts: Collection[str] | None = None,  # noqa: ARG002
-    ) -> Forecast | Unavailable:
-        return Unavailable(reason="only made to be asked for an outlook")
+        states: Sequence[ModelState | None],  # noqa: ARG002, the protocol's
+        seen: Sequence[Seen],
+    ) -> list[ModelState]:
+        return [self.state for _ in seen]
+
+    def rebuilt(self, snapshot: Snapshot) -> ModelState:  # noqa: ARG002
+        return self.state
+
+    def outlooks(
+        self,
+        states: Sequence[ModelState],  # noqa: ARG002
+        snapshots: Sequence[Snapshot],
+    ) -> list[Outlook]:
+        return [_Outlook62(snapshot.newest("map")) for snapshot in snapshots]
 
 
 class _Outlook62:
+    until = FAR
+
     def __init__(self, origin: Reading | None) -> None:
         self.origin = origin
 
@@ -246,7 +260,7 @@ def test_v1_an_expected_fall_of_pressure_is_watched() -> None:
 
     The forecast is made up: the real forecaster does not see this fall coming (next test).
     """
-    now = Story("V1", mind()._replace(forecaster=_Expects62())).by("08:45")
+    now = Story("V1", replace(mind(), forecaster=_Expects62())).by("08:45")
     foretold = now.findings()["SEP.T5"]
     assert foretold.level is Level.WATCH
     assert {line.id for line in foretold.steps} == {"SEP.S1", "SEP.S2", "SEP.M1"}
@@ -259,11 +273,11 @@ def test_v1_the_real_forecast_offers_no_drug_and_no_fluid() -> None:
     now = story("V1").by("08:45")
 
     def expected_low(seen: Snapshot) -> Truth:
-        asked = parse("expected map in 1 h below 65")
-        return truth(asked, seen, mind().forecaster.outlook(seen)).truth
+        asked, forecaster = parse("expected map in 1 h below 65"), mind().forecaster
+        return truth(asked, seen, forecaster.outlooks([forecaster.rebuilt(seen)], [seen])[0]).truth
 
     assert expected_low(now.seen) is Truth.UNKNOWN
-    assert expected_low(replace(now.seen, setting="icu")) is Truth.NO
+    assert expected_low(structs.replace(now.seen, setting="icu")) is Truth.NO
     assert "SEP.T5" not in now.findings()
     assert not {"SEP.S4", "SEP.S5", "SEP.S6", "SEP.S8"} & now.steps().keys()
     foretold = [f for f in story("V1").findings() if any(e.kind == "forecast" for e in f.evidence)]
