@@ -1,4 +1,4 @@
-"""What a judgement, a cohort, a bed and a service cost, against the budgets: with the 2 files that we have, and with 21.
+"""What a judgement, a cohort, a bed and a service cost, against the budgets: with our 2 files, and with 21.
 
     python -m benchmarks.budgets PATH [--part steps replay beds shell load start] [--files 2 21] [--write]
 
@@ -166,7 +166,7 @@ async def _shell(mind: Mind, beds: int, history: int, messages: int) -> dict[str
     with TemporaryDirectory() as folder:
         async with Embedded(f"sqlite:///{folder}/bench.sqlite", mind) as service:
             now = datetime.fromisoformat("2026-01-02T08:00:00+00:00")
-            for minute in range(history):
+            for _ in range(history):
                 now += timedelta(minutes=1)
                 await asyncio.gather(*(service.submit(_message(f"e{b}", now), now) for b in range(beds)))
             await service.advance(now + timedelta(seconds=5))

@@ -2,14 +2,14 @@
 
     python -m benchmarks.budgets.book FOLDER
 
-Copy k has its own ids, and every bound of its conditions is moved by k per cent, so that hardly any condition is shared.
+Copy k has its own ids, and every bound of its conditions is moved by k per cent, so that hardly any is shared.
 """
 
 import re
 import sys
 from pathlib import Path
 
-from guidelines.book.load import KNOWLEDGE, SHARED, book_files
+from guidelines.book.load import KNOWLEDGE, book_files
 
 COPIES = 19
 _BOUND = re.compile(r"\b(above|below|at_least|at_most) (\d+(?:\.\d+)?)(?! of\b)")

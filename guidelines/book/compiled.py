@@ -46,8 +46,8 @@ class TriggerNode(NamedTuple):
 class GuidelineNode(NamedTuple):
     """One guideline. `orders`: its blocks that speak about orders; `choices`: the conditions of its slots.
 
-    `deciding`: the mask of what decides whether it speaks; `listed`: of all that its checklist asks; `leaves`: what
-    both rest on.
+    `leaves`: what its
+    triggers rest on.
     """
 
     guideline: Guideline
@@ -56,8 +56,6 @@ class GuidelineNode(NamedTuple):
     steps: tuple[StepNode, ...]
     orders: tuple[BlockNode, ...]
     choices: Mapping[str, tuple[tuple[Node, str], ...]]
-    deciding: int
-    listed: int
     leaves: tuple[Node, ...]
 
 
@@ -120,20 +118,9 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
     triggers = tuple(_trigger(t, graph.node(t.when)) for t in guideline.triggers)
     orders = tuple(b for b in blocks if b.items)
     outside = _node(guideline.outside, graph)
-    shared = [graph.named["open orders"], graph.named["escalation_limited"]]
-    decide = [t.node for t in triggers] + [b.when for b in orders if b.rule.alone and b.when is not None] + shared[:1]
-    decide += [] if outside is None else [outside]
-    made = GuidelineNode(guideline, outside, triggers, steps, orders, choices, _mask(decide), 0, ())
-    every = [*decide, *_all_nodes(made), *shared]
-    leaves = {leaf.index: leaf for node in every for leaf in node.leaves()}
-    return made._replace(listed=_mask(every), leaves=tuple(leaves.values()))
-
-
-def _mask(nodes: Iterable[Node]) -> int:
-    mask = 0
-    for node in nodes:
-        mask |= node.bit
-    return mask
+    watched = [*(t.node for t in triggers), *([] if outside is None else [outside])]
+    leaves = {leaf.index: leaf for node in watched for leaf in node.leaves()}
+    return GuidelineNode(guideline, outside, triggers, steps, orders, choices, tuple(leaves.values()))
 
 
 def _trigger(trigger: Trigger, node: Node) -> TriggerNode:

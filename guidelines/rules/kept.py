@@ -14,6 +14,7 @@ both agree at every instant is under test (`tests/guidelines/test_kept.py`): it 
 import heapq
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from guidelines.rules.answers import NO, YES, Answer, Interval, bare
@@ -47,14 +48,15 @@ def nothing_kept(graph: Graph) -> Kept:
 class KeptCase(Case):
     """A case that asks again only what can have changed since the kept answers were given.
 
-    `changed`: the mask of the nodes that have another answer than was kept.
+    `changed`: the mask of the nodes that have another answer than was kept; `asked`: of those that were asked from
+    outside, not by other nodes, since somebody set it to 0.
     """
 
     def __init__(self, snapshot: Snapshot, outlook: Outlook, kept: Kept, news: Collection[str]) -> None:
         super().__init__(snapshot, outlook, kept.graph)
         graph = kept.graph
         self._values, self._untils = kept.values.copy(), kept.untils.copy()
-        self.changed = 0
+        self.changed = self.asked = 0
         self._turned: dict[tuple[int, bool], datetime] = {}
         self._first = kept.ends is EARLIEST
         aging_alike = kept.setting == snapshot.setting and kept.situations == snapshot.situations
@@ -120,11 +122,11 @@ class KeptCase(Case):
 
     def _anew(self, node: Node) -> bool:
         """Asks a leaf again; whether it has another answer."""
-        outer, self.until = self.until, FAR
+        outer, asked, self.until = self.until, self.asked, FAR
         value = node.work(self)
         if type(value) is Answer:
             value = bare(value)
-        index, until = node.index, self.until
+        index, until, self.asked = node.index, self.until, asked
         before = self._values[index]
         self._values[index], self._untils[index] = value, until
         self._stale &= ~node.bit
@@ -145,6 +147,7 @@ class KeptCase(Case):
         """The value of a node; of a condition without what made it so."""
         index = node.index
         until = self._untils[index]
+        self.asked |= node.bit
         if node.watched or (until > self.now and not self._stale & node.bit):
             if EARLIEST < until < self.until:
                 self.until = until
@@ -152,9 +155,22 @@ class KeptCase(Case):
         self._anew(node)
         return self._values[index]
 
-    def is_touched(self, mask: int) -> bool:
-        """Whether any of these nodes has another answer, or is stale."""
-        return bool((self.changed | self._stale) & mask)
+    def same_until(self, asked: int, until: datetime) -> datetime | None:
+        """Until when all these nodes stay as they were kept, which they did `until` then; None: one is another by now.
+
+        What is stale or whose time is up is asked again.
+        """
+        if self.changed & asked:
+            return None
+        if until > self.now and not self._stale & asked:
+            return until
+        nodes, untils = [self.graph.nodes[index] for index in _indexes(asked)], self._untils
+        for node in nodes:
+            if not node.watched and (untils[node.index] <= self.now or self._stale & node.bit):
+                self._anew(node)
+                if self.changed & asked:
+                    return None
+        return min((end for node in nodes if (end := untils[node.index]) > self.now), default=FAR)
 
     def ends_of(self, nodes: Iterable[Node]) -> datetime:
         """Until when all of these leaves stay, as far as they were asked."""
@@ -198,3 +214,13 @@ class KeptCase(Case):
         ends = self._ends if self._ends > EARLIEST else FAR
         setting, situations = self.snapshot.setting, self.snapshot.situations
         return Kept(self.graph, self._values, self._untils, self._stale, ends, setting, situations)
+
+
+@lru_cache(4096)
+def _indexes(mask: int) -> tuple[int, ...]:
+    found = []
+    while mask:
+        lowest = mask & -mask
+        found.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return tuple(found)

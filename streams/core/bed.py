@@ -127,12 +127,19 @@ def outline_of(findings: Iterable[Finding]) -> frozenset[Outline]:
     return frozenset([(s.id, s.state, tuple([r.block for r in s.reasons])) for f in findings for s in f.steps])
 
 
+class Looked(NamedTuple):
+    """One guideline at the last look. `asked`: the mask of the nodes that it rests on."""
+
+    found: Evaluation
+    asked: int
+
+
 class Awake(NamedTuple):
     """What a bed in memory holds besides: it can be worked out again from the rest, and is never saved."""
 
     kept: Kept
     outlook: Outlook
-    evaluations: tuple[Evaluation, ...] | None  # of every guideline, at the last judgement; None: ask them anew
+    looked: tuple[Looked, ...] | None  # of every guideline, at the last judgement; None: ask them anew
 
 
 class Failure(NamedTuple):

@@ -30,7 +30,7 @@ from schemas.events import Response
 from schemas.frozen import EARLIEST
 from streams.core.absorb import Instant
 from streams.core.alerting import Transition, levels_with, transition
-from streams.core.bed import Awake, Bed, Episode, counted, outline_of, situations, snapshot
+from streams.core.bed import Awake, Bed, Episode, Looked, counted, outline_of, situations, snapshot
 from streams.core.cards import digest
 from streams.core.policy import Policy
 
@@ -113,8 +113,8 @@ def recalled(bed: Bed, outlook: Guarded, mind: Mind) -> Bed:
         return bed
     seen = snapshot(bed, bed.judged_at)
     case = KeptCase(seen, outlook, nothing_kept(mind.book.rules.graph), ())
-    found = tuple(evaluated(case, guideline, bed.onsets) for guideline in mind.book.rules.guidelines)
-    return bed._replace(awake=Awake(case.kept(), outlook, found))
+    looked = tuple(_evaluation(case, guideline, None, bed.onsets) for guideline in mind.book.rules.guidelines)
+    return bed._replace(awake=Awake(case.kept(), outlook, looked))
 
 
 def _judged(
@@ -125,13 +125,16 @@ def _judged(
     kept = nothing_kept(rules.graph) if awake is None else awake.kept
     same_outlook = awake is not None and outlook is awake.outlook
     case = KeptCase(seen, outlook, kept, instant.news if same_outlook else {*instant.news, "forecast"})
-    before: Sequence[Evaluation | None] = (None,) * len(rules.guidelines)
-    if awake is not None and awake.evaluations is not None and not instant.responses:
-        before = awake.evaluations
-    found = [_evaluation(case, guideline, old, bed) for guideline, old in zip(rules.guidelines, before, strict=True)]
+    before: Sequence[Looked | None] = (None,) * len(rules.guidelines)
+    if awake is not None and awake.looked is not None and not instant.responses:
+        before = awake.looked
+    looked = [
+        _evaluation(case, guideline, old, bed.onsets) for guideline, old in zip(rules.guidelines, before, strict=True)
+    ]
+    found = [one.found for one in looked]
     onsets = bed.onsets
     said: list[AlertEvent] = []
-    if not is_timer or any(_differs(new, old) for new, old in zip(found, before, strict=True)):
+    if not is_timer or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
         full = _Full(seen, outlook, mind)
         for guideline, evaluation in zip(rules.guidelines, found, strict=True):
             if evaluation.speaking or evaluation.guideline in bed.episodes:
@@ -143,24 +146,28 @@ def _judged(
     bed = bed._replace(
         judged_at=at,
         due=_next_second(max(until, at + MOMENT)),
-        awake=Awake(case.kept(), outlook, tuple(found) if bed.onsets is onsets else None),
+        awake=Awake(case.kept(), outlook, tuple(looked) if bed.onsets is onsets else None),
         counts=counted(bed.counts, "forecast_failed") if failed else bed.counts,
     )
     return bed, tuple(said)
 
 
-def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Evaluation | None, bed: Bed) -> Evaluation:
-    """What a guideline says; what it said before where nothing that it asks has changed."""
-    if before is not None and case.now < before.until:
-        speaks = before.speaking or before.guideline in bed.episodes
-        if not case.is_touched(guideline.listed if speaks else guideline.deciding):
+def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None, onsets: Mapping[str, Onset]) -> Looked:
+    """What a guideline says; what it said before where no answer that it rests on is another one."""
+    if before is not None:
+        until = case.same_until(before.asked, before.found.until)
+        if until == before.found.until:
             return before
-    return evaluated(case, guideline, bed.onsets)
+        if until is not None:
+            return before._replace(found=before.found._replace(until=until))
+    case.asked = 0
+    found = evaluated(case, guideline, onsets)
+    return Looked(found, case.asked)
 
 
-def _differs(new: Evaluation, old: Evaluation | None) -> bool:
+def _differs(new: Looked, old: Looked | None) -> bool:
     """Whether a guideline says anything else than at the last judgement."""
-    return new is not old and (old is None or new._replace(until=old.until) != old)
+    return new is not old and (old is None or new.found._replace(until=old.found.until) != old.found)
 
 
 class _Full:

@@ -82,7 +82,7 @@ class _Message(NamedTuple):
 
 
 class Embedded:
-    """The service in one process; an async context manager. Entering raises StoreFailed where the store cannot be used."""
+    """The service in one process; an async context manager. Entering raises StoreFailed for an unusable store."""
 
     def __init__(self, url: str, mind: Mind) -> None:
         self._url, self._mind = url, mind

@@ -3,7 +3,7 @@
 A shell (embedded, Kafka) brings batches of the ordered log of one partition and forwards what is to be written. For
 each batch, in this order:
 
-  (a) every record goes through the beds; what was applied before is skipped; a gap ends it, so that the shell reads again;
+  (a) every record goes through the beds; what was applied before is skipped; at a gap the shell has to read again;
   (b) alerts, refusals and late notices are published, until they are durable;
   (c) the changed beds are saved together with the new offset, in one transaction;
   (d) the input is acknowledged.
