@@ -21,18 +21,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from forecasting.baselines.lags import usable
 from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
-from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, Op
-from schemas.events import Reading
 
 MEDIAN = LEVELS.index(0.5)
-RECENT = timedelta(hours=3)  # a patient who crossed this recently crosses again more easily: a table of their own
 HOLD_MAX = timedelta(minutes=30)  # what charted readings can speak of
 PARTS_MAX = 4
 TOO_RARE = "too few such events in the fitted data to give a chance"
+
+
+class Start(NamedTuple):
+    """Where a concept stands: its fan, its newest value, and the lowest and highest of the hours up to that reading."""
+
+    fan: Fan
+    value: float
+    low: float
+    high: float
 
 
 class Chance(NamedTuple):
@@ -74,8 +79,9 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The scales of one concept and direction: per horizon one for patients clear of the threshold for the last
-    three hours, and one for those who were across it within them (None where such events are too few)."""
+    """The scales of one concept and direction, per horizon: one for patients who were clear of the threshold in the
+    hours up to the newest reading (the hour of the clock and the three before), and one for those who were across it
+    within them and so cross again more easily (None where such events are too few)."""
 
     hours: tuple[float, ...]
     clear: tuple[Scale | None, ...]
@@ -101,14 +107,13 @@ class Table:
 def chance(
     condition: Condition,
     within: timedelta,
-    snapshot: Snapshot,
-    fan: Callable[[str], Fan | Unavailable],
+    start: Callable[[str], Start | Unavailable],
     tables: Mapping[str, Table],
     model: str,
 ) -> Odds | Unavailable:
     """The chance that `condition` comes true in (now, now + within]; never raises."""
     hours = within.total_seconds() / 3600
-    found = _chance(condition, hours, snapshot, fan, tables)
+    found = _chance(condition, hours, start, tables)
     if isinstance(found, Unavailable):
         return found
     p, low, high = (round(x, 3) for x in found)
@@ -118,19 +123,18 @@ def chance(
 def _chance(
     condition: Condition,
     hours: float,
-    snapshot: Snapshot,
-    fan: Callable[[str], Fan | Unavailable],
+    start: Callable[[str], Start | Unavailable],
     tables: Mapping[str, Table],
 ) -> Chance | Unavailable:
     match condition:
         case Compare():
-            return _crosses(condition, hours, snapshot, fan, tables)
+            return _crosses(condition, hours, start, tables)
         case AnyOf(parts):
             if not 1 <= len(parts) <= PARTS_MAX or not all(isinstance(part, Compare) for part in parts):
                 return Unavailable(reason=f"any_of is forecast for one to {PARTS_MAX} comparisons only")
             known: list[Chance] = []
             for part in parts:
-                answer = _chance(part, hours, snapshot, fan, tables)
+                answer = _chance(part, hours, start, tables)
                 if isinstance(answer, Unavailable):
                     return answer
                 known.append(answer)
@@ -152,8 +156,7 @@ def _any(parts: Sequence[Chance]) -> Chance:
 def _crosses(
     asked: Compare,
     hours: float,
-    snapshot: Snapshot,
-    fan: Callable[[str], Fan | Unavailable],
+    start: Callable[[str], Start | Unavailable],
     tables: Mapping[str, Table],
 ) -> Chance | Unavailable:
     direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
@@ -166,15 +169,14 @@ def _crosses(
         )
     if asked.hold is not None and asked.hold > HOLD_MAX:
         return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
-    fanned = fan(asked.quantity)
-    if isinstance(fanned, Unavailable):
-        return fanned
+    begun = start(asked.quantity)
+    if isinstance(begun, Unavailable):
+        return begun
+    if asked.op.holds(begun.value, asked.value):
+        return Unavailable(reason="it is true already: a chance is given only of what is still to come")
 
     edge = _edge(asked)
-    across = [r.observed_at for r in _recent(snapshot, asked.quantity) if asked.op.holds(r.value or 0.0, asked.value)]
-    if fanned.origin_at in across:
-        return Unavailable(reason="it is true already: a chance is given only of what is still to come")
-    again = bool(across)
+    again = any(asked.op.holds(extreme, asked.value) for extreme in (begun.low, begun.high))
     scales = table.recent if again else table.clear
 
     right = next(i for i, h in enumerate(table.hours) if h >= hours)
@@ -184,7 +186,7 @@ def _crosses(
         scale = scales[i]
         if scale is None or not scale.threshold_low <= edge <= scale.threshold_high:
             return Unavailable(reason=TOO_RARE)
-        away = distance(fanned, edge, table.hours[i], above=direction == "above")
+        away = distance(begun.fan, edge, table.hours[i], above=direction == "above")
         answers.append(scale.at(away, lasting=asked.hold is not None))
     if len(answers) == 1:
         return answers[0]
@@ -196,17 +198,6 @@ def _edge(asked: Compare) -> float:
     """The threshold as a line between two values that can be charted: `below 65` is 64.5, `at_most 65` is 65.5."""
     half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals
     return asked.value + half if asked.op in (Op.AT_MOST, Op.ABOVE) else asked.value - half
-
-
-def _recent(snapshot: Snapshot, quantity: str) -> list[Reading]:
-    """The usable readings of the last three hours, and at least the newest one."""
-    found: list[Reading] = []
-    for reading in reversed(snapshot.readings[quantity]):
-        if usable(reading, snapshot.now):
-            if found and snapshot.now - reading.observed_at > RECENT:
-                break
-            found.append(reading)
-    return found
 
 
 def distance(fan: Fan, edge: float, hours: float, *, above: bool) -> float:

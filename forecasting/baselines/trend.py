@@ -1,316 +1,199 @@
 """The damped trend: the first honest forecaster, and the baseline of later ones.
 
-Per concept, from the usable readings known at `now`:
+    encode     readings -> running averages per concept                    (`running`)
+    outlooks   running averages -> fans of all concepts at once            (`fans`)
+               fans -> records and chances, when asked                     (`outlook`, `crossing`)
 
-    level   mean of the readings, weights falling with age over minutes to hours
-    slope   level against a slower level, per hour
-    mean    the patient's own mean over a day or more, drawn towards the population's while readings are few
-    wobble  how rough this patient has been, against what is usual for the same gaps (1 = usual)
+Treatment is not looked at: bands are those of patients treated as usual.
 
-and, for a lead of L hours after the newest reading:
-
-    centre(L)    = level + carry(L) * slope + pull(L) * (mean - level)
-    quantile(L)  = centre(L) + wobble ** gamma(L) * offset(L, level)
-
-`carry` (hours of slope that still count: the damping), `pull`, `gamma` and the offsets (residual quantiles of patients
-that the rest was not fitted on) lie in `trend_parameters.json`, made by `forecasting.training.fit_trend`. Skewed
-laboratory values are handled as logarithms. Treatment is not looked at: bands are those of patients treated as usual.
+A state is the lanes of all concepts, WORDS numbers of 8 bytes each, in the order of the parameter file. No arithmetic
+here depends on the shape of an array (see `running`), so nothing is padded: a wave is only cut, into batches whose
+arrays stay in the processor's cache.
 """
 
-import json
-import math
-from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import lru_cache
-from hashlib import blake2b
-from pathlib import Path
-from typing import Any, NamedTuple
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from forecasting.baselines import crossing
-from forecasting.baselines import lags as ladder
-from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Forecast, Odds, Outlook, Unavailable
+from forecasting.baselines import running
+from forecasting.baselines.fans import Curves
+from forecasting.baselines.outlook import Answers, TrendOutlook, outside
+from forecasting.baselines.parameters import NAME, PARAMETERS, VERSION, Parameters, read
+from forecasting.baselines.running import EMPTY, EPOCH, MICROSECOND, WHOLE, WORDS, Array, Whole
+from forecasting.contract import FAR, ModelState, Seen
+from forecasting.readings import in_order, newest, usable
+from schemas.clinical.forecasts import HORIZONS_H, Outlook
 from schemas.clinical.snapshot import Snapshot
-from schemas.codes.concepts import CONCEPTS
-from schemas.conditions import Condition
-from schemas.events import identity
+from schemas.codes.concepts import CONCEPTS, Situation
+from schemas.events import Reading
 
-Array = NDArray[np.float64]
-
-PARAMETERS = Path(__file__).with_name("trend_parameters.json")
-
-SLOW = 4.0  # the slower level decays this many times slower
-ROUGH_MAX = 5.0  # one jump counts at most as this many usual ones
-GAP_MIN_H, GAP_MAX_H = 0.25, 24.0  # gaps that the usual roughness was fitted on
+BATCH = 16  # beds: 16 × 17 lanes × 8 horizons × 7 levels of 4 bytes are 60 KiB
 ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old even if the present may not rest on it
-ADULT_YEARS = 18
-HOUR = timedelta(hours=1)
-REACHES_MAX = 1024  # ages of readings whose place between the leads is remembered
 
+_FAR_US = (FAR - EPOCH) // MICROSECOND
+_NO_SITUATION: frozenset[Situation] = frozenset()
 
-class State(NamedTuple):
-    """What the readings of one concept say, in the scale of the model (`Curve.log`)."""
-
-    level: float
-    slope: float  # per hour
-    mean: float
-    wobble: float
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """The fitted numbers for one lead. `offsets[i]` are the residual quantiles at level `Curve.knots[i]`."""
-
-    hours: float
-    carry: float
-    pull: float
-    gamma: float
-    offsets: tuple[tuple[float, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """The fitted damped trend of one concept; hours and model scale throughout."""
-
-    log: bool
-    decay_h: float
-    mean_decay_h: float
-    mean_prior: float  # readings that the population's mean weighs
-    population: float
-    slope_guard_h: float  # added to the slope's time base: two readings minutes apart are no trend
-    wobble_prior: float
-    rough: float  # usual |change| over one hour
-    rough_power: float  # and its growth with the gap
-    knots: tuple[float, ...]
-    leads: tuple[Lead, ...]
-
-    @property
-    def span(self) -> timedelta:
-        return timedelta(hours=self.mean_decay_h)
-
-    def state(self, ages_h: Sequence[float], values: Sequence[float]) -> State:
-        """Level, slope, mean and wobble from values by rising age (the first has age 0)."""
-        exp, power = math.exp, self.rough_power
-        fast_rate, slow_rate, long_rate = -1 / self.decay_h, -1 / (SLOW * self.decay_h), -1 / self.mean_decay_h
-        fast = slow = long = fast_y = slow_y = long_y = fast_t = slow_t = 0.0
-        jumps = jumps_w = self.wobble_prior
-        age_before, y_before = 0.0, values[0]
-        for age, y in zip(ages_h, values, strict=True):
-            f, s, m = exp(age * fast_rate), exp(age * slow_rate), exp(age * long_rate)
-            fast, fast_y, fast_t = fast + f, fast_y + f * y, fast_t + f * age
-            slow, slow_y, slow_t = slow + s, slow_y + s * y, slow_t + s * age
-            long, long_y = long + m, long_y + m * y
-            if age > 0:
-                gap = age - age_before
-                gap = GAP_MIN_H if gap < GAP_MIN_H else GAP_MAX_H if gap > GAP_MAX_H else gap
-                jump = abs(y - y_before) / (self.rough * gap**power)
-                jumps += m * (jump if jump < ROUGH_MAX else ROUGH_MAX)
-                jumps_w += m
-            age_before, y_before = age, y
-        level = fast_y / fast
-        return State(
-            level=level,
-            slope=(level - slow_y / slow) / (slow_t / slow - fast_t / fast + self.slope_guard_h),
-            mean=(long_y + self.mean_prior * self.population) / (long + self.mean_prior),
-            wobble=jumps / jumps_w,
-        )
-
-
-class Bands:
-    """The leads of one curve as arrays, so that all horizons of a fan are made at once. L leads, K knots, Q levels."""
-
-    def __init__(self, concept: str, curve: Curve) -> None:
-        self.curve = curve
-        self.hours = np.array([lead.hours for lead in curve.leads])  # (L,)
-        self.before = np.maximum(np.arange(len(self.hours)) - 1, 0)  # (L,) the lead below, for interpolation
-        self.gap = np.diff(self.hours, prepend=self.hours[0] - 1.0)  # (L,) hours from there
-        self.carry = np.array([lead.carry for lead in curve.leads])  # (L,)
-        self.pull = np.array([lead.pull for lead in curve.leads])  # (L,)
-        self.gamma = tuple(lead.gamma for lead in curve.leads)
-        self.offsets = np.array([lead.offsets for lead in curve.leads]).transpose(1, 0, 2)  # (K, L, Q)
-        about = CONCEPTS[concept]
-        self.limits = (
-            -math.inf if about.hard_low is None else about.hard_low,
-            math.inf if about.hard_high is None else about.hard_high,
-        )
-        self.horizons = tuple(h for h in HORIZONS_H if h >= self.hours[0])
-        self.last_h = curve.leads[-1].hours
-
-    def quantiles(self, state: State, reach: "Reach") -> Array:
-        """A row of quantiles for each horizon that is reached, in the scale of the model: (horizons, Q)."""
-        rows = self._at_leads(state)  # (L, Q)
-        upper, lower = rows.take(reach.above, axis=0), rows.take(reach.below, axis=0)
-        return np.asarray(lower + reach.part * (upper - lower))
-
-    def _at_leads(self, state: State) -> Array:
-        level, slope, mean, wobble = state
-        knots = self.curve.knots
-        right = bisect_right(knots, level)
-        if 0 < right < len(knots):
-            part = (level - knots[right - 1]) / (knots[right] - knots[right - 1])
-            offsets = self.offsets[right - 1] + part * (self.offsets[right] - self.offsets[right - 1])
-        else:
-            offsets = self.offsets[min(right, len(knots) - 1)]
-        centre = level + slope * self.carry + (mean - level) * self.pull  # (L,)
-        stretch = np.array([wobble**gamma for gamma in self.gamma])  # (L,)
-        return np.asarray(centre[:, None] + stretch[:, None] * offsets)  # (L, Q)
-
-
-class Reach(NamedTuple):
-    """The horizons that the fit reaches from a reading of one age, and between which leads each lies."""
-
-    horizons: tuple[float, ...]
-    above: NDArray[np.intp]  # (horizons,)
-    below: NDArray[np.intp]  # (horizons,)
-    part: Array  # (horizons, 1) of the way from below to above
-
-
-@lru_cache(maxsize=REACHES_MAX)
-def _reach(bands: Bands, age_h: float) -> Reach:
-    horizons = tuple([h for h in bands.horizons if h + age_h <= bands.last_h])
-    leads = np.array(horizons) + age_h
-    above = bands.hours.searchsorted(leads)
-    part = 1.0 - (bands.hours.take(above) - leads) / bands.gap.take(above)
-    return Reach(horizons, above, bands.before.take(above), part[:, None])
-
-
-class Trend:
-    """The forecaster. Make it with `load`; it holds nothing but fitted numbers and may be shared."""
-
-    name = "damped-trend"
-    version = "1"
-    horizons_h = HORIZONS_H
-    model = f"{name}@{version}"
-
-    def __init__(
-        self, curves: Mapping[str, Curve], odds: Mapping[str, crossing.Table], parameters_hash: str, digest: str
-    ) -> None:
-        self.curves = curves
-        self.bands = {concept: Bands(concept, curve) for concept, curve in curves.items()}
-        self.odds = odds
-        self.parameters_hash = parameters_hash
-        self.digest = digest
-        self.concepts = frozenset(curves)
-
-    def outlook(self, snapshot: Snapshot) -> Outlook:
-        return TrendOutlook(self, snapshot)
-
-    def forecast(self, snapshot: Snapshot, concepts: Collection[str] | None = None) -> Forecast | Unavailable:
-        """All fans (or those of `concepts`); `Unavailable` when there is not one fan."""
-        outlook = self.outlook(snapshot)
-        asked = sorted(self.concepts if concepts is None else concepts)
-        answers = {concept: outlook.fan(concept) for concept in asked}
-        fans = {concept: answer for concept, answer in answers.items() if isinstance(answer, Fan)}
-        missing = {concept: answer for concept, answer in answers.items() if isinstance(answer, Unavailable)}
-        if not fans:
-            reasons = {answer.reason for answer in missing.values()}
-            reason = reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
-            return Unavailable(reason=reason, settles=tuple(s for answer in missing.values() for s in answer.settles))
-        return Forecast(
-            encounter=snapshot.encounter, made_at=snapshot.now, model=self.model, fans=fans, missing=missing
-        )
-
-
-class TrendOutlook:
-    """One patient's future, computed when asked and kept."""
-
-    __slots__ = ("_fans", "_snapshot", "_trend")
-
-    def __init__(self, trend: Trend, snapshot: Snapshot) -> None:
-        self._trend = trend
-        self._snapshot = snapshot
-        self._fans: dict[str, Fan | Unavailable] = {}
-
-    def fan(self, concept: str) -> Fan | Unavailable:
-        """Quantiles of `concept`, its horizons counted from the snapshot's `now`."""
-        known = self._fans.get(concept)
-        if known is None:
-            known = self._fans[concept] = _fan(self._trend, self._snapshot, concept)
-        return known
-
-    def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
-        """The chance that `condition` comes true within `within`; see `forecasting.baselines.crossing`."""
-        return crossing.chance(condition, within, self._snapshot, self.fan, self._trend.odds, self._trend.model)
-
-
-def _fan(trend: Trend, snapshot: Snapshot, concept: str) -> Fan | Unavailable:
-    bands = trend.bands.get(concept)
-    if bands is None:
-        return Unavailable(reason=f"the damped trend was not fitted for {concept[:64]}")
-    if (outside := _outside(snapshot)) is not None:
-        return Unavailable(reason=outside)
-    about, curve = CONCEPTS[concept], bands.curve
-    rungs = ladder.ladder(snapshot.readings.get(concept, ()), snapshot.now, curve.span)
-    if not rungs:
-        return Unavailable(reason=f"no usable {about.name} is known", settles=(concept,))
-    origin = rungs[0]
-    at = origin.observed_at
-    age = snapshot.now - at
-    if age > ORIGIN_AGE_MIN and age > snapshot.validity(origin):
-        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
-
-    age_h = age / HOUR
-    reach = _reach(bands, age_h)
-    if not reach.horizons:
-        return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
-    low, high = bands.limits
-    values = [min(max(r.value or 0.0, low), high) for r in rungs]
-    state = curve.state(
-        [(at - r.observed_at) / HOUR for r in rungs],
-        [math.log(v) for v in values] if curve.log else values,
-    )
-    rows = bands.quantiles(state, reach)
-    shown = np.minimum(np.maximum(np.exp(rows) if curve.log else rows, low), high)
-    rounded = np.maximum.accumulate(np.round(shown, about.decimals + 1), axis=1)  # no last bit may make a row fall
-    return Fan(  # sound by construction and under `checks`; validating took a fifth of the time
-        concept=concept,
-        horizons_h=reach.horizons,
-        quantiles=tuple(map(tuple, rounded.tolist())),
-        origin=identity(origin),
-        origin_at=at,
-    )
-
-
-def _outside(snapshot: Snapshot) -> str | None:
-    """Why this patient is not one of those that the trend was fitted on, or None."""
-    if snapshot.setting is None:
-        return "the damped trend was fitted on intensive care only; nobody said where this patient is"
-    if snapshot.setting != "icu":
-        return "the damped trend was fitted on intensive care only; it was not checked on a ward"
-    age = snapshot.patient.age_years
-    if age is not None and age < ADULT_YEARS:
-        return "the damped trend was fitted on adults only"
-    return None
+Pass = tuple[list[int], list[tuple[int, int, float]]]
+"""Lanes in each of which one reading is taken in; of each reading its time, how long it may be used, and its value."""
 
 
 @lru_cache(maxsize=1)
-def load() -> Trend:
+def load() -> "Trend":
     """The committed forecaster."""
-    return read(PARAMETERS)
+    return Trend(read(PARAMETERS))
 
 
-def read(path: Path) -> Trend:
-    """A forecaster from a parameter file; its digest covers the file and the code that reads it."""
-    raw = path.read_bytes()
-    digest = blake2b(raw, digest_size=16)
-    parameters_hash = digest.hexdigest()
-    for code in (Path(__file__), Path(ladder.__file__), Path(crossing.__file__)):
-        digest.update(code.read_bytes())
-    fitted = json.loads(raw)
-    return Trend(
-        curves={concept: _curve(fields) for concept, fields in fitted["curves"].items()},
-        odds={key: crossing.Table.of(fields) for key, fields in fitted["odds"].items()},
-        parameters_hash=parameters_hash,
-        digest=digest.hexdigest(),
-    )
+class Trend:
+    """The forecaster; it holds nothing but fitted numbers and may be shared. See the contract."""
+
+    name = NAME
+    version = VERSION
+    horizons_h = HORIZONS_H
+    batch = BATCH
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+        self.digest = parameters.digest
+        self.concepts = frozenset(parameters.curves)
+        self._numbers = parameters.numbers
+        self._curves = Curves(parameters.curves)
+        self._situated = [c for c in self._numbers if any(rule.during is not None for rule in CONCEPTS[c].valid_when)]
+        self._nothing = ModelState(digest=self.digest, body=np.tile(EMPTY, len(self._numbers)).tobytes())
+
+    def encode(self, states: Sequence[ModelState | None], seen: Sequence[Seen]) -> list[ModelState]:
+        known = [self._nothing if state is None else state for state in states]
+        return [
+            state
+            for start in range(0, len(known), BATCH)
+            for state in self._encoded(known[start : start + BATCH], seen[start : start + BATCH])
+        ]
+
+    def rebuilt(self, snapshot: Snapshot) -> ModelState:
+        state = self.encode([None], [Seen(snapshot.now, rows=snapshot.readings)])[0]
+        return ModelState(digest=state.digest, body=state.body, from_chart=True)
+
+    def outlooks(self, states: Sequence[ModelState], snapshots: Sequence[Snapshot]) -> list[Outlook]:
+        return [
+            TrendOutlook(self._numbers, self.parameters.odds, answers)
+            for start in range(0, len(states), BATCH)
+            for answers in self._answers(states[start : start + BATCH], snapshots[start : start + BATCH])
+        ]
+
+    # --- encode ----------------------------------------------------------------------------------------------------
+
+    def _encoded(self, states: list[ModelState], seen: Sequence[Seen]) -> list[ModelState]:
+        words, count = self._words(states), len(self._numbers)
+        news = [self._news(instant) for instant in seen]
+        forgotten = [
+            bed * count + self._numbers[concept]
+            for bed, instant in enumerate(seen)
+            for concept in instant.rows
+            if concept in self._numbers
+        ]
+        if not any(news) and not forgotten:
+            return states
+        words = words.copy()
+        if forgotten:
+            words[forgotten] = EMPTY
+        for lanes, found in _passes(news, count):
+            columns = words.take(lanes, axis=0).T.copy()
+            at, age_max, values = (np.array(column) for column in zip(*found, strict=True))
+            running.read(columns, at, age_max, values, self._curves.paces.take([lane % count for lane in lanes]))
+            words[lanes] = columns.T
+        raw, size = words.tobytes(), len(self._nothing.body)
+        return [
+            ModelState(digest=self.digest, body=raw[bed * size : (bed + 1) * size], from_chart=state.from_chart)
+            if news[bed] or seen[bed].rows
+            else state
+            for bed, state in enumerate(states)
+        ]
+
+    def _news(self, seen: Seen) -> list[tuple[int, Reading]]:
+        """The readings to take in, by rising time within a concept, each with the number of its concept."""
+        numbers, at, rows = self._numbers, seen.at, seen.rows
+        found = [(n, r) for r in seen.new if (n := numbers.get(r.concept)) is not None and usable(r, at)]
+        if rows or len({n for n, _ in found}) < len(found):
+            kept = [r for _, r in found if r.concept not in rows]
+            kept += [r for concept in rows if concept in numbers for r in rows[concept]]
+            found = [(numbers[r.concept], r) for r in in_order(kept, at)]
+        return found
+
+    def _words(self, states: Iterable[ModelState]) -> Array:
+        """The lanes of all beds: (beds · C, WORDS)."""
+        size = len(self._nothing.body)
+        bodies = []
+        for state in states:
+            if state.digest != self.digest or len(state.body) != size:
+                raise ValueError("expected a state of this forecaster, found another's")
+            bodies.append(state.body)
+        return np.frombuffer(b"".join(bodies), "<f8").reshape(-1, WORDS)
+
+    # --- outlooks --------------------------------------------------------------------------------------------------
+
+    def _answers(self, states: Sequence[ModelState], snapshots: Sequence[Snapshot]) -> Iterator[Answers]:
+        words, count = self._words(states), len(self._numbers)
+        reasons = [outside(snapshot) for snapshot in snapshots]
+        inside = np.array([reason is None for reason in reasons]).repeat(count)
+        now = np.array([(snapshot.now - EPOCH) // MICROSECOND for snapshot in snapshots]).repeat(count)
+        at, _, _, age_max = words[:, :WHOLE].T.copy().view(np.int64)
+        for bed, snapshot in enumerate(snapshots):
+            if snapshot.situations:
+                self._aged_faster(snapshot, age_max[bed * count :][:count])
+        age = now - at
+        young = age <= np.minimum(age_max, np.tile(self._curves.reach, len(states)))
+        lanes = (inside & young & (age >= 0)).nonzero()[0]
+
+        at, age, age_max, numbers = at.take(lanes), age.take(lanes), age_max.take(lanes), lanes % count
+        rows = self._curves.quantiles(numbers, words.take(lanes, axis=0).T, age).astype(np.int32)  # (F, H, Q)
+        oldest = np.minimum(self._curves.age_max.take(numbers, axis=0), age_max[:, None])  # (F, H)
+        reached = age[:, None] <= oldest
+        ends = np.where(reached, oldest + at[:, None], _FAR_US).min(axis=1).tolist()
+        bounds = lanes.searchsorted(range(0, len(words) + 1, count)).tolist()
+        for bed, (first, last) in enumerate(pairwise(bounds)):
+            end = min(ends[first:last], default=_FAR_US)
+            yield Answers(
+                made_at=snapshots[bed].now,
+                until=FAR if end == _FAR_US else EPOCH + timedelta(microseconds=end + 1),
+                outside=reasons[bed],
+                readings=snapshots[bed].readings,
+                lanes=states[bed].body,
+                numbers=numbers[first:last].tolist(),
+                rows=rows[first:last].copy(),
+                reached=reached[first:last].copy(),
+            )
+
+    def _aged_faster(self, snapshot: Snapshot, age_max: Whole) -> None:
+        """How old an origin may be, (C,), in a situation in which some values may be carried forward less long."""
+        for concept in self._situated:
+            origin = newest(snapshot.readings.get(concept, ()), snapshot.now)
+            if origin is not None:
+                age_max[self._numbers[concept]] = _age_max(concept, origin.method, origin.value, snapshot.situations)
 
 
-def _curve(fields: Mapping[str, Any]) -> Curve:
-    leads = tuple(Lead(**{**lead, "offsets": tuple(tuple(row) for row in lead["offsets"])}) for lead in fields["leads"])
-    if any(len(row) != len(LEVELS) for lead in leads for row in lead.offsets):
-        raise ValueError("expected one offset per quantile level in the trend's parameters")
-    return Curve(**{**fields, "knots": tuple(fields["knots"]), "leads": leads})
+def _passes(news: Sequence[Sequence[tuple[int, Reading]]], width: int) -> list[Pass]:
+    """The readings of all beds, so that no pass holds two of one lane."""
+    passes: list[Pass] = []
+    observed_at, at = EPOCH, 0
+    for bed, found in enumerate(news):
+        counts: dict[int, int] = {}
+        for number, reading in found:
+            count = counts[number] = counts.get(number, -1) + 1
+            if count == len(passes):
+                passes.append(([], []))
+            if reading.observed_at != observed_at:  # most share the time of the one before
+                observed_at = reading.observed_at
+                at = (observed_at - EPOCH) // MICROSECOND
+            lanes, readings = passes[count]
+            lanes.append(bed * width + number)
+            value = reading.value or 0.0
+            readings.append((at, _age_max(reading.concept, reading.method, value, _NO_SITUATION), value))
+    return passes
+
+
+@lru_cache(maxsize=16_384)
+def _age_max(concept: str, method: str | None, value: float | None, during: frozenset[Situation]) -> int:
+    """How old an origin may be, in microseconds: as old as its value may be carried forward in an ICU, or two hours."""
+    return max(ORIGIN_AGE_MIN, CONCEPTS[concept].validity("icu", method, value, during)) // MICROSECOND

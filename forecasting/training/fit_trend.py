@@ -6,8 +6,8 @@ DIR holds `challenge2019/set{A,B}.parquet` and `challenge2012/observations.parqu
 numbers of `Curve` come from the patients of `fit`; the offsets and the tables of chances from those of `calibrate`.
 Those `held out` are not read here: `benchmarks/trend_coverage` measures on them.
 
-Anchors are drawn among the readings, as many from each collection, and see exactly what the bedside sees: `ladder` is
-called with the whole stay and the anchor's time.
+Anchors are drawn among the readings, as many from each collection. The averages at an anchor are those of the bedside:
+`running.read` takes in the readings of all stays side by side, a stay a lane.
 """
 
 import argparse
@@ -16,8 +16,8 @@ import math
 import platform
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -27,30 +27,46 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from forecasting.baselines.crossing import MEDIAN, RECENT
-from forecasting.baselines.lags import RUNGS_MAX, ladder
-from forecasting.baselines.trend import GAP_MAX_H, GAP_MIN_H, PARAMETERS, ROUGH_MAX, SLOW, Curve, Lead
+from forecasting.baselines import running
+from forecasting.baselines.crossing import MEDIAN
+from forecasting.baselines.fans import Curve, Curves, Lead, features
+from forecasting.baselines.parameters import PARAMETERS
+from forecasting.baselines.running import (
+    EPOCH,
+    GAP_MAX_H,
+    HOUR_US,
+    LAST,
+    LEVEL,
+    MICROSECOND,
+    RECENT,
+    Array,
+    Pace,
+    Paces,
+)
 from forecasting.training.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS
 from schemas.codes.concepts import CONCEPTS
-from schemas.events import Quality, Reading, Source, Status
+from schemas.events import Reading
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 SEED = 20
 ANCHORS = 20_000  # per collection and part
 START = datetime(2000, 1, 1, tzinfo=UTC)  # stays have no dates; they all begin here
+START_US = (START - EPOCH) // MICROSECOND
 VITALS = frozenset({"hr", "map", "sbp", "dbp", "rr", "spo2", "temp"})
-LOGS = frozenset({"lactate", "creatinine", "glucose", "platelets", "wbc", "bun"})  # skewed: changes are proportional
+ROOTS = frozenset({"lactate", "creatinine", "glucose", "platelets", "wbc", "bun"})  # skewed: changes are proportional
 LEADS_VITAL = {0.25: 0.12, 0.5: 0.17, 1.0: 0.25, 2.0: 0.5, 4.0: 0.5, 6.0: 0.5, 12.0: 0.5, 24.0: 0.5, 36.0: 0.5}
 LEADS_LAB = {2.0: 0.6, 4.0: 1.1, 6.0: 1.6, 12.0: 2.5, 24.0: 4.0, 36.0: 5.0, 48.0: 6.0}
 """Hours ahead, and how far from them a reading may lie to count."""
 PAIRS_MIN, STAYS_MIN = 2_000, 300  # a lead with fewer is not answered for
 BIN_PAIRS_MIN = 400  # for a 5 % quantile of its own
-DECAYS_VITAL, DECAYS_LAB = (0.2, 0.5, 1.0, 2.0, 4.0), (1.0, 4.0, 10.0, 24.0)
-MEAN_PRIORS = (1.0, 4.0, 12.0)
-GAMMAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+DECAYS_VITAL = ((0.2, 1.0), (0.5, 2.0), (0.5, 4.0), (1.0, 4.0), (1.0, 8.0), (2.0, 8.0), (4.0, 16.0))
+DECAYS_LAB = ((1.0, 4.0), (2.0, 16.0), (4.0, 16.0), (4.0, 48.0), (10.0, 40.0), (24.0, 96.0))
+"""Hours within which level and base fade, to choose from."""
+MEAN_PRIORS = (1.0, 4.0, 12.0, 36.0)
+TRUSTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+CHOOSING_MAX = 30_000  # anchors that the decays and the prior are chosen on
 LEVEL_EDGES = (0.1, 0.3, 0.7, 0.9)
 
 CHANCE_HOURS_VITAL, CHANCE_HOURS_LAB = (1.0, 2.0, 4.0, 6.0, 12.0), (6.0, 12.0, 24.0)
@@ -73,31 +89,36 @@ Z = 1.64  # two-sided 90 %
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """N moments at which a concept was just read. R rungs, L leads, W horizons of chances.
+    """N moments at which a concept was just read, in S stays of R readings. L leads, W horizons of chances.
 
-    `ages`, `values` (N, R) are NaN past the last rung, values in the unit of the concept; `ahead` (N, L) is the reading
-    near each lead or NaN. The rest serves the chances: the extremes of the readings in (t, t + W], and of the lasting
-    crossings there (two successive readings), and of the last three hours before t.
+    `at` and `value` (R,) are the readings, stay by stay; `first` and `count` (S,) say where each stay's lie, `reading`
+    (N,) which of them the anchors are, `stay` and `collection` (N,) whose they are. `ahead` (N, L) is the reading near
+    each lead or NaN. The rest serves the chances: the extremes of the readings in (t, t + W], and of the lasting
+    crossings there (two successive readings).
     """
 
-    stays: NDArray[np.int64]
+    at: NDArray[np.int64]
+    value: Array
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    reading: NDArray[np.int64]
+    stay: NDArray[np.int64]
     collection: NDArray[np.int64]
-    ages: Array
-    values: Array
     ahead: Array
     low: Array
     high: Array
     low_lasting: Array
     high_lasting: Array
-    past_low: Array
-    past_high: Array
-
-    def __getitem__(self, rows: Any) -> "Anchors":
-        return Anchors(*(getattr(self, name)[rows] for name in self.__slots__))
 
     @staticmethod
     def joined(many: Sequence["Anchors"]) -> "Anchors":
-        return Anchors(*(np.concatenate([getattr(a, name) for a in many]) for name in Anchors.__slots__))
+        readings = np.cumsum([0, *(len(a.at) for a in many)]).tolist()
+        stays = np.cumsum([0, *(len(a.first) for a in many)]).tolist()
+        columns = {name: np.concatenate([getattr(a, name) for a in many]) for name in Anchors.__slots__}
+        columns["first"] = np.concatenate([a.first + n for a, n in zip(many, readings, strict=False)])
+        columns["reading"] = np.concatenate([a.reading + n for a, n in zip(many, readings, strict=False)])
+        columns["stay"] = np.concatenate([a.stay + n for a, n in zip(many, stays, strict=False)])
+        return Anchors(**columns)
 
 
 def stay_readings(
@@ -105,47 +126,40 @@ def stay_readings(
 ) -> tuple[Reading, ...]:
     """One stay of a collection as the bed would hold it; known when observed, which flatters laboratory values."""
     return tuple(
-        Reading(
-            encounter="fit", observed_at=at, available_at=at, concept=concept, value=value, code=None,
-            source=Source.MANUAL, method=method, status=Status.FINAL, quality=Quality.OK, reason=None,
-            original_value=None, original_unit=None,
-        )
+        Reading(encounter="fit", observed_at=at, available_at=at, concept=concept, value=value, method=method)
         for at, value, method in zip((START + timedelta(hours=h) for h in hours), values, methods, strict=True)
-    )  # fmt: skip
+    )
 
 
-def anchors(
-    table: pl.DataFrame, collection: int, concept: str, span_h: float, most: int, rng: np.random.Generator
-) -> Anchors:
+def one_per_moment(table: pl.DataFrame) -> pl.DataFrame:
+    """Of several readings of one moment the one that counts at the bedside (`forecasting.readings`)."""
+    invasive = (pl.col("method") == "invasive").fill_null(False)
+    table = table.sort("stay", "hour", invasive, pl.col("method").fill_null(""), "value")
+    return table.unique(["stay", "hour"], keep="last", maintain_order=True)
+
+
+def anchors(table: pl.DataFrame, collection: int, concept: str, most: int, rng: np.random.Generator) -> Anchors:
     """At most `most` anchors drawn evenly among the readings of `table` (columns of `collections.readings`)."""
+    table = one_per_moment(table)
     leads = leads_of(concept)
     chance_hours = CHANCE_HOURS_VITAL if concept in VITALS else CHANCE_HOURS_LAB
     chosen = rng.random(table.height) < most / max(table.height, 1)
     n = int(chosen.sum())
+    spans = np.array(list(_stays(table)), np.int64).reshape(-1, 2)
+    hours, values = table["hour"].to_list(), table["value"].to_list()
     out = Anchors(
-        stays=np.zeros(n, np.int64), collection=np.full(n, collection), ages=np.full((n, RUNGS_MAX), np.nan),
-        values=np.full((n, RUNGS_MAX), np.nan), ahead=np.full((n, len(leads)), np.nan),
+        at=START_US + np.rint(table["hour"].to_numpy() * HOUR_US).astype(np.int64), value=table["value"].to_numpy(),
+        first=spans[:, 0], count=spans[:, 1] - spans[:, 0], reading=np.flatnonzero(chosen),
+        stay=np.searchsorted(spans[:, 1], np.flatnonzero(chosen), side="right"), collection=np.full(n, collection),
+        ahead=np.full((n, len(leads)), np.nan),
         **{k: np.full((n, len(chance_hours)), np.nan) for k in ("low", "high", "low_lasting", "high_lasting")},
-        past_low=np.full(n, np.nan), past_high=np.full(n, np.nan),
     )  # fmt: skip
-    all_hours, all_values, all_methods = (table[name].to_list() for name in ("hour", "value", "method"))
-    at = 0
-    for number, (first, last) in enumerate(_stays(table)):
-        picks = np.flatnonzero(chosen[first:last])
-        if not len(picks):
-            continue
-        hours, values = all_hours[first:last], all_values[first:last]
-        held = stay_readings(concept, hours, values, all_methods[first:last])
-        for pick in picks:
-            now = held[pick].observed_at
-            rungs = ladder(held, now, timedelta(hours=span_h))
-            out.stays[at] = number
-            out.ages[at, : len(rungs)] = [(now - r.observed_at).total_seconds() / 3600 for r in rungs]
-            out.values[at, : len(rungs)] = [r.value for r in rungs]
-            for i, (lead, within) in enumerate(leads.items()):
-                out.ahead[at, i] = nearest(hours, values, hours[pick], lead, within)
-            _extremes(out, at, hours, values, hours[pick], chance_hours)
-            at += 1
+    for row, (reading, stay) in enumerate(zip(out.reading.tolist(), out.stay.tolist(), strict=True)):
+        first, last = spans[stay].tolist()
+        own_hours, own_values = hours[first:last], values[first:last]
+        for i, (lead, within) in enumerate(leads.items()):
+            out.ahead[row, i] = nearest(own_hours, own_values, hours[reading], lead, within)
+        _extremes(out, row, own_hours, own_values, hours[reading], chance_hours)
     return out
 
 
@@ -180,139 +194,123 @@ def _extremes(
             if pairs:
                 out.low_lasting[row, i] = min(map(max, pairs))
                 out.high_lasting[row, i] = max(map(min, pairs))
-    past = values[bisect_left(hours, now - RECENT.total_seconds() / 3600) : first]
-    out.past_low[row], out.past_high[row] = min(past), max(past)
 
 
-@dataclass(frozen=True, slots=True)
-class States:
-    """`trend.State` for N anchors at once."""
-
-    level: Array
-    slope: Array
-    mean: Array
-    wobble: Array
-
-
-def states(curve: Curve, ages: Array, values: Array) -> States:
-    """`Curve.state`, vectorised: ages and values (N, R), NaN past the last rung."""
-    y = np.log(values) if curve.log else values
-    seen = np.isfinite(y)
-    y, age = np.where(seen, y, 0.0), np.where(seen, ages, 0.0)
-
-    def weighed(decay_h: float, what: Array) -> Array:
-        return np.asarray((np.where(seen, np.exp(-age / decay_h), 0.0) * what).sum(axis=1))
-
-    fast_h, slow_h, long_h = curve.decay_h, SLOW * curve.decay_h, curve.mean_decay_h
-    one = np.ones_like(y)
-    fast, slow, long = weighed(fast_h, one), weighed(slow_h, one), weighed(long_h, one)
-    level = weighed(fast_h, y) / fast
-    base = weighed(slow_h, age) / slow - weighed(fast_h, age) / fast + curve.slope_guard_h
-    usual = curve.rough * np.clip(np.diff(age, axis=1), GAP_MIN_H, GAP_MAX_H) ** curve.rough_power
-    jump = np.minimum(np.abs(np.diff(y, axis=1)) / usual, ROUGH_MAX)
-    w = np.where(seen[:, 1:], np.exp(-age[:, 1:] / long_h), 0.0)
-    prior = curve.wobble_prior
-    return States(
-        level=level,
-        slope=(level - weighed(slow_h, y) / slow) / base,
-        mean=(weighed(long_h, y) + curve.mean_prior * curve.population) / (long + curve.mean_prior),
-        wobble=(prior + (w * jump).sum(axis=1)) / (prior + w.sum(axis=1)),
-    )
-
-
-def quantiles(curve: Curve, s: States, lead: Lead) -> Array:
-    """`Bands.quantiles` at a fitted lead, for N anchors: (N, levels), in the model's scale."""
-    centre = s.level + lead.carry * s.slope + lead.pull * (s.mean - s.level)
-    rows = np.array(lead.offsets)
-    offset = np.stack([np.interp(s.level, curve.knots, rows[:, j]) for j in range(len(LEVELS))], axis=1)
-    return np.asarray(centre[:, None] + (s.wobble**lead.gamma)[:, None] * offset)
+def lanes(concept: str, pace: Pace, sample: Anchors) -> Array:
+    """The lane of each anchor's stay when the anchor had just been read: (WORDS, N)."""
+    order = np.argsort(-sample.count, kind="stable")  # the longest stays first, so that those still going on lead
+    first, count = sample.first[order], sample.count[order]
+    held = np.repeat(running.EMPTY[:, None], len(first), axis=1)
+    column = Paces({concept: pace}).take([0])
+    found = np.empty((running.WORDS, len(sample.reading)))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    rank, lane = sample.reading - sample.first[sample.stay], place[sample.stay]
+    for number in range(int(count[0])):
+        going = int((count > number).sum())
+        now = held[:, :going].copy()
+        rows = first[:going] + number
+        running.read(now, sample.at[rows], np.zeros(going, np.int64), sample.value[rows], column)
+        held[:, :going] = now
+        here = np.flatnonzero(rank == number)
+        found[:, here] = now[:, lane[here]]
+    return found
 
 
 def fit_curve(concept: str, fit: Anchors, calibrate: Anchors) -> Curve:
     """The damped trend of one concept."""
-    vital, log = concept in VITALS, concept in LOGS
-    scale: Callable[[Array], Array] = np.log if log else lambda x: x
-    newest = scale(fit.values[:, 0])
-    leads = [lead for i, lead in enumerate(leads_of(concept)) if _supported(calibrate, i)]
+    vital = concept in VITALS
     column = {lead: i for i, lead in enumerate(leads_of(concept))}
-    moved = {lead: np.nanmean(np.abs(scale(fit.ahead[:, column[lead]]) - newest)) for lead in leads}
-    short = [lead for lead in leads if lead <= GAP_MAX_H]
-    power, rough = np.polyfit(np.log(short), np.log([moved[lead] for lead in short]), 1)
-    first = Curve(
-        log=log,
-        decay_h=0.0,
-        mean_decay_h=24.0 if vital else 72.0,
-        mean_prior=0.0,
-        population=_round(np.median(newest)),
-        slope_guard_h=1.0 if vital else 6.0,
-        wobble_prior=2.0,
-        rough=_round(np.exp(rough)),
-        rough_power=_round(power),
-        knots=(),
-        leads=(),
-    )
-    tries = [
-        replace(first, decay_h=decay, mean_prior=prior)
-        for decay in (DECAYS_VITAL if vital else DECAYS_LAB)
-        for prior in MEAN_PRIORS
-    ]
-    some = fit[:: max(1, len(fit.stays) // 60_000)]
+    leads = [lead for lead, i in column.items() if _supported(calibrate, i)]
+    first = Pace(root=concept in ROOTS, level_h=1, base_h=1, mean_h=24 if vital else 72, usual=1, usual_root=0)
+    ahead, newest = _scaled(concept, first, fit.ahead), _scaled(concept, first, fit.value[fit.reading])
+    moved = {lead: float(np.nanmean(np.abs(ahead[:, column[lead]] - newest))) for lead in leads}
+    usual, usual_root = _usual([lead for lead in leads if lead <= GAP_MAX_H], moved)
+    population = _round(np.median(newest))
 
-    def loss(curve: Curve) -> float:
-        s = states(curve, some.ages, some.values)
-        return float(sum(_damping(s, scale(some.ahead[:, column[lead]]))[2] / moved[lead] for lead in leads))
+    some = slice(None, None, max(1, len(fit.reading) // CHOOSING_MAX))
 
-    curve = min(tries, key=loss)
-    s, c = states(curve, fit.ages, fit.values), states(curve, calibrate.ages, calibrate.values)
-    bins = np.searchsorted(np.quantile(c.level, LEVEL_EDGES), c.level)
-    knots = tuple(_round(np.median(c.level[bins == b])) for b in range(len(LEVEL_EDGES) + 1))
+    def loss(held: Array, prior: float) -> float:
+        steps, level = features(held, population, prior), held[LEVEL]
+        bins = np.searchsorted(np.quantile(level, LEVEL_EDGES), level)
+        total = 0.0
+        for lead in leads:
+            left = ahead[some, column[lead]] - held[LAST]
+            left -= np.array(_weights(steps, left)) @ steps[:3]
+            total += _offsets(left, 1.0 + steps[3], bins, len(LEVEL_EDGES) + 1)[2] / moved[lead]
+        return total
+
+    tries = []
+    for level_h, base_h in DECAYS_VITAL if vital else DECAYS_LAB:
+        pace = replace(first, level_h=level_h, base_h=base_h, usual=usual, usual_root=usual_root)
+        held = lanes(concept, pace, fit)[:, some]
+        tries += [(loss(held, prior), pace, prior) for prior in MEAN_PRIORS]
+    _, pace, prior = min(tries, key=lambda tried: tried[0])
+
+    held, seen = lanes(concept, pace, fit), lanes(concept, pace, calibrate)
+    steps, left_steps = features(held, population, prior), features(seen, population, prior)
+    to_come = _scaled(concept, pace, calibrate.ahead)
+    bins = np.searchsorted(np.quantile(seen[LEVEL], LEVEL_EDGES), seen[LEVEL])
+    knots = tuple(_round(np.median(seen[LEVEL][bins == b])) for b in range(len(LEVEL_EDGES) + 1))
     fitted = []
     for lead in leads:
-        carry, pull, _ = _damping(s, scale(fit.ahead[:, column[lead]]))
-        left = scale(calibrate.ahead[:, column[lead]]) - (c.level + carry * c.slope + pull * (c.mean - c.level))
-        gamma, offsets = _offsets(left, c.wobble, bins, len(knots))
-        fitted.append(Lead(hours=lead, carry=carry, pull=pull, gamma=gamma, offsets=offsets))
-    return replace(curve, knots=knots, leads=tuple(fitted))
+        weights = _weights(steps, ahead[:, column[lead]] - held[LAST])
+        left = to_come[:, column[lead]] - seen[LAST] - np.array(weights) @ left_steps[:3]
+        trust, offsets, _ = _offsets(left, 1.0 + left_steps[3], bins, len(knots))
+        fitted.append(Lead(hours=lead, weights=weights, trust=trust, offsets=offsets))
+    return Curve(pace=pace, mean_prior=prior, population=population, knots=knots, leads=tuple(fitted))
+
+
+def _scaled(concept: str, pace: Pace, values: Array) -> Array:
+    """Values of any shape, NaN among them, in the scale of the model."""
+    return running.scaled(values.ravel(), Paces({concept: pace}).take([0])).reshape(values.shape)
+
+
+def _usual(leads: Sequence[float], moved: Mapping[float, float]) -> tuple[float, float]:
+    """Usual change over a gap: a constant (noise) and a part that grows with its root (a walk)."""
+    root, constant = np.polyfit(np.sqrt(leads), [moved[lead] for lead in leads], 1)
+    if constant < 0:
+        constant, root = 0.0, float(np.mean([moved[lead] / math.sqrt(lead) for lead in leads]))
+    return _round(constant), _round(root)
 
 
 def _supported(sample: Anchors, column: int) -> bool:
     there = np.isfinite(sample.ahead[:, column])
-    stays = sample.stays[there] * len(COLLECTIONS) + sample.collection[there]
-    return bool(there.sum() >= PAIRS_MIN and len(np.unique(stays)) >= STAYS_MIN)
+    return bool(there.sum() >= PAIRS_MIN and len(np.unique(sample.stay[there])) >= STAYS_MIN)
 
 
-def _damping(s: States, ahead: Array) -> tuple[float, float, float]:
-    """Least absolute error of carry and pull at one lead (reweighted least squares), and that error."""
-    there = np.isfinite(ahead)
-    x = np.stack([s.slope[there], (s.mean - s.level)[there]], axis=1)
-    y = (ahead - s.level)[there]
+def _weights(steps: Array, moved: Array) -> tuple[float, float, float]:
+    """Weights of level, base and mean with the least absolute error at one lead (by reweighted least squares)."""
+    there = np.isfinite(moved)
+    x, y = steps[:3, there].T, moved[there]
     small = 0.05 * np.mean(np.abs(y)) + 1e-9
-    beta: NDArray[Any] = np.zeros(2)
+    ridge = 1e-6 * np.mean(x * x) * len(y) / small * np.eye(3)
+    beta: NDArray[Any] = np.zeros(3)
     for _ in range(8):
         w = 1 / np.maximum(np.abs(y - x @ beta), small)
-        beta = np.linalg.solve((x * w[:, None]).T @ x + 1e-9 * np.eye(2), (x * w[:, None]).T @ y)
-    carry, pull = _round(max(0.0, beta[0])), _round(min(max(0.0, beta[1]), 1.0))
-    return carry, pull, float(np.mean(np.abs(y - x @ np.array([carry, pull]))))
+        beta = np.linalg.solve((x * w[:, None]).T @ x + ridge, (x * w[:, None]).T @ y)
+    level, base, mean = (_round(weight) for weight in beta)
+    return level, base, mean
 
 
 def _offsets(
     left: Array, wobble: Array, bins: NDArray[np.int64], count: int
-) -> tuple[float, tuple[tuple[float, ...], ...]]:
-    """How much of the wobble to believe, and the residual quantiles by level."""
+) -> tuple[float, tuple[tuple[float, ...], ...], float]:
+    """How much of the wobble to trust, the residual quantiles by level, and the quantile loss that they leave."""
     there = np.isfinite(left)
     left, wobble, bins = left[there], wobble[there], bins[there]
 
-    def loss(gamma: float) -> float:
-        scaled, stretch = left / wobble**gamma, wobble**gamma
-        return sum(pinball(left - stretch * np.quantile(scaled, q), q) for q in LEVELS)
+    def loss(trust: float) -> float:
+        stretch = 1.0 + trust * (wobble - 1.0)
+        return sum(pinball(left - stretch * np.quantile(left / stretch, q), q) for q in LEVELS)
 
-    gamma = min(GAMMAS, key=loss)
-    scaled: Array = np.asarray(left / wobble**gamma)
-    rows = []
-    for b in range(count):
-        own = scaled[bins == b]
-        rows.append(tuple(_round(q) for q in np.quantile(own if len(own) >= BIN_PAIRS_MIN else scaled, LEVELS)))
-    return gamma, tuple(rows)
+    trust = min(TRUSTS, key=loss)
+    stretch = 1.0 + trust * (wobble - 1.0)
+    bare: Array = np.asarray(left / stretch)
+    own = [bare[bins == b] for b in range(count)]
+    rows = np.array([np.quantile(some if len(some) >= BIN_PAIRS_MIN else bare, LEVELS) for some in own])
+    left_over = sum(pinball(left - stretch * rows[bins, i], q) for i, q in enumerate(LEVELS))
+    return trust, tuple(tuple(map(_round, row)) for row in rows), left_over
 
 
 def pinball(error: Array, level: float) -> float:
@@ -328,32 +326,31 @@ def fit_table(
     hours = CHANCE_HOURS_VITAL if concept in VITALS else CHANCE_HOURS_LAB
     if curve.leads[0].hours > hours[0]:
         raise ValueError(f"too few readings of {concept} to fit its shortest leads")
-    s = states(curve, sample.ages, sample.values)
+    held = lanes(concept, curve.pace, sample)
+    fans = Curves({concept: curve}).quantiles(
+        np.zeros(len(sample.reading), np.intp), held, np.zeros(len(sample.reading), np.int64)
+    )
+    fans /= 10.0 ** (about.decimals + 1)
+    recent_low, recent_high = held[RECENT].reshape(2, running.HOURS_KEPT, -1).min(axis=1) * np.array([[1], [-1]])
     half = 0.5 * 10**-about.decimals
     edges = [t + half if above else t - half for t in thresholds]
-    now = sample.values[:, 0]
+    now = sample.value[sample.reading]
     table: dict[str, Any] = {"hours": list(hours), "clear": [], "recent": []}
     for i, hour in enumerate(hours):
-        fans = [
-            np.clip(np.exp(q) if curve.log else q, about.hard_low, about.hard_high).round(about.decimals + 1)
-            for lead in curve.leads
-            if lead.hours in HORIZONS_H and lead.hours <= hour
-            for q in [quantiles(curve, s, lead)]
-        ]
+        reached = [k for k, h in enumerate(HORIZONS_H) if curve.leads[0].hours <= h <= hour]
         measured = np.isfinite(sample.low[:, i])
         for name in ("clear", "recent"):
             parts = []
             for edge in edges:
                 if above:
-                    true_now, crossed_before = now > edge, sample.past_high > edge
+                    true_now, crossed_before = now > edge, recent_high > edge
                     event, lasting = sample.high[:, i] > edge, sample.high_lasting[:, i] > edge
                 else:
-                    true_now, crossed_before = now < edge, sample.past_low < edge
+                    true_now, crossed_before = now < edge, recent_low < edge
                     event, lasting = sample.low[:, i] < edge, sample.low_lasting[:, i] < edge
                 rows = np.flatnonzero(measured & ~true_now & (crossed_before == (name == "recent")))
-                away = np.min([_distance(fan[rows], edge, about.decimals, above) for fan in fans], axis=0)
-                stays = sample.stays[rows] * len(COLLECTIONS) + sample.collection[rows]
-                parts.append((edge, away, event[rows], lasting[rows], stays, sample.collection[rows]))
+                away = np.min([_distance(fans[rows, k], edge, about.decimals, above) for k in reached], axis=0)
+                parts.append((edge, away, event[rows], lasting[rows], sample.stay[rows], sample.collection[rows]))
             table[name].append(_scale(parts))
     return table
 
@@ -429,16 +426,15 @@ def fit(data: Path, seed: int, date: str) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for number, concept in enumerate(CONCEPTS_HELD):
         rng = np.random.default_rng([seed, number])
-        span_h = 24.0 if concept in VITALS else 72.0
         drawn = {
-            key: anchors(table, COLLECTIONS.index(key[0]), concept, span_h, ANCHORS, rng)
+            key: anchors(table, COLLECTIONS.index(key[0]), concept, ANCHORS, rng)
             for key, table in split_tables(data, concept, seed).items()
         }
         by_part = {
             name: Anchors.joined([a for (_, p), a in drawn.items() if p == name]) for name in ("fit", "calibrate")
         }
         curve = fit_curve(concept, **by_part)
-        curves[concept] = _plain(curve)
+        curves[concept] = asdict(curve)
         hourly = Anchors.joined([drawn["A", "calibrate"], drawn["B", "calibrate"]])
         for question, thresholds in QUESTIONS.items():
             if question.split()[0] == concept:
@@ -447,10 +443,11 @@ def fit(data: Path, seed: int, date: str) -> dict[str, Any]:
             f"{lead:g} h": int(np.isfinite(by_part["calibrate"].ahead[:, i]).sum())
             for i, lead in enumerate(leads_of(concept))
         }
-        print(concept, f"decay {curve.decay_h} h, prior {curve.mean_prior}", [lead.hours for lead in curve.leads],
-              file=sys.stderr, flush=True)  # fmt: skip
+        pace, leads = curve.pace, [lead.hours for lead in curve.leads]
+        said = f"level {pace.level_h} h, base {pace.base_h} h, prior {curve.mean_prior}"
+        print(concept, said, leads, file=sys.stderr, flush=True)
     manifest = {
-        "what": "damped trend, version 1",
+        "what": "damped trend, version 2",
         "made_by": "python -m forecasting.training.fit_trend",
         "date": date,
         "seed": seed,
@@ -461,11 +458,6 @@ def fit(data: Path, seed: int, date: str) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
     }
     return {"manifest": manifest, "curves": curves, "odds": odds}
-
-
-def _plain(curve: Curve) -> dict[str, Any]:
-    fields = {name: getattr(curve, name) for name in Curve.__slots__}
-    return fields | {"leads": [{name: getattr(lead, name) for name in Lead.__slots__} for lead in curve.leads]}
 
 
 def dump(fitted: Mapping[str, Any]) -> str:

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from msgspec import convert
 
+from forecasting.baselines.trend import load
+from forecasting.checks import foreseen
+from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Patient, Quality, Reading, Source
@@ -66,3 +69,8 @@ def _reading(draw: st.DrawFn, concept: str) -> Reading:
         method=draw(st.sampled_from([None, "invasive", "nibp"])),
         source=draw(st.sampled_from([Source.MONITOR, Source.LAB])),
     )
+
+
+def outlook(snapshot: Snapshot) -> Outlook:
+    """The damped trend's outlook of a bed that heard of these readings one by one."""
+    return foreseen(load(), snapshot)

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.baselines.trend import load
 from schemas.clinical.forecasts import Odds, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import AllOf, AnyOf, Compare, Condition, NoneOf, Op
-from tests.forecasting.snapshots import bed
+from tests.forecasting.snapshots import bed, outlook
 
 LOW_MAP = Compare("map", Op.BELOW, 65)
 HELD_MAP = Compare("map", Op.BELOW, 65, hold=timedelta(minutes=15))
@@ -20,13 +19,13 @@ WELL = bed({"map": {180: 92, 120: 90, 60: 91, 5: 92}, "hr": {180: 72, 60: 70, 5:
 
 
 def ask(snapshot: Snapshot, condition: Condition, hours: float = 4) -> Odds:
-    found = load().outlook(snapshot).chance(condition, timedelta(hours=hours))
+    found = outlook(snapshot).chance(condition, timedelta(hours=hours))
     assert isinstance(found, Odds), found
     return found
 
 
 def refused(snapshot: Snapshot, condition: Condition, hours: float = 4) -> Unavailable:
-    found = load().outlook(snapshot).chance(condition, timedelta(hours=hours))
+    found = outlook(snapshot).chance(condition, timedelta(hours=hours))
     assert isinstance(found, Unavailable), found
     return found
 

@@ -20,7 +20,7 @@ def measured(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def test_the_measurement_is_of_these_parameters(measured: dict[str, Any]) -> None:
     """A refit without a new measurement is found."""
-    assert measured["about"]["parameters blake2b"] == load().parameters_hash
+    assert measured["about"]["parameters blake2b"] == load().parameters.file_hash
 
 
 @pytest.mark.parametrize(("band", "low", "high"), [("50 %", 0.40, 0.57), ("80 %", 0.74, 0.86), ("90 %", 0.85, 0.95)])

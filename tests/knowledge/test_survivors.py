@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from boards.web.app import create_app
-from forecasting.baselines.crossing import Scale, Table, chance
+from forecasting.baselines.crossing import Scale, Start, Table, chance
 from guidelines.book.load import read as read_book
 from guidelines.examples import play as play_example
 from schemas.clinical.findings import Truth
@@ -192,13 +192,13 @@ def test_12_either_of_two_is_at_most_as_likely_as_both_chances_together() -> Non
     scale = Scale(0, 500, (0.0, 9.0), (0.2, 0.2), (0.1, 0.1), (0.3, 0.3), (0.1, 0.1))
     tables = {name: Table((1.0, 4.0), (scale, scale), (None, None)) for name in ("map below", "hr above")}
 
-    def fan(concept: str) -> Fan:
+    def start(concept: str) -> Start:
         level = {"map": 80.0, "hr": 90.0}[concept]
         rows = tuple(tuple(level + step for step in range(len(LEVELS))) for _ in HORIZONS_H)
-        return Fan(concept=concept, horizons_h=HORIZONS_H, quantiles=rows, origin="x", origin_at=NOW)
+        fan = Fan(concept=concept, horizons_h=HORIZONS_H, quantiles=rows, origin="x", origin_at=NOW)
+        return Start(fan, value=level, low=level, high=level)
 
-    seen = chart(reading("map", 80), reading("hr", 90))
-    odds = chance(parse("any_of(map below 65; hr above 130)"), timedelta(hours=4), seen, fan, tables, "made up")
+    odds = chance(parse("any_of(map below 65; hr above 130)"), timedelta(hours=4), start, tables, "made up")
     assert isinstance(odds, Odds)
     assert (odds.low, odds.probability, odds.high) == (0.1, 0.36, 0.6)
 
