@@ -175,7 +175,10 @@ class Embedded:
         await self._taken(self._log_time(raw, now), "message", raw, until_applied)
 
     async def advance(self, now: datetime) -> None:
-        """Time has passed: returns when every instant that this closes has been judged."""
+        """Time has passed: returns when every instant that this closes has been judged.
+
+        While the log waits for messages that are still on their way, time stands, and it returns at once.
+        """
         if self.trouble is not None:
             await self._pass_time(now)
             return

@@ -8,15 +8,19 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from schemas.events import Movement
 from schemas.events.quarantine import Fault
+from streams.core.bed import Bed
 from streams.shells.embedded import DISCHARGED_KEPT, LOG_KEPT, Embedded
-from streams.stores.store import Fenced, Store
-from tests.streams.bedside import SHOCK, as_bytes, at, mind, play, reading
+from streams.stores.failures import Fenced, StoreFailed
+from streams.stores.kept import Store
+from streams.stores.tables import EMBEDDED
+from tests.streams.bedside import SHOCK, as_bytes, asleep, at, mind, play, reading
 from tests.streams.mortal import feed
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +34,17 @@ def url(tmp_path: Path) -> str:
 async def everything_said(url: str) -> tuple[bytes, dict[str, int]]:
     async with Embedded(url, mind()) as service:
         return as_bytes(await service.alert_events()), await service.faults()
+
+
+@pytest.fixture(autouse=True)
+def nothing_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a restart, or a pause of a slow machine, the log does not wait for messages that are still to come."""
+    monkeypatch.setattr("streams.shells.log_clock.QUIET_S", 0.0)
+
+
+def saved(service: Embedded) -> dict[str, Bed]:
+    """The beds without what is worked out again."""
+    return {name: asleep(bed) for name, bed in service.beds.items()}
 
 
 async def test_the_shell_says_what_the_step_says(url: str) -> None:
@@ -70,9 +85,9 @@ async def test_what_was_stopped_goes_on(url: str) -> None:
         for event in SHOCK:
             await service.submit_event(event, event.available_at)
         await service.advance(at("09:21"))
-        before = dict(service.beds)
+        before = saved(service)
     async with Embedded(url, mind()) as service:
-        assert dict(service.beds) == before
+        assert saved(service) == before
         await service.advance(at("12:00"))
         last = (await service.alert_events())[-1]
     assert "Cannot be seen since" in last.alert.card.detail
@@ -84,13 +99,14 @@ async def test_a_damaged_checkpoint_is_rebuilt_from_the_log(url: str) -> None:
         for event in SHOCK:
             await service.submit_event(event, event.available_at)
         await service.advance(at("09:21"))
-        before, said = dict(service.beds), await service.alert_events()
+        before, said = saved(service), await service.alert_events()
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
-        (state,) = database.execute("select state from beds").fetchone()
-        database.execute("update beds set state = ?", (state[:500] + bytes([state[500] ^ 1]) + state[501:],))
+        number, body = database.execute("select number, body from bed_changes order by number").fetchone()
+        damaged = body[:50] + bytes([body[50] ^ 1]) + body[51:]
+        database.execute("update bed_changes set body = ? where number = ?", (damaged, number))
     database.close()
     async with Embedded(url, mind()) as service:
-        assert dict(service.beds) == before
+        assert saved(service) == before
         assert await service.alert_events() == said
 
 
@@ -132,7 +148,9 @@ async def test_the_process_that_opened_the_store_last_owns_it(url: str) -> None:
     """An older process that still writes is stopped at its next write, and says so to whoever submits."""
     old = await Embedded(url, mind()).__aenter__()
     await old.submit_event(SHOCK[0], SHOCK[0].available_at)
-    Store(url).close()
+    other = Store(url)
+    other.take(EMBEDDED, 0)
+    other.close()
     with pytest.raises(RuntimeError, match="stopped"):
         await old.submit_event(reading("hr", 80, "08:00"), at("08:00"))
     with pytest.raises(Fenced):
@@ -165,7 +183,7 @@ async def test_the_disk_does_not_fill(url: str, monkeypatch: pytest.MonkeyPatch)
         for minute in range(5):
             await service.submit(b"\xff", at("10:00") + timedelta(minutes=minute))
         await service.advance(at("12:00"))
-        before, said, applied = dict(service.beds), await service.alert_events(), service.applied
+        before, said, applied = saved(service), await service.alert_events(), service.applied
         await service.tidy(at("11:00") + LOG_KEPT)
         assert [kept.received_at for kept in await service.quarantined()] == [at("10:03"), at("10:04")]
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
@@ -173,7 +191,7 @@ async def test_the_disk_does_not_fill(url: str, monkeypatch: pytest.MonkeyPatch)
         database.execute("delete from log")
     database.close()
     async with Embedded(url, mind()) as service:
-        assert (dict(service.beds), await service.alert_events()) == (before, said)
+        assert (saved(service), await service.alert_events()) == (before, said)
         await service.advance(at("12:01"))
         assert service.applied == applied + 1
 
@@ -187,12 +205,68 @@ async def test_a_damaged_checkpoint_is_rebuilt_from_what_the_log_keeps(url: str)
         await service.tidy(SHOCK[half].available_at + LOG_KEPT)
     with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
         ((first,),) = database.execute("select min(offset) from log").fetchall()
-        database.execute("update beds set state = x'00'")
+        database.execute("update bed_changes set body = x'00'")
     database.close()
     async with Embedded(url, mind()) as service:
         assert 0 < first <= half
         assert list(service.beds) == ["e1"]
         assert service.applied == len(SHOCK) - 1
+
+
+async def test_a_bed_of_which_nothing_is_left_is_named_and_stops_nobody(url: str) -> None:
+    """Damaged, and its log gone: the service starts without it and names it; the others are there."""
+    async with Embedded(url, mind()) as service:
+        for event in (*SHOCK, replace(reading("hr", 80, "08:00"), encounter="e2")):
+            await service.submit_event(event, event.available_at)
+        await service.advance(at("12:00"))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+        database.execute("update bed_changes set body = x'00' where encounter = 'e1'")
+        database.execute("delete from log")
+    database.close()
+    async with Embedded(url, mind()) as service:
+        assert set(service.beds) == {"e2"}
+        assert service.damaged == {"e1"}
+
+
+async def test_while_nothing_can_be_written_beds_are_judged_and_what_was_kept_is_heard(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log takes a message and its answer is lost: the sender hears of it; it is read when the store is back."""
+    monkeypatch.setattr("streams.shells.embedded.TRIED_AGAIN_S", 0.05)
+    async with Embedded(url, mind()) as service:
+        *told, last = SHOCK
+        for event in told:
+            await service.submit_event(event, event.available_at, until_applied=True)
+        append = Store.append
+
+        def loses_its_answer(store: Store, *args: Any) -> None:
+            append(store, *args)
+            raise StoreFailed("the disk answers no more")
+
+        def fails(*_: Any) -> None:
+            raise StoreFailed("the disk answers no more")
+
+        monkeypatch.setattr(Store, "append", loses_its_answer)
+        monkeypatch.setattr(Store, "last_offset", fails)
+        monkeypatch.setattr(Store, "save", fails)
+        with pytest.raises(StoreFailed, match="answers no more"):
+            await service.submit_event(last, last.available_at)
+        assert service.trouble is not None
+        with pytest.raises(StoreFailed, match="answers no more"):
+            await service.submit_event(last, last.available_at)
+        later = last.available_at + timedelta(hours=1)
+        await service.advance(later)
+        judged_at = service.beds["e1"].judged_at
+        assert judged_at is not None
+        assert judged_at > last.available_at  # in memory, by time alone
+        monkeypatch.undo()
+        async with asyncio.timeout(10):
+            while service.trouble is not None:
+                await asyncio.sleep(0.02)
+        assert service.applied == len(SHOCK) - 1
+        await service.submit_event(last, later)  # sent again, as senders do
+        await service.advance(later + timedelta(minutes=1))
+        assert service.beds["e1"].counts["duplicate"] == 1
 
 
 async def test_who_left_long_ago_is_forgotten(url: str) -> None:
