@@ -99,7 +99,7 @@ def judge(bed: Bed, instant: Instant, outlook: Guarded, mind: Mind) -> tuple[Bed
         matters = matters or bed.steps_done != ticked
     if bed.chart.discharged:
         bed, new = _ended(bed, instant.at)
-        return bed._replace(due=None), (*said, *new)
+        return bed._replace(due=None, awake=None), (*said, *new)  # nobody asks meanwhile: all is asked when he is back
     is_timer = not matters and instant.at == bed.due
     if not matters and not is_timer:
         return bed, tuple(said)

@@ -175,6 +175,8 @@ def _awakened(bed: Bed, mind: Mind) -> Bed:
         return bed
     if bed.model is None or bed.model.digest != mind.forecaster.digest:
         bed = bed._replace(model=_rebuilt(bed, at, mind))
+    if bed.failure is not None:
+        return bed  # what came since then was never asked about: all is asked anew
     outlook = _outlooks([bed], [snapshot(bed, at)], mind)[0]
     try:
         return recalled(bed, outlook, mind)

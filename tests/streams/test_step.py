@@ -145,6 +145,20 @@ def test_discharge_ends_everything() -> None:
     assert said[-1] == resolved[-1]
 
 
+def test_what_was_heard_of_a_patient_who_was_away_is_not_forgotten() -> None:
+    """Discharged by mistake: what comes meanwhile says nothing; when the patient is back it is judged with the rest."""
+    calm = [admitted(), note(PNEUMONIA, "08:00"), reading("lactate", 1.0, "08:01", source="lab")]
+    left, back = (
+        Movement(encounter="e1", action=action, observed_at=at(clock), available_at=at(clock))
+        for action, clock in (("discharge", "08:10"), ("transfer", "08:30"))
+    )
+    sick = [reading("lactate", 6.0, "08:20", source="lab"), reading("map", 50, "08:20")]
+    bed, said = play([*calm, left, *sick], at("08:25"))
+    assert [o.alert.key for o in said if isinstance(o, AlertEvent) and o.at > at("08:10")] == []
+    bed, said = play([back], at("08:31"), bed=bed)
+    assert [(o.change, o.alert.level) for o in of_sepsis(said)] == [(Change.RAISED, Level.CRITICAL)]
+
+
 # --- the model -------------------------------------------------------------------------------------------------------
 
 
