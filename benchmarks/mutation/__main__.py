@@ -16,8 +16,9 @@ import sys
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ PATHS = ("schemas", "guidelines", "streams/core")
 TESTS = ("tests/schemas", "tests/guidelines", "tests/knowledge", "tests/streams/test_alerting.py",
          "tests/streams/test_bed.py", "tests/streams/test_ordering.py", "tests/streams/test_quality.py",
          "tests/streams/test_step.py", "tests/streams/test_view.py", "tests/streams/test_vignettes.py")  # fmt: skip
+LIVED = ("survived", "untested")
 EXPLAINED = Path(__file__).with_name("explained.toml")
 
 
@@ -49,36 +51,37 @@ def explained() -> Mapping[tuple[str, str, str], str]:
     return {(row["path"], row["before"], row["after"]): row["why"] for row in rows}
 
 
-def tried(mutants: Sequence[Mutant], tests: Map) -> list[Trial]:
-    by_path: dict[str, list[Mutant]] = {}
-    for mutant in mutants:
-        by_path.setdefault(mutant.path, []).append(mutant)
-    found: list[Trial] = []
-    for path, of in by_path.items():
-        trials = trials_of(path, of, tests, ROOT)
+def tried(mutants: Sequence[Mutant], tests: Map) -> Iterator[Trial]:
+    """Each mutant tried, file by file; what lived is said at once."""
+    known = explained()
+    for path, of in groupby(mutants, key=lambda mutant: mutant.path):
+        text = (ROOT / path).read_text(encoding="utf-8")
+        trials = trials_of(path, list(of), tests, ROOT)
+        for trial in trials:
+            before, after = trial.mutant.diff(text)
+            if trial.outcome in LIVED and (path, before, after) not in known:
+                print(f"{path}:{trial.mutant.line}  {trial.mutant.what}, {trial.outcome}\n  - {before}\n  + {after}")
         counts = Counter(trial.outcome for trial in trials)
         seconds = sum(trial.seconds for trial in trials) / len(trials)
-        print(f"{path}: {dict(counts)}, {seconds:.1f} s a mutant", file=sys.stderr, flush=True)
-        found += trials
-    return found
+        print(f"{path}: {dict(counts)}, {seconds:.1f} s a mutant", flush=True)
+        yield from trials
 
 
 def result(
     trials: Sequence[Trial], asked: argparse.Namespace, every: int, tests: Map, seconds: float
 ) -> dict[str, Any]:
     """What is kept: the score, and each mutant that lived with its place and its lines."""
-    known, texts = explained(), dict[str, str]()
+    known = explained()
     lived, alike = [], []
     for trial in trials:
-        if trial.outcome not in ("survived", "untested"):
+        if trial.outcome not in LIVED:
             continue
-        text = texts.setdefault(trial.mutant.path, (ROOT / trial.mutant.path).read_text(encoding="utf-8"))
-        before, after = trial.mutant.diff(text)
+        before, after = trial.mutant.diff((ROOT / trial.mutant.path).read_text(encoding="utf-8"))
         row = {"place": f"{trial.mutant.path}:{trial.mutant.line}", "what": trial.mutant.what, "before": before,
                "after": after, "outcome": trial.outcome}  # fmt: skip
         why = known.get((trial.mutant.path, before, after))
         (lived.append(row) if why is None else alike.append(row | {"why": why}))
-    noticed = sum(trial.outcome in ("killed", "timed out") for trial in trials)
+    noticed = sum(trial.outcome not in LIVED for trial in trials)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True)
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -114,9 +117,7 @@ def main() -> None:
     warm()
     tests = mapped(TESTS, ROOT)
     print(f"{len(tests.seconds)} tests, {every} mutants, {len(mutants)} tried", file=sys.stderr, flush=True)
-    made = result(tried(mutants, tests), asked, every, tests, time.monotonic() - start)
-    for row in made["survived"]:
-        print(f"{row['place']}  {row['what']}, {row['outcome']}\n  - {row['before']}\n  + {row['after']}")
+    made = result(list(tried(mutants, tests)), asked, every, tests, time.monotonic() - start)
     print(f"noticed {made['killed']} of {made['sampled'] - made['alike']}: {made['score']:.1%}")
     if asked.write:
         text = json.dumps(made, indent=1, ensure_ascii=False)
