@@ -167,7 +167,7 @@ def _movements(draw: st.DrawFn, now: datetime) -> Movement:
         encounter="e1",
         observed_at=now,
         available_at=now,
-        action=draw(st.sampled_from(("admit", "transfer", *("update",) * 6, "discharge"))),
+        action=draw(st.sampled_from(("admit", "transfer", "transfer", *("update",) * 6, "discharge"))),
         setting=draw(st.sampled_from((None, "icu", "ward"))),
         patient=draw(st.sampled_from((None, patient, patient))),
     )
@@ -313,9 +313,25 @@ def _combined(inner: st.SearchStrategy[c.Condition]) -> st.SearchStrategy[c.Cond
     )
 
 
+class ReadBook(Book):
+    """A book that says what it is when a test fails: the conditions of a made-up one."""
+
+    def __repr__(self) -> str:
+        if self.version != "made up":
+            return "the real book"
+        lines = []
+        for g in self.guidelines:
+            lines += [f"{g.id} outside: {g.outside}", *(f"{t.id} {t.level.value}: {t.when}" for t in g.triggers)]
+            lines += [f"{s.id} when: {s.when}, done: {s.done}, requires: {s.requires}" for s in g.steps]
+            lines += [f"{b.id} {b.severity} of {b.steps} {b.orders}, alone: {b.alone}: {b.when}" for b in g.blocks]
+            lines += [f"{name}: {slot.choices}" for name, slot in g.slots.items() if slot.choices]
+        return "\n".join(lines)
+
+
 @cache
 def real() -> Book:
-    return load()
+    book = load()
+    return ReadBook(book.guidelines, book.definitions, book.worse, book.version, book.rules, book.concepts)
 
 
 @cache
@@ -330,7 +346,8 @@ def books(draw: st.DrawFn) -> Book:
     guidelines = tuple(_guideline(draw, name) for name in ("A", "B")[: draw(st.integers(1, 2))])
     definitions = real().definitions
     rules = compiled(guidelines, definitions)
-    return Book(guidelines, definitions, real().worse, "made up", rules, rules.reads & frozenset(NUMERIC) | set(CODED))
+    concepts = rules.reads & {*NUMERIC, *CODED}
+    return ReadBook(guidelines, definitions, real().worse, "made up", rules, concepts)
 
 
 _SAID = {"source": ("X",), "passage": "Somebody says so.", "strength": "none"}

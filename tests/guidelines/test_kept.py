@@ -8,17 +8,18 @@ A missed alarm would be a kept answer that is not true any more. So made-up beds
     whatever time alone makes TRUE   no earlier than `rises` said
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, get_args
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from guidelines.book.check import walk
 from guidelines.book.compiled import Rules
 from guidelines.book.load import Book
 from guidelines.evaluation import Evaluation, evaluated
@@ -27,27 +28,33 @@ from guidelines.examples import moment
 from guidelines.quantities.infection import Infection
 from guidelines.quantities.scores import Part, Tally
 from guidelines.rules.answers import Answer, Interval, Sample
-from guidelines.rules.case import MOMENT, Case
+from guidelines.rules.case import FAR, MOMENT, Case, Stretch, members
 from guidelines.rules.graph import Graph, Node
 from guidelines.rules.kept import Kept, KeptCase, nothing_kept
+from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Level, Truth
 from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Snapshot
+from schemas.conditions import Condition
 from schemas.conditions.text import parse
-from schemas.events import Event
+from schemas.events import Event, Patient, Reading, Treatment
 from streams.core.absorb import Instant, arrived, opened, passed
 from streams.core.bed import Bed, situations, snapshot
 from streams.core.judge import SECOND, Mind
 from streams.core.policy import Policy
 from streams.core.step import step
 from streams.stores.codec import bed_of, change, whole
-from tests.guidelines.histories import LATENESS, Oracle, Oracles, books, facts_as_drawn, histories, real
+from tests.guidelines.histories import LATENESS, Oracle, Oracles, books, facts_as_drawn, histories, real, trees
 from tests.guidelines.patients import chart
 from tests.streams.bedside import as_bytes
 
 LOOKED_AT = 6  # times between two instants
 AFTER = timedelta(days=3)  # the last event
 History = Sequence[tuple[datetime, Event]]
+T = TypeVar("T")
+
+# A life takes up to a second. In CI a few of them; `HYPOTHESIS_PROFILE=search` lives twenty times as many, of its own.
+some, few = (settings(max_examples=settings().max_examples // share) for share in (2, 5))
 
 
 def meaning(value: Any) -> Any:
@@ -75,7 +82,7 @@ def meaning(value: Any) -> Any:
 def asked_of(rules: Rules) -> tuple[dict[str, Node], dict[str, Node]]:
     """The nodes that decide whether a rule speaks, and the others that its checklist asks, by what they are."""
     deciding: dict[str, Node | None] = {}
-    listed: dict[str, Node | None] = {name: rules.graph.named[name] for name in ("open orders", "escalation_limited")}
+    listed: dict[str, Node | None] = dict(rules.graph.named)
     for guideline in rules.guidelines:
         deciding |= {trigger.rule.id: trigger.node for trigger in guideline.triggers}
         deciding[f"{guideline.guideline.id} outside"] = guideline.outside
@@ -176,6 +183,7 @@ class Life:
         return last.kept
 
 
+@some
 @given(histories(), st.integers(0, 10**6))
 def test_what_the_real_book_keeps_is_what_it_would_find(history: History, seed: int) -> None:
     """Every trigger, step and block of the real book, kept through a history, answers as if it were asked anew."""
@@ -183,6 +191,7 @@ def test_what_the_real_book_keeps_is_what_it_would_find(history: History, seed: 
         Life(real(), Random(seed)).lived(history)
 
 
+@some
 @given(books(), histories(), st.integers(0, 10**6))
 def test_what_any_book_keeps_is_what_it_would_find(book: Book, history: History, seed: int) -> None:
     """The same of made-up books: conditions of every kind in every combination."""
@@ -261,6 +270,7 @@ any_book = books() | st.builds(real)
 lateness = st.sampled_from((timedelta(seconds=0.5), LATENESS))
 
 
+@some
 @given(any_book, histories(), lateness)
 def test_a_bed_says_what_it_would_say_if_it_asked_everything_anew(
     book: Book, history: History, late: timedelta
@@ -271,6 +281,7 @@ def test_a_bed_says_what_it_would_say_if_it_asked_everything_anew(
         assert played(book, history, late) == lazy
 
 
+@few
 @given(any_book, histories(), lateness)
 def test_a_bed_that_is_loaded_goes_on_as_if_it_had_never_been_away(
     book: Book, history: History, late: timedelta
@@ -287,6 +298,7 @@ def test_a_bed_that_is_loaded_goes_on_as_if_it_had_never_been_away(
     assert played(book, history, late, saved) == stayed
 
 
+@some
 @given(any_book, histories(), lateness, st.integers(0, 10**6))
 def test_no_bed_sleeps_through_what_time_alone_changes(
     book: Book, history: History, late: timedelta, seed: int
@@ -327,3 +339,197 @@ def _nothing_new(bed: Bed, before: Sequence[Evaluation], now: Sequence[Evaluatio
         else:
             loud = [{one.rule for one in found.speaking if one.kind != "asked"} for found in (old, new)]
             assert loud[1] <= loud[0], when
+
+
+# -- what a node looks at, and whether these tests would notice
+
+
+class Spied(Case):
+    """A case that tells what each node looks at, and holds it against what the node says that it reads."""
+
+    def __init__(self, snapshot: Snapshot, outlook: Outlook, graph: Graph) -> None:
+        super().__init__(snapshot, outlook, graph)
+        self.looked: set[str] = set()
+        self.hidden: dict[int, set[str]] = {}
+        self.snapshot: Any = _SpiedSnapshot(snapshot, self.looked_at)
+        self.outlook: Any = _SpiedOutlook(outlook, self.looked_at)
+
+    def looked_at(self, *reads: str) -> None:
+        self.looked.update(reads)
+
+    def ask(self, node: Node) -> Any:
+        outer, self.looked = self.looked, set()
+        value = node.work(self)
+        hidden = {read for read in self.looked if not _declared(read, node.reads)}
+        if hidden:
+            self.hidden.setdefault(node.index, set()).update(hidden)
+        self.looked |= outer
+        return value
+
+    def once(self, key: Any, work: Callable[[Case], T]) -> T:
+        del key
+        return work(self)  # never from memory: who asks second looks, too
+
+    def latest(self, concept: str) -> Reading | None:
+        self._latest.pop(concept, None)
+        return super().latest(concept)
+
+    def notes_heard(self) -> bool:
+        self.looked_at("notes")
+        return super().notes_heard()
+
+    def said(self, fact: str, within: timedelta) -> list[NoteFact]:
+        self.looked_at(f"n:{fact}", "notes")
+        return super().said(fact, within)
+
+    @property
+    def treatments_heard(self) -> bool:
+        self.looked_at("treatments")
+        return super().treatments_heard
+
+    def orders(self) -> tuple[Treatment, ...]:
+        self.looked_at("t:?")  # some of them: which, is worked out from all
+        return super().orders()
+
+    def of(self, item: str) -> list[Treatment]:
+        self._looked_at_item(item)
+        return super().of(item)
+
+    def running(self, item: str) -> list[Treatment]:
+        self._looked_at_item(item)
+        return super().running(item)
+
+    def stretches(self, item: str) -> list[Stretch]:
+        self._looked_at_item(item)
+        return super().stretches(item)
+
+    def _looked_at_item(self, item: str) -> None:
+        self.looked_at(*(f"t:{name}" for name in members(item)))
+
+
+class _SpiedSnapshot:
+    """A snapshot that tells which rows, fields of the patient and setting are looked at."""
+
+    def __init__(self, snapshot: Snapshot, told: Callable[..., None]) -> None:
+        self._snapshot, self._told = snapshot, told
+        self.readings = _SpiedRows(snapshot.readings, told)
+        self.patient = _SpiedPatient(snapshot.patient, told)
+
+    @property
+    def setting(self) -> str | None:
+        self._told("setting")
+        return self._snapshot.setting
+
+    @property
+    def facts(self) -> tuple[NoteFact, ...]:
+        self._told("n:?")
+        return self._snapshot.facts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._snapshot, name)
+
+
+class _SpiedRows(Mapping[str, tuple[Reading, ...]]):
+    def __init__(self, rows: Mapping[str, tuple[Reading, ...]], told: Callable[..., None]) -> None:
+        self._rows, self._told = rows, told
+
+    def __getitem__(self, concept: str) -> tuple[Reading, ...]:
+        self._told(concept)
+        return self._rows[concept]
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("a rule that looks at whatever there is cannot say what it reads")
+
+    def __len__(self) -> int:
+        raise AssertionError("a rule that counts whatever there is cannot say what it reads")
+
+
+class _SpiedPatient:
+    def __init__(self, patient: Patient, told: Callable[..., None]) -> None:
+        self._patient, self._told = patient, told
+
+    def __getattr__(self, name: str) -> Any:
+        self._told(f"p:{name}")
+        return getattr(self._patient, name)
+
+
+class _SpiedOutlook:
+    def __init__(self, outlook: Outlook, told: Callable[..., None]) -> None:
+        self._outlook, self._told = outlook, told
+
+    def __getattr__(self, name: str) -> Any:
+        self._told("forecast")
+        return getattr(self._outlook, name)
+
+
+def _declared(read: str, reads: frozenset[str]) -> bool:
+    """Whether news of what was looked at reaches who reads these."""
+    if read in reads or (read == "treatments" and "t:*" in reads):
+        return True
+    kind, mark, name = read.partition(":")
+    if not mark:
+        return False
+    if name == "?":
+        return any(other.startswith(f"{kind}:") for other in reads)
+    return f"{kind}:{'' if kind == 't' else name.partition('.')[0] + '.'}*" in reads
+
+
+@few
+@given(histories(), st.lists(trees(), max_size=5), st.integers(0, 10**6))
+def test_whatever_a_node_looks_at_is_among_its_reads(history: History, conditions: list[Condition], seed: int) -> None:
+    """Every registered function and every kind of condition, watched on whatever may be known of a patient."""
+    graph = Graph(real().definitions)
+    nodes = {**graph.named, **{str(condition): graph.node(condition) for condition in conditions}}
+    with facts_as_drawn():
+        for bed, instant in instants(history, graph.reads):
+            case = Spied(snapshot(bed, instant.at), Oracle(seed, FAR), graph)
+            for node in nodes.values():
+                case.ask(node)
+            names = {node.index: name for name, node in nodes.items()}
+            assert {names.get(index, index): hidden for index, hidden in case.hidden.items()} == {}
+
+
+def test_every_kind_of_condition_is_among_the_made_up_ones() -> None:
+    """A kind that is added to the language is watched, too, or this fails."""
+    found: set[type] = set()
+
+    @settings(max_examples=400, database=None)
+    @given(trees())
+    def draw(condition: Condition) -> None:
+        found.update(type(part) for part in walk(condition, {}))
+
+    draw()
+    assert found == set(get_args(Condition))
+
+
+def _nothing(*_: Any) -> Any:
+    return None
+
+
+SABOTAGE = {
+    "no answer's time is ever up": ("guidelines.rules.case.Case.stays", _nothing),
+    "news reaches nobody": ("guidelines.rules.graph.Graph.watched_readers_of", lambda *_: []),
+    "what time will make TRUE is not foreseen": ("guidelines.rules.kept.KeptCase.rises", lambda *_: FAR),
+    "what a note says is no news": ("streams.core.absorb._facts_news", lambda *_: set()),
+    "a concept is no news": ("streams.core.absorb._news", lambda *_: frozenset({"t:*", "notes"})),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+@pytest.mark.parametrize("what", SABOTAGE)
+def test_a_fault_in_what_is_kept_would_be_noticed(what: str) -> None:
+    """With a piece of the machinery taken out, the property above fails, within as many histories as it looks at."""
+    target, instead = SABOTAGE[what]
+    test = test_what_any_book_keeps_is_what_it_would_find.hypothesis.inner_test  # type: ignore[attr-defined]
+    search = settings(database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    with patch(target, instead), pytest.raises(AssertionError):
+        search(given(books(), histories(), st.integers(0, 10**6))(test))()
+
+
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_a_bed_that_slept_too_long_would_be_noticed() -> None:
+    """A bed that wakes for news alone does not pass for one that wakes in time."""
+    test = test_no_bed_sleeps_through_what_time_alone_changes.hypothesis.inner_test  # type: ignore[attr-defined]
+    search = settings(database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    with patch("streams.core.judge._until", lambda *_: FAR), pytest.raises(AssertionError):
+        search(given(any_book, histories(), lateness, st.integers(0, 10**6))(test))()
