@@ -51,9 +51,6 @@ from tests.streams.bedside import as_bytes
 LOOKED_AT = 6  # times between two instants
 AFTER = timedelta(days=3)  # the last event
 History = Sequence[tuple[datetime, Event]]
-
-# A life takes up to a second. In CI a few of them; `HYPOTHESIS_PROFILE=search` lives twenty times as many, of its own.
-few = settings(max_examples=settings().max_examples // 3)
 T = TypeVar("T")
 
 # A life takes up to a second. In CI a few of them; `HYPOTHESIS_PROFILE=search` lives twenty times as many, of its own.
@@ -187,7 +184,6 @@ class Life:
 
 
 @some
-@few
 @given(histories(), st.integers(0, 10**6))
 def test_what_the_real_book_keeps_is_what_it_would_find(history: History, seed: int) -> None:
     """Every trigger, step and block of the real book, kept through a history, answers as if it were asked anew."""
@@ -196,7 +192,6 @@ def test_what_the_real_book_keeps_is_what_it_would_find(history: History, seed: 
 
 
 @some
-@few
 @given(books(), histories(), st.integers(0, 10**6))
 def test_what_any_book_keeps_is_what_it_would_find(book: Book, history: History, seed: int) -> None:
     """The same of made-up books: conditions of every kind in every combination."""
@@ -276,7 +271,6 @@ lateness = st.sampled_from((timedelta(seconds=0.5), LATENESS))
 
 
 @some
-@few
 @given(any_book, histories(), lateness)
 def test_a_bed_says_what_it_would_say_if_it_asked_everything_anew(
     book: Book, history: History, late: timedelta
@@ -287,7 +281,6 @@ def test_a_bed_says_what_it_would_say_if_it_asked_everything_anew(
         assert played(book, history, late) == lazy
 
 
-@few
 @few
 @given(any_book, histories(), lateness)
 def test_a_bed_that_is_loaded_goes_on_as_if_it_had_never_been_away(
@@ -306,7 +299,6 @@ def test_a_bed_that_is_loaded_goes_on_as_if_it_had_never_been_away(
 
 
 @some
-@few
 @given(any_book, histories(), lateness, st.integers(0, 10**6))
 def test_no_bed_sleeps_through_what_time_alone_changes(
     book: Book, history: History, late: timedelta, seed: int
@@ -482,7 +474,6 @@ def _declared(read: str, reads: frozenset[str]) -> bool:
     return f"{kind}:{'' if kind == 't' else name.partition('.')[0] + '.'}*" in reads
 
 
-@few
 @few
 @given(histories(), st.lists(trees(), max_size=5), st.integers(0, 10**6))
 def test_whatever_a_node_looks_at_is_among_its_reads(history: History, conditions: list[Condition], seed: int) -> None:
