@@ -62,7 +62,11 @@ class Forecast(Record, frozen=True, kw_only=True):
 
 
 class Outlook(Protocol):
-    """One patient's future as rules may ask of it: lazy, deterministic, never raising."""
+    """One patient's future as rules may ask of it: deterministic, never raising. `until`: its answers hold, without
+    news, up to this moment (exclusive)."""
+
+    @property
+    def until(self) -> datetime: ...
 
     def fan(self, concept: str) -> Fan | Unavailable: ...
 
