@@ -231,7 +231,7 @@ def test_a_whole_row_and_what_changed_since_are_the_bed(events: list[Event], dat
 
 
 def test_the_stories_of_change_are_rich() -> None:
-    """Of the stories above some thin a row, some end an alert, some take a reading away: else they would prove little."""
+    """Of the stories above some thin a row, some end an alert, some take a reading away: else they prove little."""
     bed = watched()
     more, _ = play([reading("hr", 81, 3), reading("hr", 82, 4)], at(5), bed=bed)
     assert len(more.chart.readings["hr"]) < ROW_READINGS_MAX

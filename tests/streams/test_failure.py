@@ -26,7 +26,6 @@ LATE = [reading("hr", 104, "08:06:10"), reading("lactate", 6.0, "08:06:20", sour
 """The second makes it critical, and asks what the fault concerns."""
 
 
-
 @dataclass
 class Broken:
     """A fault of ours that concerns one bed, while it is `on`."""
