@@ -1,12 +1,12 @@
 """How often the damped trend's bands hold what came, and its chances what happened, on patients it was not fitted on.
 
-    python -m benchmarks.trend_coverage --data DIR --date 2026-11-22
+    python -m benchmarks.trend_coverage --data DIR --date 2026-11-24
 
 DIR holds `challenge2019/`, `challenge2012/` and, for the minute-by-minute check, `challenge2009_map/` (skipped, loudly,
-when missing). Writes `result.json` and `result.md` beside this file. About ten minutes on one core.
+when missing). Writes `result.json` and `result.md` beside this file. About five minutes on one core.
 
-Every figure comes from the forecaster as the bedside calls it: a snapshot in, fans and chances out, at moments drawn at
-random (so the newest reading is of any age), for patients of the held-out part only.
+Every figure comes from the forecaster as the bedside calls it: each stay is told reading by reading, and at moments
+drawn at random (so the newest reading is of any age) its outlook is asked; for patients of the held-out part only.
 """
 
 import argparse
@@ -19,13 +19,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+from msgspec.structs import replace
 
+from forecasting.baselines.parameters import MODEL
 from forecasting.baselines.trend import Trend, load
+from forecasting.contract import ModelState, Seen
 from forecasting.training.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
 from forecasting.training.fit_trend import (
     LEADS_LAB,
@@ -93,6 +98,18 @@ def held_out(data: Path, collection: str, seed: int) -> list[Stay]:
     ]
 
 
+def told(trend: Trend, stay: Stay, nows: Sequence[float]) -> Iterator[tuple[float, ModelState, Snapshot]]:
+    """At each moment (rising hours) the state of a bed that has heard this stay so far, and the snapshot."""
+    every = sorted((r for row in stay.readings.values() for r in row), key=attrgetter("observed_at"))
+    instants = [Seen(at, tuple(group)) for at, group in groupby(every, key=attrgetter("observed_at"))]
+    state, heard = trend.encode([None], [Seen(START)])[0], 0
+    for now in nows:
+        while heard < len(instants) and instants[heard].at <= START + timedelta(hours=now):
+            (state,) = trend.encode([state], [instants[heard]])
+            heard += 1
+        yield now, state, stay.at(now)
+
+
 def moments(stay: Stay, rng: np.random.Generator) -> list[float]:
     last = max(float(hours[-1]) for hours, _ in stay.arrays.values())
     first = min(float(hours[0]) for hours, _ in stay.arrays.values())
@@ -130,7 +147,7 @@ class Tally:
             yield {
                 "source": source, "concept": concept, "horizon_h": horizon, "n": len(y),
                 # a charted value stands for its rounding interval: the half of it that lies inside counts
-                **{name: _mean(_inside(low, high, column[a], column[b])) for name, (a, b) in BANDS.items()},
+                **{name: _mean(inside(low, high, column[a], column[b])) for name, (a, b) in BANDS.items()},
                 "below q05": _mean(y < column[0.05]), "above q95": _mean(y > column[0.95]),
                 "width 90 %": _mean(column[0.95] - column[0.05]),
                 "mae": _mean(np.abs(y - column[0.5])), "mae last value": _mean(np.abs(y - last)),
@@ -142,7 +159,7 @@ def _mean(x: np.ndarray) -> float:
     return round(float(np.mean(x)), 3)
 
 
-def _inside(low: np.ndarray, high: np.ndarray, band_low: np.ndarray, band_high: np.ndarray) -> np.ndarray:
+def inside(low: np.ndarray, high: np.ndarray, band_low: np.ndarray, band_high: np.ndarray) -> np.ndarray:
     """The share of a charted value's rounding interval that lies in the band."""
     return np.clip((np.minimum(high, band_high) - np.maximum(low, band_low)) / (high - low), 0.0, 1.0)
 
@@ -213,7 +230,7 @@ def chance_row(source: str, name: str, within: float, rows: list[tuple[Odds, boo
         "said low": round(float(low.mean()), 4), "said high": round(float(high.mean()), 4),
         "brier": round(float(np.mean((p - y) ** 2)), 5),
         "brier of the mean": round(float(y.mean() * (1 - y.mean())), 5),
-        "auroc": _auroc(p, y), "risk fifths inside the interval": f"{sum(kept)}/{len(kept)}",
+        "auroc": auroc(p, y), "risk fifths inside the interval": f"{sum(kept)}/{len(kept)}",
     }  # fmt: skip
 
 
@@ -222,7 +239,7 @@ def _noise(y: np.ndarray) -> float:
     return float(2 * np.sqrt((y.mean() * (1 - y.mean()) + 0.25 / len(y)) / len(y)))
 
 
-def _auroc(p: np.ndarray, y: np.ndarray) -> float | None:
+def auroc(p: np.ndarray, y: np.ndarray) -> float | None:
     if not 0 < y.sum() < len(y):
         return None
     rank = pl.Series(p).rank("average").to_numpy()
@@ -235,8 +252,8 @@ def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
     for collection in COLLECTIONS:
         rng = np.random.default_rng([seed, 2, COLLECTIONS.index(collection)])
         for stay in held_out(data, collection, seed):
-            for now in moments(stay, rng):
-                outlook = trend.outlook(stay.at(now))
+            for now, state, snapshot in told(trend, stay, moments(stay, rng)):
+                (outlook,) = trend.outlooks([state], [snapshot])
                 for concept in stay.arrays:
                     fan = outlook.fan(concept)
                     asked[concept] += 1
@@ -267,7 +284,7 @@ def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
     }
 
 
-def minute_by_minute(data: Path, trend: Trend, tally: Tally) -> None:
+def minute_stays(data: Path) -> Iterator[Stay]:
     """Mean arterial pressure once a minute from monitors (Challenge 2009): nothing of it was seen in the fit."""
     path = data / "challenge2009_map" / "minute_map.parquet"
     if not path.exists():
@@ -277,52 +294,75 @@ def minute_by_minute(data: Path, trend: Trend, tally: Tally) -> None:
     table = pl.read_parquet(path).filter(pl.col("map_raw").is_between(about.hard_low, about.hard_high))
     for (_,), rows in table.group_by("record", maintain_order=True):
         hours, values = rows["minute"].to_numpy() / 60, rows["map_raw"].cast(pl.Float64).round(1).to_numpy()
-        stay = Stay(
-            "",
-            {"map": stay_readings("map", hours.tolist(), values.tolist(), [None] * len(hours))},
-            {"map": (hours, values)},
-        )
-        for now in np.arange(1.0, 10.9, 0.5):
-            fan = trend.outlook(stay.at(float(now))).fan("map")
+        readings = stay_readings("map", hours.tolist(), values.tolist(), [None] * len(hours))
+        yield Stay("minutes", {"map": readings}, {"map": (hours, values)})
+
+
+def minute_by_minute(data: Path, trend: Trend, tally: Tally) -> None:
+    for stay in minute_stays(data):
+        hours, values = stay.arrays["map"]
+        for now, state, snapshot in told(trend, stay, np.arange(1.0, 10.9, 0.5).tolist()):
+            fan = trend.outlooks([state], [snapshot])[0].fan("map")
             if isinstance(fan, Fan):
                 last = float(values[int(np.searchsorted(hours, now, side="right")) - 1])
                 for horizon, row in zip(fan.horizons_h, fan.quantiles, strict=True):
-                    value = came(stay, "map", float(now), horizon)
+                    value = came(stay, "map", now, horizon)
                     if value is not None:
                         tally.add("2009 minutes", fan, horizon, row, value, last)
 
 
 def timings(data: Path, seed: int, trend: Trend) -> dict[str, float]:
-    """Microseconds on real held-out snapshots (each the best of nine: other work on the machine is not ours)."""
-    asked = Compare("map", Op.BELOW, 65)
+    """Microseconds for real held-out patients, each the best of many tries: other work on the machine is not ours.
+
+    An instant brings eight new readings to each bed: seven vital signs and a glucose.
+    """
     rng = np.random.default_rng(seed)
-    snapshots = [stay.at(moments(stay, rng)[-1]) for stay in held_out(data, "A", seed)[:200]]
+    beds = [list(told(trend, stay, moments(stay, rng)))[-1] for stay in held_out(data, "A", seed)[:64]]
+    states = [state for _, state, _ in beds]
+    seen = [Seen(at.now, tuple(_measured(at, concept) for concept in (*sorted(VITALS), "glucose"))) for *_, at in beds]
+    snapshots = [_heard(at, instant) for (*_, at), instant in zip(beds, seen, strict=True)]
+    after = trend.encode(states, seen)
+    asked, hours = Compare("map", Op.BELOW, 65), timedelta(hours=4)
 
-    def best(ask: Callable[[Outlook], object], prepare: Callable[[Outlook], object] = id) -> list[float]:
-        taken = []
-        for snapshot in snapshots:
-            tries = []
-            for _ in range(9):
-                outlook = trend.outlook(snapshot)
-                prepare(outlook)
-                start = time.perf_counter()
-                ask(outlook)
-                tries.append(time.perf_counter() - start)
-            taken.append(1e6 * min(tries))
-        return taken
+    def each(ask: Callable[[int], object]) -> float:
+        return float(np.median([_best(lambda bed=bed: ask(bed)) for bed in range(len(beds))]))
 
-    measured = {
-        "one fan": best(lambda outlook: outlook.fan("hr")),
-        "all seven vital fans": best(lambda outlook: [outlook.fan(concept) for concept in sorted(VITALS)]),
-        "a chance, its fan made": best(
-            lambda outlook: outlook.chance(asked, timedelta(hours=4)), lambda outlook: outlook.fan("map")
-        ),
-    }
+    def outlook(bed: int) -> Outlook:
+        return trend.outlooks(after[bed : bed + 1], snapshots[bed : bed + 1])[0]
+
+    def wave() -> object:
+        return trend.outlooks(trend.encode(states, seen), snapshots)
+
+    made = [outlook(bed) for bed in range(len(beds))]
+    encoded = _best(lambda: trend.encode(states, seen)) / len(beds)
     return {
-        f"{name}, {what} µs": round(float(np.quantile(taken, level)), 1)
-        for name, taken in measured.items()
-        for what, level in (("p50", 0.5), ("p99", 0.99))
+        "one bed: encode, µs": each(lambda bed: trend.encode(states[bed : bed + 1], seen[bed : bed + 1])),
+        "one bed: outlook, µs": each(outlook),
+        "wave of 64: encode and outlooks, µs per bed": _best(wave) / len(beds),
+        "wave of 64: encode, µs per reading": encoded / 8,
+        "one fan as a record, µs": each(lambda bed: outlook(bed).fan("hr")) - each(outlook),
+        "a chance, its fan made, µs": each(lambda bed: made[bed].chance(asked, hours)),
+        "one bed: rebuilt from its chart, µs": each(lambda bed: trend.rebuilt(snapshots[bed])),
     }
+
+
+def _best(ask: Callable[[], object], tries: int = 100) -> float:
+    taken = []
+    for _ in range(tries):
+        start = time.perf_counter()
+        ask()
+        taken.append(time.perf_counter() - start)
+    return 1e6 * min(taken)
+
+
+def _measured(at: Snapshot, concept: str) -> Reading:
+    (reading,) = stay_readings(concept, [0.0], [CONCEPTS[concept].normal_low or 1.0], [None])
+    return replace(reading, observed_at=at.now, available_at=at.now)
+
+
+def _heard(at: Snapshot, seen: Seen) -> Snapshot:
+    rows = {c: tuple(r for r in row if r.observed_at < at.now) for c, row in at.readings.items()}
+    return replace(at, readings=rows | {r.concept: (*rows.get(r.concept, ()), r) for r in seen.new})
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -335,13 +375,13 @@ def markdown(result: Mapping[str, Any]) -> str:
     order = {c: i for i, c in enumerate(CONCEPTS_HELD)}
     bands = sorted(result["bands"], key=lambda r: (r["source"], order[r["concept"]], r["horizon_h"]))
     for source in sorted({r["source"] for r in bands}):
-        lines += [f"## Bands, {source}", "", *_table(
+        lines += [f"## Bands, {source}", "", *as_table(
             ("concept", "hours ahead", "n", "50 %", "80 %", "90 %", "width", "MAE", "last value"),
             [(r["concept"], f"{r['horizon_h']:g}", r["n"], *(f"{100 * r[b]:.0f}" for b in BANDS), r["width 90 %"],
               r["mae"], r["mae last value"]) for r in bands if r["source"] == source],
         ), ""]  # fmt: skip
     lines += ["## Chances", "", "In percent; `fifths`: how many fifths of the patients, by risk, had their frequency",
-              "inside the interval (give or take two standard errors).", "", *_table(
+              "inside the interval (give or take two standard errors).", "", *as_table(
         ("data", "question", "within h", "n", "events", "said", "interval", "happened", "AUROC", "fifths"),
         [(r["source"], r["question"], f"{r['within_h']:g}", r["n"], r["events"], f"{100 * r['said']:.1f}",
           f"{100 * r['said low']:.1f}–{100 * r['said high']:.1f}", f"{100 * r['happened']:.1f}", r["auroc"],
@@ -350,7 +390,7 @@ def markdown(result: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+def as_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
     return [f"| {' | '.join(map(str, row))} |" for row in (head, ["---"] * len(head), *rows)]
 
 
@@ -365,13 +405,13 @@ def main() -> None:
     result = {
         "command": f"python -m benchmarks.trend_coverage --data DIR --date {said.date}",
         "about": {
-            "date": said.date, "seed": said.seed, "model": trend.model,
-            "parameters blake2b": trend.parameters_hash,
+            "date": said.date, "seed": said.seed, "model": MODEL,
+            "parameters blake2b": trend.parameters.file_hash,
             "data blake2b": hashes(said.data), "data": sorted(set(CITATIONS.values())),
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
             "versions": {"python": platform.python_version(), "numpy": np.__version__, "polars": pl.__version__},
             "stays": f"{STAYS} held-out stays per collection, {MOMENTS} moments each", "horizons": list(HORIZONS_H),
-            "timings": timings(said.data, said.seed, trend),
+            "timings": {name: round(us, 1) for name, us in timings(said.data, said.seed, trend).items()},
         },
         **measure(said.data, said.seed, trend),
     }  # fmt: skip

@@ -22,7 +22,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.baselines import running
-from forecasting.baselines.running import AVERAGES, HOUR_US, LAST, LEVEL, NOW, NOW_JUMPS, Array, Pace, Paces, Whole
+from forecasting.baselines.running import (
+    AVERAGES,
+    HOUR_US,
+    LAST,
+    LEVEL,
+    NOW,
+    NOW_JUMPS,
+    RECENT,
+    Array,
+    Pace,
+    Paces,
+    Whole,
+)
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS
 from schemas.codes.concepts import CONCEPTS
 
@@ -37,10 +49,10 @@ Rows = NDArray[np.float32]  # four bytes are enough for what is shown, and twice
 _AGES_US = np.array([round(age * HOUR_US) for age in AGES_H])
 _AGE_GAPS_US = np.diff(_AGES_US)
 _NEXT = np.array([[0], [1]])
-_HORIZONS_US = np.array([round(h * HOUR_US) for h in HORIZONS_H])
+_HORIZONS_US = np.array([[round(h * HOUR_US)] for h in HORIZONS_H])
 
 
-def features(lanes: Array, population: Array | float, mean_prior: Array | float) -> Array:
+def features(lanes: NDArray[Any], population: Any, mean_prior: Any) -> NDArray[Any]:
     """What the averages of M lanes (WORDS, M) say, in the scale of the model: how far level, base and mean lie from the
     newest reading, and the wobble from 1: (4, M)."""
     found = lanes[AVERAGES].copy()
@@ -86,23 +98,26 @@ class Curves:
         every = list(curves.values())
         self.paces = Paces({concept: curve.pace for concept, curve in curves.items()})
         self.root = np.array([c.pace.root for c in every])  # (C,)
-        self.priors = np.array([(c.population, c.mean_prior) for c in every]).T.copy()  # (2, C)
-        self.knots = np.array([c.knots for c in every])  # (C, K)
-        self.knot_gaps = np.diff(self.knots, append=np.inf)  # (C, K): to the next one
+        self.priors = np.array([(c.population, c.mean_prior) for c in every], np.float32).T.copy()  # (2, C)
+        self.knots = np.array([c.knots for c in every], np.float32)  # (C, K)
+        self.knot_gaps = np.diff(self.knots, append=np.float32(np.inf))  # (C, K): to the next one
 
-        steps = np.array([_by_age(c, [(*lead.weights, lead.trust) for lead in c.leads]) for c in every])
+        steps = np.array([_by_age(c, [(*lead.weights, lead.trust) for lead in c.leads]) for c in every], np.float32)
         self.steps = steps.transpose(0, 1, 3, 2).reshape(len(every) * len(AGES_H), -1)  # (C·A, 4·H)
         offsets = np.array([_by_age(c, [lead.offsets for lead in c.leads]) for c in every], np.float32)
         self.offsets = offsets.transpose(0, 1, 3, 2, 4).reshape(self.knots.size * len(AGES_H), -1)  # (C·A·K, H·Q)
+
+        count = self.knots.shape[1]
+        self.corners = np.array([[0], [1], [count], [count + 1]])  # of a cell between two ages and two knots
 
         limits = [running.scaled(limit, self.paces.table) for limit in self.paces.table[:2]]
         digits = [10.0 ** (CONCEPTS[concept].decimals + 1) for concept in curves]
         self.shown = np.array([*limits, digits], np.float32)  # (3, C): limits in the scale of the model, last digit
 
-        first, last = (np.array([[round(c.leads[end].hours * HOUR_US)] for c in every]) for end in (0, -1))
+        first, last = (np.array([round(c.leads[end].hours * HOUR_US) for c in every]) for end in (0, -1))
         oldest = np.minimum(last - _HORIZONS_US, _AGES_US[-1])
-        self.age_max = np.where(first <= _HORIZONS_US, oldest, -1)  # (C, H): of the newest reading; −1: never
-        self.reach = self.age_max.max(axis=1)  # (C,)
+        self.age_max = np.where(first <= _HORIZONS_US, oldest, -1)  # (H, C): of the newest reading; −1: never
+        self.reach = self.age_max.max(axis=0)  # (C,)
 
     def quantiles(self, concepts: Index, lanes: Array, age_us: Whole) -> Rows:
         """Quantiles in units of the last shown digit (one more than is charted): (M, H, Q), whole numbers.
@@ -110,29 +125,32 @@ class Curves:
         concepts (M,), lanes (WORDS, M), age_us (M,): how long ago the newest reading was. Horizons that are not reached
         (`age_max`) hold numbers without meaning.
         """
-        age = np.maximum(_AGES_US.searchsorted(age_us) - 1, 0)
-        older = (age_us - _AGES_US.take(age)) / _AGE_GAPS_US.take(age)  # part of the way to the next age
+        age = _AGES_US[1:-1].searchsorted(age_us)
+        older = ((age_us - _AGES_US.take(age)) / _AGE_GAPS_US.take(age)).astype(
+            np.float32
+        )  # of the way to the next age
         age += concepts * len(AGES_H)
-        by_age = np.array((1.0 - older, older))  # (2, M)
+        by_age = np.array((1 - older, older), np.float32)  # (2, M)
+        short = np.zeros(lanes.shape, np.float32)
+        short[LAST : RECENT.start] = lanes[LAST : RECENT.start]
         steps = _blended(self.steps, age + _NEXT, by_age).reshape(-1, 4, len(HORIZONS_H))
-        steps *= features(lanes, *self.priors.take(concepts, axis=1)).T[..., None]
+        steps *= features(short, *self.priors.take(concepts, axis=1)).T[..., None]
         centre, base, mean, stretch = steps.transpose(1, 0, 2)  # each (M, H)
         centre += base
         centre += mean
-        centre += lanes[LAST][:, None]
-        stretch += 1.0
+        centre += short[LAST][:, None]
+        stretch += 1
 
-        level, count = lanes[LEVEL], self.knots.shape[1]
+        level, count = short[LEVEL], self.knots.shape[1]
         knot = (level[:, None] > self.knots.take(concepts, axis=0)[:, 1:-1]).sum(axis=1)
         place = concepts * count + knot
         higher = (level - self.knots.take(place)) / self.knot_gaps.take(place)  # part of the way to the next knot
-        higher = np.minimum(np.maximum(higher, 0.0), 1.0)
-        weights = by_age[:, None] * np.array((1.0 - higher, higher))  # (2, 2, M)
-        cells = age * count + knot + np.array([[0], [1], [count], [count + 1]])
-        rows = _blended(self.offsets, cells, weights.reshape(4, -1).astype(np.float32))
-        rows = rows.reshape(-1, len(HORIZONS_H), len(LEVELS))
-        rows *= stretch.astype(np.float32)[..., None]
-        rows += centre.astype(np.float32)[..., None]
+        higher = np.minimum(np.maximum(higher, 0), 1)
+        weights = by_age[:, None] * np.array((1 - higher, higher))  # (2, 2, M)
+        cells = age * count + knot + self.corners
+        rows = _blended(self.offsets, cells, weights.reshape(4, -1)).reshape(-1, len(HORIZONS_H), len(LEVELS))
+        rows *= stretch[..., None]
+        rows += centre[..., None]
         return self._shown(concepts, rows)
 
     def _shown(self, concepts: Index, rows: Rows) -> Rows:
@@ -148,11 +166,11 @@ class Curves:
         return np.rint(rows, out=rows)
 
 
-def _blended(table: NDArray[Any], places: Index, weights: NDArray[Any]) -> NDArray[Any]:
+def _blended(table: Rows, places: Index, weights: Rows) -> Rows:
     """The sum of P rows of a table, each with its weight, for M lanes: places and weights (P, M), sum (M, columns)."""
     rows = table.take(places, axis=0)
     rows *= weights[..., None]
-    total: NDArray[Any] = rows[0]
+    total: Rows = rows[0]
     for row in rows[1:]:
         total += row
     return total

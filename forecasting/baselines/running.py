@@ -52,6 +52,7 @@ RECENT = slice(22, 22 + 2 * HOURS_KEPT)  # by hour of the clock: lowest readings
 WORDS = RECENT.stop
 
 _STEPS = np.array([[BIN // MICROSECOND], [PACE // MICROSECOND]])  # (2, 1)
+_SINCE = np.array([0, 0, 0, 1])  # level, base and mean fade since the last kept reading, jumps since the last paced
 _PACE_H = PACE / timedelta(hours=1)
 _HOURS = np.arange(HOURS_KEPT)[:, None]  # (hours, 1)
 _SIGNS = np.array([[1.0], [-1.0]])
@@ -95,7 +96,7 @@ class Paces:
                             *(0.5 / hours for hours in fades_h)])  # fmt: skip
         self.table = np.array(columns).T.copy()  # (9, C)
 
-    def take(self, concepts: Sequence[int]) -> Array:
+    def take(self, concepts: Sequence[int] | NDArray[np.intp]) -> Array:
         """The columns of these concepts, one per lane: (9, lanes)."""
         return self.table.take(concepts, axis=1)
 
@@ -135,7 +136,7 @@ def _averaged(lanes: Array, times: Whole, pace: Array) -> None:
     """NOW and NOW_JUMPS, from what was kept and the newest reading."""
     usual, usual_root, fades = pace[3], pace[4], pace[5:]
     gap = (times[AT] - times[1:]) / HOUR_US  # (2, M): since the last kept, since the last paced
-    left = 1.0 / (1.0 + gap.take((0, 0, 0, 1), axis=0) * fades)  # (4, M): what is left of a weight of 1 …
+    left = 1.0 / (1.0 + gap.take(_SINCE, axis=0) * fades)  # (4, M): what is left of a weight of 1 …
     left *= left  # … is (1 + gap / 2 decay)⁻²: as e^(−gap / decay) at first, then slower
 
     last = lanes[LAST]

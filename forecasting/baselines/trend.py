@@ -30,7 +30,7 @@ from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.events import Reading
 
-BATCH = 16  # beds: 16 × 17 lanes × 8 horizons × 7 levels of 4 bytes are 60 KiB
+BATCH = 32  # beds: 32 × 17 lanes × 8 horizons × 7 levels of 4 bytes are 120 KiB
 ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old even if the present may not rest on it
 
 _FAR_US = (FAR - EPOCH) // MICROSECOND
@@ -60,6 +60,9 @@ class Trend:
         self.concepts = frozenset(parameters.curves)
         self._numbers = parameters.numbers
         self._curves = Curves(parameters.curves)
+        self._number = np.tile(np.arange(len(self._numbers)), BATCH)  # of the concept of each lane of a batch
+        self._reach = self._curves.reach.take(self._number)
+        self._first = np.arange(BATCH + 1) * len(self._numbers)  # lane of each bed
         self._situated = [c for c in self._numbers if any(rule.during is not None for rule in CONCEPTS[c].valid_when)]
         self._nothing = ModelState(digest=self.digest, body=np.tile(EMPTY, len(self._numbers)).tobytes())
 
@@ -98,10 +101,11 @@ class Trend:
         words = words.copy()
         if forgotten:
             words[forgotten] = EMPTY
-        for lanes, found in _passes(news, count):
+        for places, found in _passes(news, count):
+            lanes = np.array(places)
             columns = words.take(lanes, axis=0).T.copy()
             at, age_max, values = (np.array(column) for column in zip(*found, strict=True))
-            running.read(columns, at, age_max, values, self._curves.paces.take([lane % count for lane in lanes]))
+            running.read(columns, at, age_max, values, self._curves.paces.take(self._number.take(lanes)))
             words[lanes] = columns.T
         raw, size = words.tobytes(), len(self._nothing.body)
         return [
@@ -143,15 +147,15 @@ class Trend:
             if snapshot.situations:
                 self._aged_faster(snapshot, age_max[bed * count :][:count])
         age = now - at
-        young = age <= np.minimum(age_max, np.tile(self._curves.reach, len(states)))
+        young = age <= np.minimum(age_max, self._reach[: len(age)])
         lanes = (inside & young & (age >= 0)).nonzero()[0]
 
-        at, age, age_max, numbers = at.take(lanes), age.take(lanes), age_max.take(lanes), lanes % count
+        at, age, age_max, numbers = at.take(lanes), age.take(lanes), age_max.take(lanes), self._number.take(lanes)
         rows = self._curves.quantiles(numbers, words.take(lanes, axis=0).T, age).astype(np.int32)  # (F, H, Q)
-        oldest = np.minimum(self._curves.age_max.take(numbers, axis=0), age_max[:, None])  # (F, H)
-        reached = age[:, None] <= oldest
-        ends = np.where(reached, oldest + at[:, None], _FAR_US).min(axis=1).tolist()
-        bounds = lanes.searchsorted(range(0, len(words) + 1, count)).tolist()
+        oldest = np.minimum(self._curves.age_max.take(numbers, axis=1), age_max)  # (H, F)
+        reached = age <= oldest
+        ends = np.where(reached, oldest + at, _FAR_US).min(axis=0).tolist()
+        bounds = lanes.searchsorted(self._first[: len(states) + 1]).tolist()
         for bed, (first, last) in enumerate(pairwise(bounds)):
             end = min(ends[first:last], default=_FAR_US)
             yield Answers(
@@ -162,7 +166,7 @@ class Trend:
                 lanes=states[bed].body,
                 numbers=numbers[first:last].tolist(),
                 rows=rows[first:last].copy(),
-                reached=reached[first:last].copy(),
+                reached=reached[:, first:last].T.copy(),
             )
 
     def _aged_faster(self, snapshot: Snapshot, age_max: Whole) -> None:
