@@ -20,6 +20,7 @@ from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
+from schemas.frozen import EARLIEST
 from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.policy import Policy
@@ -183,12 +184,14 @@ def _refuses(update: Update) -> bool:
 async def keep_time(service: Embedded, clock: Clock) -> None:
     """Tells the beds that time passes, whenever that matters to one of them; runs for as long as the service does.
 
-    A clock that was put back is told at once: the beds go on at the right time.
+    A clock that was put back, also before the start, is told as soon as it can be: the beds go on at the right time.
     """
-    last = clock.now()
+    last, put_back = max(clock.now(), service.logged_at or EARLIEST), False
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         now, alarm = clock.now(), service.next_alarm
-        if now < last or (alarm is not None and now > alarm) or service.trouble is not None:
-            await service.advance(now)
+        put_back = put_back or now < last
+        if put_back or (alarm is not None and now > alarm) or service.trouble is not None:
+            await service.advance(now, put_back)
+            put_back = put_back and service.trouble is not None
         last = now

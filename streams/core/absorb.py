@@ -62,7 +62,8 @@ def put_right(bed: Bed, now: datetime, policy: Policy) -> Bed:
         return bed
     line = line._replace(clock=now, closed=now - policy.allowed_lateness, ahead=None)
     due = now if bed.judged_at is not None else None
-    return bed._replace(line=line, due=due, counts=counted(bed.counts, "clock_corrected"))
+    counts = counted(bed.counts, "clock_corrected")  # its answers are those of a time that is still to come
+    return bed._replace(line=line, due=due, judged_at=None, foreseen_at=None, awake=None, counts=counts)
 
 
 def opened(bed: Bed, reads: frozenset[str]) -> tuple[Bed, Instant] | None:

@@ -174,15 +174,16 @@ class Embedded:
         raw = encode(event)
         await self._taken(self._log_time(raw, now), "message", raw, until_applied)
 
-    async def advance(self, now: datetime) -> None:
+    async def advance(self, now: datetime, put_back: bool = False) -> None:
         """Time has passed: returns when every instant that this closes has been judged.
 
-        While the log waits for messages that are still on their way, time stands, and it returns at once.
+        While the log waits for messages that are still on their way, time stands, and it returns at once. `put_back`:
+        the clock was put back; tell it again where there was trouble.
         """
         if self.trouble is not None:
             await self._pass_time(now)
             return
-        told = self._clock.of_tick(now, asyncio.get_running_loop().time())
+        told = self._clock.of_tick(now, asyncio.get_running_loop().time(), put_back)
         if told is not None:
             at, corrected = told
             tick = encode(Tick(available_at=at, corrected=corrected))
@@ -243,6 +244,11 @@ class Embedded:
     @property
     def beds(self) -> Mapping[str, Bed]:
         return self._engine.beds
+
+    @property
+    def logged_at(self) -> datetime | None:
+        """The time of the newest record of the log."""
+        return self._clock.last
 
     @property
     def next_alarm(self) -> datetime | None:

@@ -22,6 +22,11 @@ class LogClock:
         self._behind = last is not None
         self._began_s = self._heard_s = self._looked_s = elapsed_s
 
+    @property
+    def last(self) -> datetime | None:
+        """The time of the newest record."""
+        return self._last
+
     def of_message(self, known_at: datetime | None, now: datetime, elapsed_s: float) -> datetime:
         """The log time of a message; `known_at`: when its sender says that it was known."""
         self._look(elapsed_s)
@@ -34,15 +39,19 @@ class LogClock:
         self._last = now if last is None else max(last, now)
         return self._last
 
-    def of_tick(self, now: datetime, elapsed_s: float) -> tuple[datetime, bool] | None:
-        """The log time of a tick, and whether it puts the clock back; None: time stands still until all caught up."""
+    def of_tick(self, now: datetime, elapsed_s: float, put_back: bool = False) -> tuple[datetime, bool] | None:
+        """The log time of a tick, and whether it puts the log back; None: time stands still until all caught up.
+
+        `put_back`: the clock was put back since the last tick. One that only runs behind the log moves nothing: what is
+        played from a recording is logged before the clock comes to it.
+        """
         self._look(elapsed_s)
-        if self._behind:
+        corrected = put_back and self._last is not None and now < self._last - LEAP_BACK
+        if self._behind and not corrected:
             quiet = elapsed_s - self._heard_s > QUIET_S
             if not quiet and elapsed_s - self._began_s < CATCH_UP_MAX_S:
                 return None
-            self._behind = False
-        corrected = self._last is not None and now < self._last - LEAP_BACK
+        self._behind = False
         self._last = now if corrected or self._last is None else max(self._last, now)
         return self._last, corrected
 

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 from infra.clocks import PlayedClock
 from infra.commands.player import AT_ONCE, LAST_LOOK, Player, in_order
 from infra.service import keep_time
+from schemas.clinical.alerts import AlertEvent
 from schemas.events import Event
+from schemas.frozen import to_json
 from streams.adapters import Stay
 from streams.shells.embedded import Embedded
-from tests.streams.bedside import EIGHT, SHOCK, at, mind, reading
+from tests.streams.bedside import EIGHT, SHOCK, at, mind, play, reading
 
 pytestmark = pytest.mark.anyio
 
@@ -63,6 +65,26 @@ async def test_the_clock_follows_a_player_that_cannot_keep_up(tmp_path: Path) ->
         seen: list[datetime] = []
         await player.live(lambda *_: seen.append(clock.now()))
     assert seen == [EIGHT + timedelta(minutes=n * AT_ONCE) for n in range(4)]
+
+
+async def test_a_clock_that_runs_behind_what_is_played_puts_nothing_back(tmp_path: Path) -> None:
+    """Hours of two beds are logged at once, while time is kept: the clock comes after, and no bed is put back by it.
+
+    So what the demo says is what a replay says.
+    """
+    hours = [reading("hr", 80 + n % 40, n) for n in range(0, 12 * AT_ONCE, 2)]
+    stays = [stay("e1", [*SHOCK, *hours]), stay("e2", hours)]
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+        clock = PlayedClock(at(12 * AT_ONCE), 600)
+        player = Player(service, stays, clock, at(12 * AT_ONCE))
+        time = asyncio.create_task(keep_time(service, clock))
+        await player.before(lambda *_: None)
+        await service.advance(at(12 * AT_ONCE))
+        time.cancel()
+        assert all("clock_corrected" not in bed.counts for bed in service.beds.values())
+        said = await service.alert_events("e1")
+    alone = [o for o in play(stays[0].events, at(12 * AT_ONCE))[1] if isinstance(o, AlertEvent)]
+    assert sorted(map(to_json, said)) == sorted(map(to_json, alone))
 
 
 async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:

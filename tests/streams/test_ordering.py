@@ -6,13 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from schemas.clinical.alerts import AlertEvent, Change
+from schemas.clinical.findings import Level
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.bed import Bed
 from streams.core.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
-from streams.core.step import step
-from streams.stores.codec import whole
-from tests.streams.bedside import at, fed, mind, note, play, reading
+from streams.core.step import Output, Turn, run, step
+from streams.stores.codec import bed_of, whole
+from tests.streams.bedside import PNEUMONIA, admitted, at, fed, mind, note, play, reading, vitals
 
 
 def test_a_clock_that_steps_back_moves_nothing() -> None:
@@ -57,6 +59,49 @@ def test_a_first_clock_that_is_wrong_is_not_believed() -> None:
     long_ago = at(0).replace(year=1970)
     bed, _ = fed([(long_ago, Tick(available_at=long_ago)), *((at(m), Tick(available_at=at(m))) for m in (0, 1))])
     assert bed.line.clock == at(1)
+
+
+def _turned(bed: Bed, *turns: Turn) -> tuple[Bed, list[AlertEvent]]:
+    said: list[Output] = []
+    lived = run({"e1": bed}, {"e1": [turn._replace(said=said.extend) for turn in turns]}, mind())
+    return lived["e1"], [output for output in said if isinstance(output, AlertEvent)]
+
+
+WRONG_FOR_2_S = (Turn(at("10:30:06")), Turn(at("10:30:08")), Turn(at("08:00:10"), corrected=True))
+
+
+def test_a_bed_that_was_hours_ahead_is_looked_at_anew_at_the_right_time() -> None:
+    """
+    clock    08:00:00     10:30:06           10:30:08   08:00:10 (put right)        08:00:11
+    bed      in shock     cannot be seen     -          -                           seen again, as of 08:00:10
+    """
+    sick = [*vitals("08:00", hr=122, rr=26, spo2=91, bp="88/50", temp=39), reading("lactate", 5, "08:00", source="lab")]
+    bed, _ = play([admitted(), note(PNEUMONIA, "08:00"), *sick], at("08:00:05"))
+    ahead, said = _turned(bed, *WRONG_FOR_2_S[:2])
+    assert {key for key, episode in ahead.episodes.items() if episode.blind_since} == {"SEP", "NEWS2"}
+    assert said[-1].at == at("10:00:01")
+    right, said = _turned(ahead, WRONG_FOR_2_S[2], Turn(at("08:00:11")))
+    assert [(o.at, o.alert.key, o.change) for o in said] == [
+        (at("08:00:10"), key, Change.UPDATED) for key in ("NEWS2", "SEP")
+    ]
+    assert not any(episode.blind_since for episode in right.episodes.values())
+    loaded, said_when_loaded = bed_of([whole(ahead)]), list[AlertEvent]()
+    for turn in (WRONG_FOR_2_S[2], Turn(at("08:00:11"))):
+        loaded, new = _turned(bed_of([whole(loaded)]), turn)
+        said_when_loaded += new
+    assert said_when_loaded == said
+    assert right.counts["clock_corrected"] == 1
+
+
+def test_what_comes_after_a_clock_was_put_right_is_warned_of_at_once() -> None:
+    """Hours ahead for two seconds; then MAP 45 and a lactate of 6: within half a minute of log time it is critical."""
+    calm = vitals("08:00", hr=80, rr=16, spo2=97, bp="120/70", temp=37)
+    bed, _ = play([admitted(), note(PNEUMONIA, "08:00"), *calm], at("08:00:05"))
+    bed, said = _turned(bed, *WRONG_FOR_2_S)
+    sick = [reading("map", 45, "08:01", method="invasive"), reading("lactate", 6, "08:01", source="lab")]
+    bed, said = _turned(bed, *(Turn(at("08:01"), [event]) for event in sick), Turn(at("08:01:30")))
+    assert [o.alert.level for o in said if o.alert.key == "SEP"] == [Level.CRITICAL]
+    assert bed.counts.get("late", 0) == 0
 
 
 def test_an_event_ahead_of_the_clock_is_refused() -> None:
