@@ -67,13 +67,15 @@ async def test_the_clock_follows_a_player_that_cannot_keep_up(tmp_path: Path) ->
     assert seen == [EIGHT + timedelta(minutes=n * AT_ONCE) for n in range(4)]
 
 
-async def test_a_clock_that_runs_behind_what_is_played_puts_nothing_back(tmp_path: Path) -> None:
+async def test_a_clock_that_runs_behind_what_is_played_puts_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Hours of two beds are logged at once, while time is kept: the clock comes after, and no bed is put back by it.
 
     So what the demo says is what a replay says.
     """
-    hours = [reading("hr", 80 + n % 40, n) for n in range(0, 12 * AT_ONCE, 2)]
-    stays = [stay("e1", [*SHOCK, *hours]), stay("e2", hours)]
+    monkeypatch.setattr("infra.service.LOOK_EVERY_S", 0.001)
+    stays = [stay("e1", SHOCK), stay("e2", [reading("hr", 80 + n % 40, n) for n in range(0, 12 * AT_ONCE, 2)])]
     async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
         clock = PlayedClock(at(12 * AT_ONCE), 600)
         player = Player(service, stays, clock, at(12 * AT_ONCE))
