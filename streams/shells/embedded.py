@@ -211,8 +211,14 @@ class Embedded:
 
         Alerts and answers are kept. A bed that is found damaged can be rebuilt from the kept log only.
         """
-        if self.trouble is not None:
-            return
+        try:
+            await self._tidied(now)
+        except Fenced:
+            raise
+        except StoreFailed as problem:  # it can wait
+            log.warning("not_tidied", component="embedded", exc_info=problem)
+
+    async def _tidied(self, now: datetime) -> None:
         prune = self._store.prune_log
         while await self._stored(prune, self._owner, now - LOG_KEPT, PRUNED_AT_ONCE) == PRUNED_AT_ONCE:
             pass

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from forecasting import checks
+from forecasting.baselines import running
 from forecasting.baselines.fans import Curve, Curves, Lead
 from forecasting.baselines.outlook import TrendOutlook
 from forecasting.baselines.parameters import PARAMETERS, read
-from forecasting.baselines.running import HOUR_US, WORDS, Pace
+from forecasting.baselines.running import AGE_MAX, AVERAGES, HOUR_US, LAST, NOW_JUMPS, WORDS, Pace
 from forecasting.baselines.trend import load
 from forecasting.contract import STATE_BYTES_MAX
 from forecasting.training import fit_trend
@@ -187,7 +188,7 @@ def test_what_was_fitted_is_what_runs(concept: str, steps: list[tuple[float, flo
     for i, origin in enumerate(held):
         (state,) = load().encode([state], [checks.Seen(origin.observed_at, (origin,))])
         lane = np.frombuffer(state.body, "<f8").reshape(-1, WORDS)[number].copy()
-        lane[3] = 0.0  # how long the reading may be used: the fit does not ask
+        lane[AGE_MAX] = 0.0  # the fit does not ask how long a reading may be used
         assert lane.tobytes() == fitted[:, i].tobytes()
 
 
@@ -196,8 +197,8 @@ def test_a_fan_is_the_fitted_trend_of_its_numbers() -> None:
     seen = bed({"hr": {150: 95.0, 95: 88.0, 40: 90.0, 0: 84.0}})
     state, curve = load().rebuilt(seen), load().parameters.curves["hr"]
     lane = np.frombuffer(state.body, "<f8").reshape(-1, WORDS)[list(load().parameters.curves).index("hr")]
-    _, _, weight, level, base, mean = lane[14:20]
-    jumps, jumps_weight = lane[20:22]
+    _, _, weight, level, base, mean = lane[running.NOW]
+    jumps, jumps_weight = lane[NOW_JUMPS]
     mean = curve.population + (mean - curve.population) * weight / (weight + curve.mean_prior)
     wobble = 1 + (jumps - 1) * jumps_weight / (jumps_weight + 2)
     found = fan(seen, "hr")
@@ -215,8 +216,10 @@ def test_a_fan_is_whole_numbers_that_rise(age: float, value: float, wobble: floa
     about, number = CONCEPTS[concept], list(load().parameters.curves).index(concept)
     low, high = about.hard_low or 0.0, about.hard_high or 0.0
     lane = np.zeros((WORDS, 1))
-    lane[[4, 17, 18, 19]] = (low + value * (high - low)) ** (0.25 if load().parameters.curves[concept].pace.root else 1)
-    lane[16], lane[20], lane[21] = 5.0, wobble, 50.0
+    at = (low + value * (high - low)) ** (0.25 if load().parameters.curves[concept].pace.root else 1)
+    lane[LAST] = lane[AVERAGES] = at
+    lane[running.NOW][:3] = 5.0
+    lane[NOW_JUMPS] = [[wobble], [50.0]]
     rows = Curves(load().parameters.curves).quantiles(np.array([number]), lane, np.array([round(age * 3.6e9)]))[0]
     assert (np.diff(rows, axis=1) >= 0).all()
     assert (rows == np.rint(rows)).all()
@@ -239,7 +242,7 @@ def test_the_fans_have_the_bits_of_every_machine() -> None:
     pace = Pace(root=False, level_h=1.0, base_h=4.0, mean_h=24.0, usual=4.0, usual_root=1.0)
     curve = Curve(pace=pace, mean_prior=12.0, population=80.0, knots=(60.0, 100.0), leads=tuple(leads))
     lanes = draw.uniform(40.0, 140.0, (WORDS, 500))
-    lanes[20:22] = draw.uniform(0.0, 5.0, (2, 500))
+    lanes[NOW_JUMPS] = draw.uniform(0.0, 5.0, (2, 500))
     ages = draw.integers(0, 24 * HOUR_US, 500)
     rows = Curves({"hr": curve}).quantiles(np.zeros(500, np.intp), lanes, ages)
     assert blake2b(rows.astype("<i4").tobytes(), digest_size=8).hexdigest() == "cdda07ec6ab2e1ad"

@@ -15,7 +15,7 @@ from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
 from streams.adapters.decode import decode
 from streams.core.step import Output
-from streams.shells.embedded import Embedded
+from streams.shells.embedded import LOG_KEPT, Embedded
 from streams.shells.engine import Engine, Record
 from streams.stores import sqlite_file
 from streams.stores.failures import StoreFailed, StoreReadOnly
@@ -160,6 +160,23 @@ async def test_the_passing_of_time_ends_nothing(harm: Harm, tmp_path: Path) -> N
                 await asyncio.sleep(0.01)
         assert not keeping.done()
         keeping.cancel()
+
+
+@pytest.mark.parametrize("harm", [moved_away, locked, full])
+async def test_tidying_up_can_wait(harm: Harm, tmp_path: Path) -> None:
+    """What is old stays for now where the store fails, and goes when it is tidied again: that ends nothing, too."""
+    file = tmp_path / "store.sqlite"
+    async with Embedded(f"sqlite:///{file}", mind()) as service:
+        await taken(service, EARLY)
+        while service.lag_s:
+            await asyncio.sleep(0.01)
+        later = at("08:06") + LOG_KEPT
+        with harm(file):
+            await service.tidy(later)
+        assert service.trouble is None
+        await service.tidy(later)
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT count(*) FROM log").fetchone() == (0,)
 
 
 class Standing:
