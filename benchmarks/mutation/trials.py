@@ -75,8 +75,10 @@ class Map(NamedTuple):
         file runs as it is collected, all its tests rest on.
         """
         lines = self.tests_of.get(_read_by(mutant.path), {})
-        wanted = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.inside else lines
+        wanted = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.inside else ()
         contexts = {context for n in wanted for context in lines.get(n, ())}
+        if not any("::" in context for context in contexts):
+            contexts = {context for of_line in lines.values() for context in of_line}
         chosen = [t for t in self.seconds if t in contexts or _file(t) in contexts] or list(self.seconds)
         ordered = sorted(chosen, key=lambda t: (self.seconds[t], t))
         in_all, in_chosen = (Counter(map(_file, tests)) for tests in (self.seconds, ordered))
