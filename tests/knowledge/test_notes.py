@@ -175,12 +175,14 @@ def test_where_a_denial_ends(text: str, polarity: str) -> None:
         ("sepsis ??", "uncertain"),
         ("?sepsis", "uncertain"),
         ("non-mottled", "negated"),
+        ("not CTAB", "uncertain"),  # a denial denied says nothing sure
+        ("lungs clear", "negated"),
         ("no mottling", "negated"),
     ],
 )
 def test_signs_say_yes_no_or_perhaps(text: str, polarity: str) -> None:
     """Plus and minus in brackets, and a question mark before or behind."""
-    concepts = {"temp.high", "infection.sepsis", "infection.source_lung", "perf.mottled"}
+    concepts = {"temp.high", "infection.sepsis", "infection.source_lung", "perf.mottled", "resp.crackles_bilat"}
     assert [p for concept, p in said(text).items() if concept in concepts] == [polarity]
 
 
@@ -215,6 +217,8 @@ def test_a_no_reaches_twelve_words(between: int, polarity: str) -> None:
             "if fever, clammy or mottled",
             dict.fromkeys(("temp.high", "perf.cool_clammy", "perf.mottled"), "hypothetical"),
         ),
+        ("call if febrile, on 4 L NC, mottled", {"perf.mottled": "hypothetical"}),
+        ("mother febrile, on 4 L NC, mottled", {"temp.high": "family", "perf.mottled": "family"}),
         ("mother had fever. Mottled", {"temp.high": "family", "perf.mottled": "affirmed"}),
         ("mother had fever, pt mottled", {"temp.high": "family", "perf.mottled": "affirmed"}),
         ("roommate febrile", {"temp.high": "other"}),
@@ -269,6 +273,7 @@ def test_an_old_state_of_mind_is_no_news_only_where_it_is_called_unchanged() -> 
     """ "Baseline confusion, lethargic": the second is new; called unchanged, both are old."""
     assert said("baseline confusion, lethargic tonight")["neuro.oversedated"] == "affirmed"
     assert said("baseline confusion, lethargic, unchanged")["neuro.oversedated"] == "historical"
+    assert said("lethargic, unchanged")["neuro.oversedated"] == "affirmed"
 
 
 def test_a_home_drug_needs_a_word_that_says_so() -> None:
@@ -297,6 +302,8 @@ def test_a_year_dates_a_disease(year: int, when: str) -> None:
     [
         ("Dispo: mottled", {"perf.mottled": "affirmed"}),
         ("Dispo: zosyn given", {"abx.started": "planned"}),
+        ("Dispo: home. Zosyn given", {"abx.started": "planned"}),  # a plan holds for its whole line
+        ("Precautions: falls. Zosyn given", {"abx.started": "affirmed"}),
         (
             "PMH: CHF, melena, zosyn given",
             dict.fromkeys(("dx.heart_failure", "bleed.melena", "abx.started"), "historical"),
@@ -522,3 +529,10 @@ def test_one_phrase_says_a_thing_once() -> None:
     ):
         found = [(fact.start, fact.concept) for fact in read(note(text))]
         assert len(found) == len(set(found)) > 0, text
+        assert found == sorted(found), text
+
+
+def test_a_unit_comes_with_a_value_only() -> None:
+    """ "Tachycardic" has no number and so no unit."""
+    assert (facts("tachycardic")["hr.high"].value, facts("tachycardic")["hr.high"].unit) == (None, None)
+    assert (facts("HR 130")["hr.high"].value, facts("HR 130")["hr.high"].unit) == (130, "/min")
