@@ -355,6 +355,7 @@ class Embedded:
         self._offer(applied)
 
     async def _pass_time(self, now: datetime) -> None:
+        self._clock.passed(now, asyncio.get_running_loop().time())
         async with self._turn:
             applied = self._engine.pass_time(now)
         self._offer(applied)

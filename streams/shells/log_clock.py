@@ -55,6 +55,11 @@ class LogClock:
         self._last = now if corrected or self._last is None else max(self._last, now)
         return self._last, corrected
 
+    def passed(self, now: datetime, elapsed_s: float) -> None:
+        """The beds heard that it is so late, though nothing was logged: no later record may say that it came before."""
+        self._look(elapsed_s)
+        self._last = now if self._last is None else max(self._last, now)
+
     def _look(self, elapsed_s: float) -> None:
         """After a pause the log resumes where it stopped, too."""
         if elapsed_s - self._looked_s > PAUSED_S and self._last is not None:

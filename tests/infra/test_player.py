@@ -1,7 +1,7 @@
 """The player and its clock: order and pace are kept, also by a machine that is too slow, and the end is the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from infra.clocks import PlayedClock
 from infra.commands.player import AT_ONCE, LAST_LOOK, Player, in_order
 from infra.service import keep_time
 from schemas.clinical.alerts import AlertEvent
+from schemas.clinical.findings import Level
 from schemas.events import Event
 from schemas.frozen import to_json
 from streams.adapters import Stay
+from streams.core.bed import Bed
 from streams.shells.embedded import Embedded
 from tests.streams.bedside import EIGHT, SHOCK, at, mind, play, reading
 
@@ -100,3 +102,53 @@ async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(0.02)
         time.cancel()
         assert service.beds["e1"].chart.readings["hr"][0].value == 80
+
+
+class Leaping:
+    """A clock that is set by hand."""
+
+    speed, doubt = 1.0, None
+    moment = at("08:00:10")
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def heard(self, offset_s: float) -> None: ...
+
+
+async def test_a_ward_that_was_hours_ahead_is_warned_at_the_right_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is heard while the clock is two and a half hours ahead, then right again: the beds are put back at once.
+
+    MAP 45 and a lactate of 6 a minute later are critical within half a minute of log time, and nothing is late.
+    """
+    monkeypatch.setattr("infra.service.LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr("streams.shells.log_clock.PAUSED_S", 0.3)
+    monkeypatch.setattr("streams.shells.log_clock.QUIET_S", 0.1)
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+
+        async def until(holds: Callable[[Bed], object]) -> None:
+            async with asyncio.timeout(20):
+                while not holds(service.beds["e1"]):
+                    await asyncio.sleep(0.01)
+
+        for event in [e for e in SHOCK if e.available_at <= at("08:05")]:
+            await service.submit_event(event, event.available_at)
+        clock = Leaping()
+        time = asyncio.create_task(keep_time(service, clock))
+        clock.moment = at("10:30")
+        await until(lambda bed: bed.line.clock == at("10:30"))
+        await asyncio.sleep(0.4)  # a quiet ward: the next look is the first after a pause
+        clock.moment = at("08:06")
+        await until(lambda bed: "clock_corrected" in bed.counts)
+        clock.moment = at("08:07")
+        for sick in (reading("map", 45, "08:07", method="invasive"), reading("lactate", 6, "08:07")):
+            await service.submit_event(sick, at("08:07"))
+        clock.moment = at("08:07:30")
+        await until(lambda bed: bed.episodes["SEP"].level is Level.CRITICAL)
+        time.cancel()
+        bed = service.beds["e1"]
+        assert bed.episodes["SEP"].changed_at == at("08:07")
+        assert bed.line.clock == at("08:07:30")
+        assert (bed.counts["clock_corrected"], bed.counts.get("late", 0)) == (1, 0)

@@ -97,6 +97,14 @@ def test_a_clock_that_runs_behind_the_log_moves_nothing() -> None:
     assert clock.of_tick(at("08:10"), 0.2) == (at("08:40"), False)
 
 
+def test_time_that_the_beds_have_heard_of_is_not_behind_the_log() -> None:
+    """While nothing could be logged the beds went on to 08:20: what is logged next did not come before that."""
+    clock = LogClock(None, LATENESS, 0.0)
+    clock.of_message(at("08:05"), at("08:05"), 0.1)
+    clock.passed(at("08:20"), 5.0)
+    assert clock.of_message(at("08:10"), at("08:21"), 9.0) == at("08:20")
+
+
 _gap = st.floats(0.01, QUIET_S - 0.01)
 
 

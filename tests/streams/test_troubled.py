@@ -14,6 +14,7 @@ from infra.service import keep_time
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
 from streams.adapters.decode import decode
+from streams.core.ordering import Late
 from streams.core.step import Output
 from streams.shells.embedded import LOG_KEPT, Embedded
 from streams.shells.engine import Engine, Record
@@ -177,6 +178,34 @@ async def test_tidying_up_can_wait(harm: Harm, tmp_path: Path) -> None:
         await service.tidy(later)
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT count(*) FROM log").fetchone() == (0,)
+
+
+async def test_what_was_refused_and_comes_again_is_the_same_live_and_replayed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing can be written a bed is judged by time; what its sender then brings again is late for both.
+
+    The log must not say that it came before the bed had gone on: a replay would find it in time.
+    """
+    monkeypatch.setattr("streams.shells.log_clock.PAUSED_S", 0.0)  # the log waits for what was on its way
+    file = tmp_path / "store.sqlite"
+    missed = reading("lactate", 6, "08:10", source="lab")
+    async with Embedded(f"sqlite:///{file}", mind()) as service:
+        await taken(service, EARLY)
+        with locked(file):
+            assert await taken(service, [missed]) == []
+            await service.advance(at("08:20"))
+        async with asyncio.timeout(10):
+            while service.trouble is not None:
+                await asyncio.sleep(0.01)
+        await service.submit_event(missed, at("08:21"))
+        await service.submit_event(reading("hr", 90, "08:22"), at("08:22"))
+        await service.advance(at("08:30"))
+        said, counts = await service.alert_events(), service.beds["e1"].counts
+    assert counts["late"] == 1
+    _, replayed = _replayed(file)
+    assert len([output for output in replayed if isinstance(output, Late)]) == 1
+    assert {named(output) for output in said} == {named(o) for o in replayed if not isinstance(o, Late)}
 
 
 class Standing:
