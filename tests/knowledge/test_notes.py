@@ -69,6 +69,8 @@ def said(text: str) -> dict[str, str]:
         ("fio2 60 %", "o2.fio2", 0.6),
         ("fio2 0.6", "o2.fio2", 0.6),
         ("fio2 .6", "o2.fio2", 0.6),
+        ("fio2 2 %", "o2.fio2", 0.02),
+        ("fio2 1", "o2.fio2", 1.0),
         ("temp 100.9F", "temp.high", 38.3),
         ("hfnc 50 / 60 %", "o2.fio2", 0.6),
         ("hfnc 50 / 60 %", "o2.device", 50),
@@ -513,6 +515,34 @@ def test_a_note_gives_at_most_so_many_facts_and_so_many_words_of_each() -> None:
     assert many[0].start == 0
     (long,) = read(note("cool" + " " * 250 + "and clammy"))
     assert (len(long.words), long.end) == (200, 264)
+
+
+def test_a_number_that_is_none_gives_no_fact() -> None:
+    """Neither a word in a number's place, nor a number too long to be one, is made into a finding without a value."""
+    assert facts("HR foo") == {}
+    assert "o2.fio2" not in facts("hfnc 50 / 9999999999999 %")
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [("sat 60 %", "spo2"), ("desat to 60", "resp.desat"), ("HR 80", "hr"), ("BP 60/30", "bp.low"), ("RR 12", "rr")],
+)
+def test_a_number_called_an_artefact_is_not_the_patients(text: str, concept: str) -> None:
+    """In the same sentence; in the next one it is another matter."""
+    assert said(f"{text}, artifact")[concept] == "negated"
+    assert said(f"{text}. Artifact later")[concept] == "affirmed"
+
+
+@pytest.mark.xfail(
+    strict=True, reason="only numbers within their bounds are taken back, not hr.high, hr.low or resp.rr_high"
+)
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [("HR 180", "hr.high"), ("HR 30", "hr.low"), ("RR 50", "resp.rr_high"), ("RR 4", "resp.rr_low")],
+)
+def test_a_number_far_out_that_is_called_an_artefact_is_not_either(text: str, concept: str) -> None:
+    """These are the very numbers that artefacts give."""
+    assert said(f"{text}, artifact")[concept] == "negated"
 
 
 def test_one_phrase_says_a_thing_once() -> None:
