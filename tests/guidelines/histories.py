@@ -5,14 +5,15 @@ the bounds that rules ask for. A note's text is a number: what is read in it is 
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.structs import replace
 
 from forecasting.contract import ModelState, Seen
@@ -34,12 +35,14 @@ from schemas.events import (
     Patient,
     Quality,
     Reading,
+    Response,
     Severity,
     Source,
     Status,
     Treatment,
     identity,
 )
+from streams.core.bed import Bed
 from tests.streams.bedside import EIGHT
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -78,6 +81,23 @@ OFTEN_GIVEN = ("norepinephrine", "lactated_ringer", "saline_0_9", "meropenem") *
 OFTEN_NOTED = ("infection.level", "resp.pulm_oedema", "perf.mottled") * 6
 FACTS: dict[str, tuple[NoteFact, ...]] = {}
 """What is read in a note, by its text."""
+
+
+class Press(NamedTuple):
+    """A person answers something that the bed says then: which alert, which step and how follow from the number."""
+
+    number: int
+
+    def answer(self, bed: Bed, now: datetime) -> Response | None:
+        """None while the bed says nothing."""
+        if not bed.episodes:
+            return None
+        episode = bed.episodes[sorted(bed.episodes)[self.number % len(bed.episodes)]]
+        steps = sorted({step.id for finding in (episode.finding, *episode.others) for step in finding.steps})
+        step = steps[self.number // 3 % len(steps)] if steps and self.number % 3 else None
+        verb = "acknowledge" if step is None else ("step_done", "step_done", "step_undone")[self.number % 3]
+        times = {"encounter": "e1", "observed_at": now, "available_at": now}
+        return convert({**times, "alert": episode.id, "verb": verb, "step": step}, Response)
 
 
 # -- events
@@ -180,7 +200,7 @@ def _again(event: Event, now: datetime, how: str) -> Event:
     if how == "withdrawn":
         return replace(event, available_at=now, status=Status.ENTERED_IN_ERROR)
     if how == "corrected" and isinstance(event, Reading) and event.value is not None:
-        value = Random(repr(event)).choice(NUMERIC[event.concept])
+        value = float(Random(repr(event)).choice(NUMERIC[event.concept]))
         return replace(event, available_at=now, value=value, status=Status.CORRECTED)
     if how == "corrected" and isinstance(event, Treatment) and event.rate is not None:
         return replace(event, available_at=now, rate=event.rate * 3 + 0.2, status=Status.CORRECTED)
@@ -188,33 +208,39 @@ def _again(event: Event, now: datetime, how: str) -> Event:
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> list[tuple[datetime, Event]]:
-    """Events of one bed, each with the time at which it is received, in that order."""
-    now, told = EIGHT, list[Event]()
-    kinds = ("reading",) * 7 + ("treatment",) * 4 + ("note",) * 2 + ("movement", "again", "again")
+def histories(draw: st.DrawFn) -> list[tuple[datetime, Event | Press]]:
+    """Events of one bed, each with the time at which it is received, in that order; and presses of buttons."""
+    now, told, pressed = EIGHT, list[Event](), list[tuple[datetime, Press]]()
+    kinds = ("reading",) * 7 + ("treatment",) * 4 + ("note",) * 2 + ("movement", "again", "again", "press")
     makers = {"reading": _readings, "treatment": _treatments, "note": _notes, "movement": _movements}
     for _ in range(draw(st.integers(4, 20))):
         now += draw(st.sampled_from(STEPS))
         kind = draw(st.sampled_from(kinds))
-        if kind == "again" and told:
+        if kind == "press":
+            pressed.append((now, Press(draw(st.integers(0, 30)))))
+        elif kind == "again" and told:
             how = draw(st.sampled_from(("same", "corrected", "withdrawn")))
             told.append(_again(draw(st.sampled_from(told)), now, how))
         else:
             told.append(draw(makers.get(kind, _readings)(now)))
     delays = (timedelta(0),) * 3 + (MINUTE, 5 * MINUTE, LATENESS, 3 * HOUR)
     received = [(event.available_at + draw(st.sampled_from(delays)), event) for event in told]
-    return sorted(received, key=lambda pair: pair[0])
+    return sorted([*received, *pressed], key=lambda pair: pair[0])
 
 
 @contextmanager
 def facts_as_drawn() -> Iterator[None]:
-    """Notes say what was drawn for them."""
+    """Notes say what was drawn for them; and rows of readings are short, so that a bed has to forget."""
 
     def read(note: Note, earlier: Sequence[Note]) -> tuple[NoteFact, ...]:
         del earlier
         return FACTS.get(note.text, ())
 
-    with patch("streams.core.absorb.notes.read", read):
+    limits = {"chart.ROW_READINGS_MAX": 5, "chart.ROW_READINGS_THINNED": 4, "retention.NEWEST_KEPT": 3}
+    with ExitStack() as stack:
+        stack.enter_context(patch("streams.core.absorb.notes.read", read))
+        for name, limit in limits.items():
+            stack.enter_context(patch(f"streams.core.{name}", limit))
         yield
 
 

@@ -44,13 +44,15 @@ from streams.core.judge import SECOND, Mind
 from streams.core.policy import Policy
 from streams.core.step import step
 from streams.stores.codec import bed_of, change, whole
-from tests.guidelines.histories import LATENESS, Oracle, Oracles, books, facts_as_drawn, histories, real, trees
+from tests.guidelines.histories import LATENESS, Oracle, Oracles, Press, books, facts_as_drawn, histories, real, trees
 from tests.guidelines.patients import chart
 from tests.streams.bedside import as_bytes
 
+pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")  # a book that fails is told in full
+
 LOOKED_AT = 6  # times between two instants
 AFTER = timedelta(days=3)  # the last event
-History = Sequence[tuple[datetime, Event]]
+History = Sequence[tuple[datetime, Event | Press]]
 T = TypeVar("T")
 
 # A life takes up to a second. In CI a few of them; `HYPOTHESIS_PROFILE=search` lives twenty times as many, of its own.
@@ -108,7 +110,7 @@ def instants(history: History, reads: frozenset[str]) -> Iterator[tuple[Bed, Ins
         while (found := opened(bed, reads)) is not None:
             bed, instant = found
             yield bed, instant
-        bed, _ = arrived(bed, [] if event is None else [event], now)
+        bed, _ = arrived(bed, [] if event is None or isinstance(event, Press) else [event], now)
 
 
 class Looked(NamedTuple):
@@ -259,7 +261,8 @@ def played(book: Book, history: History, lateness: timedelta, after: Callable[[B
     rest = [(end + timedelta(hours=hours), None) for hours in (1, 6, 26)]
     with facts_as_drawn():
         for now, event in [*history, *rest]:
-            bed, new = step(bed, [] if event is None else [event], now, mind)
+            heard = event.answer(bed, now) if isinstance(event, Press) else event
+            bed, new = step(bed, [] if heard is None else [heard], now, mind)
             bed = after(bed)
             said += new
     assert bed.failure is None
@@ -515,21 +518,19 @@ SABOTAGE = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @pytest.mark.parametrize("what", SABOTAGE)
 def test_a_fault_in_what_is_kept_would_be_noticed(what: str) -> None:
     """With a piece of the machinery taken out, the property above fails, within as many histories as it looks at."""
     target, instead = SABOTAGE[what]
     test = test_what_any_book_keeps_is_what_it_would_find.hypothesis.inner_test  # type: ignore[attr-defined]
-    search = settings(database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    search = settings(max_examples=400, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     with patch(target, instead), pytest.raises(AssertionError):
         search(given(books(), histories(), st.integers(0, 10**6))(test))()
 
 
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 def test_a_bed_that_slept_too_long_would_be_noticed() -> None:
     """A bed that wakes for news alone does not pass for one that wakes in time."""
     test = test_no_bed_sleeps_through_what_time_alone_changes.hypothesis.inner_test  # type: ignore[attr-defined]
-    search = settings(database=None, phases=[Phase.generate], report_multiple_bugs=False)
+    search = settings(max_examples=400, database=None, phases=[Phase.generate], report_multiple_bugs=False)
     with patch("streams.core.judge._until", lambda *_: FAR), pytest.raises(AssertionError):
         search(given(any_book, histories(), lateness, st.integers(0, 10**6))(test))()
