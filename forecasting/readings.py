@@ -22,7 +22,13 @@ def usable(reading: Reading, now: datetime) -> bool:
 
 def in_order(readings: Iterable[Reading], now: datetime) -> list[Reading]:
     """The usable ones by rising time, and of each concept only one per moment: known last, then the arterial line."""
-    counts = {(r.observed_at, r.concept): r for r in sorted((r for r in readings if usable(r, now)), key=_precedence)}
+    counts: dict[tuple[datetime, str], Reading] = {}
+    for reading in readings:
+        if usable(reading, now):
+            moment = reading.observed_at, reading.concept
+            other = counts.get(moment)
+            if other is None or _precedence(reading) > _precedence(other):
+                counts[moment] = reading
     return sorted(counts.values(), key=lambda reading: reading.observed_at)
 
 

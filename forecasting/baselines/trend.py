@@ -12,7 +12,7 @@ arrays stay in the processor's cache.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ from forecasting.baselines import running
 from forecasting.baselines.fans import Curves
 from forecasting.baselines.outlook import Answers, TrendOutlook, outside
 from forecasting.baselines.parameters import NAME, PARAMETERS, VERSION, Parameters, read
-from forecasting.baselines.running import EMPTY, EPOCH, MICROSECOND, WHOLE, WORDS, Array, Whole
+from forecasting.baselines.running import EMPTY, EPOCH, MICROSECOND, WHOLE, WORDS, Array, Told, Whole
 from forecasting.contract import FAR, ModelState, Seen
 from forecasting.readings import in_order, newest, usable
 from schemas.clinical.forecasts import HORIZONS_H, Outlook
@@ -36,8 +36,8 @@ ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old e
 _FAR_US = (FAR - EPOCH) // MICROSECOND
 _NO_SITUATION: frozenset[Situation] = frozenset()
 
-Pass = tuple[list[int], list[tuple[int, int, float]]]
-"""Lanes in each of which one reading is taken in; of each reading its time, how long it may be used, and its value."""
+Pass = tuple[list[int], list[Told]]
+"""Lanes in each of which one reading is taken in, and these readings."""
 
 
 @lru_cache(maxsize=1)
@@ -90,22 +90,23 @@ class Trend:
     def _encoded(self, states: list[ModelState], seen: Sequence[Seen]) -> list[ModelState]:
         words, count = self._words(states), len(self._numbers)
         news = [self._news(instant) for instant in seen]
-        forgotten = [
-            bed * count + self._numbers[concept]
+        anew = [
+            (bed * count + number, row, instant.at)
             for bed, instant in enumerate(seen)
-            for concept in instant.rows
-            if concept in self._numbers
+            for concept, row in instant.rows.items()
+            if (number := self._numbers.get(concept)) is not None
         ]
-        if not any(news) and not forgotten:
+        if not any(news) and not anew:
             return states
         words = words.copy()
-        if forgotten:
-            words[forgotten] = EMPTY
-        for places, found in _passes(news, count):
+        for lane, row, at in anew:
+            told = (_told(reading, _us(reading.observed_at)) for reading in in_order(row, at))
+            words[lane] = running.told_anew(told, self._curves.paces.table[:, self._number[lane]])
+        for places, new in _passes(news, count):
             lanes = np.array(places)
             columns = words.take(lanes, axis=0).T.copy()
-            at, age_max, values = (np.array(column) for column in zip(*found, strict=True))
-            running.read(columns, at, age_max, values, self._curves.paces.take(self._number.take(lanes)))
+            times, age_max, values = (np.array(column) for column in zip(*new, strict=True))
+            running.read(columns, times, age_max, values, self._curves.paces.take(self._number.take(lanes)))
             words[lanes] = columns.T
         raw, size = words.tobytes(), len(self._nothing.body)
         return [
@@ -116,13 +117,13 @@ class Trend:
         ]
 
     def _news(self, seen: Seen) -> list[tuple[int, Reading]]:
-        """The readings to take in, by rising time within a concept, each with the number of its concept."""
+        """The new readings, by rising time within a concept, each with the number of its concept."""
         numbers, at, rows = self._numbers, seen.at, seen.rows
         found = [(n, r) for r in seen.new if (n := numbers.get(r.concept)) is not None and usable(r, at)]
-        if rows or len({n for n, _ in found}) < len(found):
-            kept = [r for _, r in found if r.concept not in rows]
-            kept += [r for concept in rows if concept in numbers for r in rows[concept]]
-            found = [(numbers[r.concept], r) for r in in_order(kept, at)]
+        if rows:
+            found = [(n, r) for n, r in found if r.concept not in rows]
+        if len({n for n, _ in found}) < len(found):
+            found = [(numbers[r.concept], r) for r in in_order((r for _, r in found), at)]
         return found
 
     def _words(self, states: Iterable[ModelState]) -> Array:
@@ -141,7 +142,7 @@ class Trend:
         words, count = self._words(states), len(self._numbers)
         reasons = [outside(snapshot) for snapshot in snapshots]
         inside = np.array([reason is None for reason in reasons]).repeat(count)
-        now = np.array([(snapshot.now - EPOCH) // MICROSECOND for snapshot in snapshots]).repeat(count)
+        now = np.array([_us(snapshot.now) for snapshot in snapshots]).repeat(count)
         at, _, _, age_max = words[:, :WHOLE].T.copy().view(np.int64)
         for bed, snapshot in enumerate(snapshots):
             if snapshot.situations:
@@ -189,12 +190,20 @@ def _passes(news: Sequence[Sequence[tuple[int, Reading]]], width: int) -> list[P
                 passes.append(([], []))
             if reading.observed_at != observed_at:  # most share the time of the one before
                 observed_at = reading.observed_at
-                at = (observed_at - EPOCH) // MICROSECOND
-            lanes, readings = passes[count]
+                at = _us(observed_at)
+            lanes, told = passes[count]
             lanes.append(bed * width + number)
-            value = reading.value or 0.0
-            readings.append((at, _age_max(reading.concept, reading.method, value, _NO_SITUATION), value))
+            told.append(_told(reading, at))
     return passes
+
+
+def _told(reading: Reading, at: int) -> Told:
+    value = reading.value or 0.0  # also of −0.0
+    return at, _age_max(reading.concept, reading.method, value, _NO_SITUATION), value
+
+
+def _us(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
 
 
 @lru_cache(maxsize=16_384)

@@ -3,6 +3,7 @@
 import ast
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -123,6 +124,23 @@ def test_nothing_that_is_read_leaves_a_number_that_is_none(readings: list[tuple[
     assert np.isfinite(found[running.LAST : running.RECENT.start]).all()
     assert (found[NOW][:3] >= 1).all()
     assert 0 <= found[NOW_JUMPS][0] <= running.JUMP_MAX
+
+
+@given(
+    st.lists(st.tuples(st.floats(1e-6, 3_000), st.floats(-1e9, 1e9).map(lambda x: x or 0.0)), max_size=60),
+    st.sampled_from(["hr", "lactate"]),
+)
+def test_a_row_told_anew_has_the_bits_of_readings_told_one_by_one(
+    steps: list[tuple[float, float]], concept: str
+) -> None:
+    """In plain numbers or in arrays, a row leaves the same lane to the last bit."""
+    pace = replace(HEART, root=concept == "lactate")
+    minutes = np.cumsum([gap for gap, _ in steps]).tolist()
+    at = [round(minute * MINUTE_US) for minute in minutes]
+    rising = [i for i in range(len(at)) if i == 0 or at[i] > at[i - 1]]
+    one_by_one = lane([(at[i] / MINUTE_US, steps[i][1]) for i in rising], pace, concept)
+    told = [(round(at[i] / MINUTE_US * MINUTE_US), 0, steps[i][1]) for i in rising]
+    assert running.told_anew(told, Paces({concept: pace}).table[:, 0]).tobytes() == one_by_one.tobytes()
 
 
 @pytest.mark.parametrize("module", [running, fans], ids=lambda module: module.__name__)

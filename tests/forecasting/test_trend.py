@@ -275,3 +275,13 @@ def test_all_vital_fans_are_quick() -> None:
     """The seven vital fans of a well charted patient are made well within the deadline."""
     rich = bed({c: {15.0 * i: (CONCEPTS[c].normal_low or 0.0) + i % 5 for i in range(96)} for c in fit_trend.VITALS})
     checks.keeps_its_deadline(load(), rich, time.perf_counter)
+
+
+def test_a_late_value_in_a_full_row_is_quick() -> None:
+    """A pressure that comes back ten hours late makes a row of 320 anew, and that within the deadline too."""
+    full = bed({"map": {5.0 * i: 70.0 + i % 9 for i in range(319)}, "hr": STEADY})
+    late = reading("map", 602, 65.0, back_after=602)
+    row = tuple(sorted((*full.readings["map"], late), key=lambda r: r.observed_at))
+    seen = replace(full, readings={**full.readings, "map": row})
+    assert len(checks.story(seen)[-1].rows["map"]) == 320
+    checks.keeps_its_deadline(load(), seen, time.perf_counter)
