@@ -126,9 +126,8 @@ class Curves:
         (`age_max`) hold numbers without meaning.
         """
         age = _AGES_US[1:-1].searchsorted(age_us)
-        older = ((age_us - _AGES_US.take(age)) / _AGE_GAPS_US.take(age)).astype(
-            np.float32
-        )  # of the way to the next age
+        past = age_us - _AGES_US.take(age)
+        older = (past / _AGE_GAPS_US.take(age)).astype(np.float32)  # part of the way to the next age
         age += concepts * len(AGES_H)
         by_age = np.array((1 - older, older), np.float32)  # (2, M)
         short = np.zeros(lanes.shape, np.float32)

@@ -108,10 +108,11 @@ class Trend:
             times, age_max, values = (np.array(column) for column in zip(*new, strict=True))
             running.read(columns, times, age_max, values, self._curves.paces.take(self._number.take(lanes)))
             words[lanes] = columns.T
+        changed = {lane // count for lane, _, _ in anew} | {bed for bed, found in enumerate(news) if found}
         raw, size = words.tobytes(), len(self._nothing.body)
         return [
             ModelState(digest=self.digest, body=raw[bed * size : (bed + 1) * size], from_chart=state.from_chart)
-            if news[bed] or seen[bed].rows
+            if bed in changed
             else state
             for bed, state in enumerate(states)
         ]
