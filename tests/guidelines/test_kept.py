@@ -161,7 +161,11 @@ class Life:
         answers = {}
         for name, node in [*self.deciding.items(), *listed]:
             answers[name] = case.ask(node)
+            full.until = FAR
             assert meaning(answers[name]) == meaning(full.ask(node)), f"{name} at {at}, news: {sorted(news)}"
+            assert full.until > at or outlook.until <= at, (
+                f"{name} at {at}: it ends at {full.until}, for ever"
+            )
         self.looks += 1
         return Looked(bed, at, outlook, case, case.kept(), {name: answers[name].truth for name in self.deciding})
 
