@@ -295,6 +295,28 @@ def test_treatments_are_summed_and_remembered(text: str, expected: Truth) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("max of ned over 1 h at_least 0.5", YES),
+        ("max of ned over 30 min at_least 0.5", NO),
+        ("min of ned over 1 h at_most 0.1", YES),
+        ("ned falls_by 0.4 within 1 h", YES),
+        ("ned at_most 0.1 for 30 min", YES),
+        ("ned at_most 0.2", YES),
+        ("mean of ned over 1 h at_least 0.1", UNKNOWN),
+        ("trend of ned over 1 h below 0", UNKNOWN),
+    ],
+)
+def test_a_rate_holds_until_the_next(text: str, expected: Truth) -> None:
+    """0.5 until half an hour ago, 0.1 since: the rate at the start of a window counts, though nobody wrote it then."""
+    rates = [("06:00", "start", 0.5), ("07:30", "change", 0.1)]
+    rows = [{"at": at, "item": "norepinephrine", "action": action, "rate": rate} for at, action, rate in rates]
+    assert story(text, "08:00", treatments=rows) is expected
+    just_then = [*rows, {"at": "08:00", "item": "norepinephrine", "action": "change", "rate": 0.1}]
+    assert story(text, "08:00", treatments=just_then) is expected  # at the moment of a change it does not run twice
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "on norepinephrine",

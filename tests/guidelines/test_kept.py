@@ -163,9 +163,7 @@ class Life:
             answers[name] = case.ask(node)
             full.until = FAR
             assert meaning(answers[name]) == meaning(full.ask(node)), f"{name} at {at}, news: {sorted(news)}"
-            assert full.until > at or outlook.until <= at, (
-                f"{name} at {at}: it ends at {full.until}, for ever"
-            )
+            assert full.until > at or outlook.until <= at, f"{name} at {at}: it ends at {full.until}, for ever"
         self.looks += 1
         return Looked(bed, at, outlook, case, case.kept(), {name: answers[name].truth for name in self.deciding})
 
@@ -223,6 +221,11 @@ MAP_BELOW_LINE = [{"at": "08:00", "map": 58, "method": "nibp"}, {"at": "08:05", 
             {"at": "-1 08:00", "fact": "cardiac.lvef", "words": "EF 55", "value": 55}]}, YEAR_LATER),
         ("noted perf.mottled within 2 h", [], {"notes": [
             {"at": "09:30", "fact": "perf.mottled", "words": "mottled"}]}, "09:30"),
+        ("ned at_least 0.25 for 4 h", [], {"treatments": [
+            {"at": "08:10", "item": "norepinephrine", "action": "start", "rate": 0.3}]}, "12:10"),
+        ("ned below 0.3 for 1 h", [], {"treatments": [
+            {"at": "06:00", "item": "norepinephrine", "action": "start", "rate": 0.5},
+            {"at": "08:10", "item": "norepinephrine", "action": "change", "rate": 0.2}]}, "09:10"),
         ("given meropenem within 2 h", [], {"treatments": [
             {"at": "09:30", "item": "meropenem", "action": "given"}]}, "09:30"),
     ],
@@ -230,7 +233,7 @@ MAP_BELOW_LINE = [{"at": "08:00", "map": 58, "method": "nibp"}, {"at": "08:05", 
 def test_what_falls_back_to_another_word_is_looked_at_in_time(
     condition: str, rows: Sequence[dict[str, Any]], more: dict[str, Any], at: str | datetime
 ) -> None:
-    """A newer word grows too old, or a word written ahead comes into its time: TRUE without news, and known before."""
+    """A newer word grows too old, one written ahead comes into its time, a rate has lasted: TRUE, and known before."""
     graph = Graph(real().definitions)
     node = graph.node(parse(condition))
     seen = chart("08:10", *rows, setting="icu", **more)
