@@ -39,7 +39,9 @@ _METRIC = [
     "A",
 ]
 _PLAIN = ["min", "h", "d", "wk", "%", "[lb_av]", "[oz_av]", "[in_i]", "[ft_i]", "[foz_us]", "[psi]", "atm"]
-_NAMES = frozenset((*(prefix + atom for prefix in _PREFIXES for atom in _METRIC), *_PLAIN))
+_NAMES = frozenset((*(prefix + atom for prefix in _PREFIXES for atom in _METRIC), *_PLAIN)) - {
+    "hbar"
+}  # to pint Planck's
 _PIECES = re.compile(r"([./]?)([^./]+)")
 _POWER_OF_TEN = re.compile(r"10[*^]([+-]?\d{1,2})")
 _ATOM = re.compile(r"((?:[A-Za-z%]|\[[A-Za-z0-9_]+\])+)([+-]?\d)?")

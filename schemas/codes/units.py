@@ -57,25 +57,23 @@ _EXACT: Mapping[str, str] = MappingProxyType(
         "F": "[degF]",  # UCUM: farad
         "K/uL": "10*3/uL",  # UCUM: kelvin
         "K/UL": "10*3/uL",
-        "K/µL": "10*3/uL",
         "K/mm3": "10*3/uL",
         "G/L": "10*9/L",  # giga per litre; UCUM: gauss
         "G/l": "10*9/L",
-        "/mic l": "/uL",
     }
 )
 # Whole spellings, any case, spaces removed.
 _WHOLE: Mapping[str, str] = MappingProxyType(
     {
-        **dict.fromkeys(("mmhg", "torr", "mm[hg]"), "mm[Hg]"),
-        **dict.fromkeys(("cmh2o", "cmh20", "cm[h2o]"), "cm[H2O]"),
+        "torr": "mm[Hg]",
+        "cmh20": "cm[H2O]",  # a nought for the letter
         **dict.fromkeys(("°c", "?c", "degc", "deg.c", "deg.c.", "celsius", "℃", "cel"), "Cel"),
         **dict.fromkeys(("°f", "?f", "degf", "deg.f", "deg.f.", "fahrenheit", "℉", "[degf]"), "[degF]"),
-        **dict.fromkeys(("bpm", "beats/min", "insp/min", "breaths/min", "br/min", "resp/min", "/minute"), "/min"),
-        **dict.fromkeys(("lpm", "l/m", "liters/min", "litres/min"), "L/min"),
+        **dict.fromkeys(("bpm", "beats/min", "insp/min", "breaths/min", "br/min", "resp/min"), "/min"),
+        **dict.fromkeys(("lpm", "l/m"), "L/min"),
         "percent": "%",
-        **dict.fromkeys(("thousand/ul", "thou/ul", "10e3/ul", "x10e3/ul", "giga/l", "gpt/l"), "10*3/uL"),
-        **dict.fromkeys(("#/ul", "cells/ul", "/micl", "cells/mm3", "/cmm"), "/uL"),
+        **dict.fromkeys(("thousand/ul", "thou/ul", "giga/l", "gpt/l"), "10*3/uL"),
+        **dict.fromkeys(("#/ul", "cells/ul", "/micl", "cells/mm3"), "/uL"),
         **dict.fromkeys(("lb", "lbs", "pound", "pounds"), "[lb_av]"),
         **dict.fromkeys(("in", "inch", "inches"), "[in_i]"),
         **dict.fromkeys(("seconds", "second", "sec", "secs", "sec."), "s"),
@@ -84,7 +82,6 @@ _WHOLE: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("ng/mlddu", "ng/ml{ddu}", "ngddu/ml"), "ng/mL{DDU}"),
         **dict.fromkeys(("ug/mlfeu", "mcg/mlfeu", "ug/ml{feu}", "ugfeu/ml", "mg/lfeu", "mg/l{feu}"), "mg/L{FEU}"),
         **dict.fromkeys(("ug/mlddu", "mcg/mlddu", "ug/ml{ddu}", "ugddu/ml", "mg/lddu", "mg/l{ddu}"), "mg/L{DDU}"),
-        **dict.fromkeys(("l/min/m²", "l/min/m^2", "l/min/m2"), "L/min/m2"),
         "mg%": "mg/dL",
         "g%": "g/dL",
         "gm%": "g/dL",
@@ -117,14 +114,14 @@ _PART: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(("day", "days", "24h", "24hr"), "d"),
         **dict.fromkeys(("cc", "ccs", "mls", "milliliter", "milliliters"), "mL"),
         **dict.fromkeys(("liter", "liters", "litre", "litres"), "L"),
-        **dict.fromkeys(("mm3", "mm^3", "mm³", "cmm"), "uL"),
-        **dict.fromkeys(("m²", "m^2"), "m2"),
+        **dict.fromkeys(("mm3", "mm^3", "cmm"), "uL"),
+        **dict.fromkeys(("m2", "m²", "m^2"), "m2"),
         **dict.fromkeys(("kgs", "kilogram", "kilograms"), "kg"),
     }
 )
 # One part, exact case: "MU" would be a million units.
 _PART_EXACT: Mapping[str, str] = MappingProxyType({"mIU": "mU", "m[IU]": "mU", "uIU": "uU", "u[IU]": "uU"})
-_POWER_OF_TEN = re.compile(r"x?10(?:\^|\*\*?|[eE])\(?(\d{1,2})\)?")
+_POWER_OF_TEN = re.compile(r"[xX]?10(?:\^|\*\*?|[eE])\(?(\d{1,2})\)?")
 _DIVISOR = re.compile(r"/\(([^()/]*)\)")
 _MICRO_AND_POWERS = str.maketrans({"µ": "u", "μ": "u", "³": "^3", "⁶": "^6", "⁹": "^9", "×": "x"})
 
@@ -152,7 +149,7 @@ def _part(text: str) -> str:
 # --- Measured quantities -------------------------------------------------------------------------------------------
 
 _UNITY: Mapping[str, float] = MappingProxyType({"1": 1.0, "%": 0.01, "L/L": 1.0})
-_NO_UNIT = frozenset({"", "1", "ratio", "Ratio", "RATIO", "points", "score", "U", "pH", "PH", "[pH]", "decFrc"})
+_NO_UNIT = frozenset({"1", "ratio", "Ratio", "RATIO", "points", "score", "U", "pH", "PH", "[pH]", "decFrc"})
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 _EQUIVALENTS = re.compile(r"(?<![A-Za-z])m?eq(?![A-Za-z])")
 FIO2_LOWEST = 0.21  # room air

@@ -34,6 +34,14 @@ SHORTER: tuple[tuple[str, float, Situation | None, timedelta], ...] = (
 # Pattern Q13: concept, from, to, and the unit that was probably meant
 LOOK_ALIKE = (("creatinine", 40, 1500, "umol/L"), ("glucose", 2, 30, "mmol/L"), ("hb", 40, 200, "g/L"),
               ("temp", 90, 110, "[degF]"), ("pao2", 4, 20, "kPa"))  # fmt: skip
+# The closed sets of what is charted as a word, those that are normal first
+CODED = {
+    "acvpu": ("A", "C V P U"), "cam_icu": ("neg", "pos"), "urine_ketone": ("neg", "1+ 2+ 3+ 4+"),
+    "o2_device": ("air", "nc simple venturi nrb hfnc niv imv trach"),
+    "vent_mode": ("", "ac_vc ac_pc prvc simv psv cpap bipap aprv hfov nava standby other"),
+    "rhythm": ("sinus", """sinus_tachycardia sinus_bradycardia atrial_fibrillation atrial_flutter svt mat junctional
+        idioventricular av_block_1 av_block_2 av_block_3 paced vt vf pea asystole other"""),
+}  # fmt: skip
 PUMP_ERROR_ABOVE = {
     "norepinephrine": 5, "epinephrine": 3, "vasopressin": 0.2, "phenylephrine": 15, "dopamine": 50, "dobutamine": 50,
     "milrinone": 1.5, "angiotensin_ii": 200, "nitroglycerin": 400, "nicardipine": 30, "esmolol": 400, "labetalol": 8,
@@ -135,6 +143,29 @@ def test_a_look_alike_is_asked_for_within_its_range(concept: str, low: float, hi
     assert known.probable_unit(low) == known.probable_unit(high) == unit
     assert known.probable_unit(nextafter(low, -inf)) is None
     assert known.probable_unit(nextafter(high, inf)) is None
+
+
+def test_what_is_charted_as_a_word_has_a_closed_set_of_words() -> None:
+    """Both entries of each set agree, and of each what is normal."""
+    found = {c.id: (set(c.normal_codes), set(c.codes)) for c in CONCEPTS.values() if c.codes}
+    assert found == {
+        name: (set(normal.split()), {*normal.split(), *more.split()}) for name, (normal, more) in CODED.items()
+    }
+
+
+def test_of_what_flows_in_and_out_only_sums_mean_anything() -> None:
+    """An entry of urine, drain, blood or fluid is an amount since the last; everything else is a state."""
+    summed = {"urine", "fluid_in", "fluid_out", "drain_out", "blood_loss"}
+    assert {c.id for c in CONCEPTS.values() if c.aggregate == "sum"} == summed
+
+
+def test_what_is_counted_is_a_whole_number() -> None:
+    """Points, stages and grades are whole; everything else may lie between."""
+    counted = {"rass", "mottling", "news2", "mews", "qsofa", "sirs", "sofa", "sofa2", "aki_stage", "gcs_lower"}
+    parts = {f"gcs_{part}" for part in ("total", "e", "v", "m")} | {
+        f"sofa_{organ}" for organ in ("respiration", "coagulation", "liver", "cardiovascular", "cns", "renal")
+    }
+    assert {c.id for c in CONCEPTS.values() if c.whole} == counted | parts
 
 
 @pytest.mark.parametrize("drug", PUMP_ERROR_ABOVE)
