@@ -27,6 +27,7 @@ MESSAGE = (
     b'"observed_at":"2026-03-01T08:00:00Z"}'
 )
 SLOW = 200  # clients at once
+SOON_S = connections.HEAD_S / 2  # whoever waits for them waits twice as long
 SLOW_FROM, ELSEWHERE = "127.0.0.2", "127.0.0.3"  # addresses of this machine too, so other clients to the service
 
 
@@ -93,13 +94,13 @@ def half_a_post(service: Running) -> bytes:
 
 @pytest.mark.parametrize("source", ["127.0.0.1", SLOW_FROM])
 def test_slow_bodies_lose_and_nobody_waits_for_them(service: Running, source: str) -> None:
-    """While 200 bodies trickle, from the same address or another, a post is answered within a second."""
+    """While 200 bodies trickle, from the same address or another, a post is answered long before they end."""
     with ExitStack() as lines:
         slow = [lines.enter_context(opened(service, half_a_post(service), source)) for _ in range(SLOW)]
         for _ in range(3):
             began = time.monotonic()
             assert post(service) == 202
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < SOON_S
             time.sleep(0.3)
         assert (status(service, "/readyz"), status(service, "/healthz")) == (200, 200)
         answers = [rest(line) for line in slow]
@@ -115,7 +116,7 @@ def test_unfinished_heads_harm_nobody(service: Running) -> None:
         began = time.monotonic()
         assert post(service) == 202
         assert (status(service, "/healthz"), status(service, "/", **service.token("board"))) == (200, 200)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < SOON_S
 
 
 def test_one_address_cannot_take_all_connections(service: Running) -> None:
@@ -170,7 +171,7 @@ def test_one_browser_cannot_take_all_live_lines(service: Running, source: str) -
             while b"event: status" not in heard:
                 heard += hers.recv(65_536)
             assert heard.startswith(b"HTTP/1.1 200")
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < SOON_S
             ended = [rest(line) for line in lines[: 80 - CLIENT_MAX]]
             assert all(b"event: full" in said and b"reload to use it" in said for said in ended)
             lines[-1].settimeout(5)

@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_counted_and_said_by_the_next_line_that_gets_throug
     began = time.monotonic()
     for number in range(1_000):
         stream.write(f"{number:09d}\n")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5  # whoever waits for the taker waits ten
     assert _lost() - before == 990
     taker.free.set()
     stream.drain(10)
