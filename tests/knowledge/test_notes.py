@@ -1,5 +1,6 @@
 """Reading notes at the edges of its rules: numbers and units, the ends of sentences, how far cues and copies reach."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -86,6 +87,73 @@ def said(text: str) -> dict[str, str]:
         ("rass -3", "neuro.sedated", -3),
         ("rass -3 to -4", "neuro.sedated", -3),
         ("hfnc 50 / 9999999999999 %", "o2.fio2", None),  # the second number is none: nothing is made up
+        ("HR 111", "hr", None),
+        ("HR 49", "hr", None),
+        ("RR 25", "rr", None),
+        ("RR 8", "rr", None),
+        ("CRT > 3 sec", "perf.crt", 3),
+        ("CRT > 2.8 sec", "perf.crt", None),
+        ("tachycardic to 130", "hr.high", 130),
+        ("brady to 38", "hr.low", 38),
+        ("tachypneic to 32", "resp.rr_high", 32),
+        ("hypotensive 82/40", "bp.low", 82),
+        ("sbp dropped to 78", "bp.drop", 78),
+        ("desat to 84 %", "resp.desat", 84),
+        ("RA sat 92 %", "spo2", 92),
+        ("RA sat 49 %", "spo2", None),
+        ("92 % on RA", "spo2", 92),
+        ("vomiting x 3", "vol.gi_loss", 3),
+        ("3 L NC", "o2.device", 3),
+        ("placed on hfnc 40 l / 50 %", "o2.device", 40),
+        ("placed on hfnc 40 l / 50 %", "o2.fio2", 0.5),
+        ("venti mask at 40 %", "o2.fio2", 0.4),
+        ("a&ox3", "neuro.oriented", 3),
+        ("a&ox2", "neuro.oriented", None),
+        ("a&ox2", "neuro.confusion", 2),
+        ("a&ox3", "neuro.confusion", None),
+        ("gcs 13", "neuro.gcs", 13),
+        ("rass +1", "neuro.agitation", 1),
+        ("rass 0", "neuro.agitation", None),
+        ("ciwa 14", "subst.withdrawal", 14),
+        ("uop 30 ml/hr", "renal.uop_low", 30),
+        ("uop 31 ml/hr", "renal.uop_low", None),
+        ("uop 0.5 ml/kg/hr", "renal.uop_low", 0.5),
+        ("uop 0.51 ml/kg/hr", "renal.uop_low", None),
+        ("foley flushed with 300 ml out", "renal.catheter_blocked", 300),
+        ("300 ml urine", "urine", 300),
+        ("aki creat up to 2.4", "renal.aki", 2.4),
+        ("febrile to 38.9", "temp.high", 38.9),
+        ("temp 38.1", "temp.high", 38.1),
+        ("temp 38.0", "temp.high", None),
+        ("wbc 12.1", "infection.wbc", 12.1),
+        ("wbc 12.0", "infection.wbc", None),
+        ("levophed at 0.2 started", "tx.norepi", 0.2),
+        ("on levo at 0.2", "tx.norepi", 0.2),
+        ("vasopressin at 0.04", "tx.vasopressin", 0.04),
+        ("lasix 40 mg iv given", "tx.diuretic", 40),
+        ("40 mg lasix", "tx.diuretic", 40),
+        ("diuresed 2 l", "vol.diuresed", 2000),
+        ("2 units prbc", "tx.blood", 2),
+        ("insulin 10 units", "tx.insulin", 10),
+        ("calcium 2 g given", "tx.calcium", 2),
+        ("amio 150 mg given", "tx.amiodarone", 150),
+        ("haldol 5 mg iv given", "tx.haloperidol", 5),
+        ("hypertonic 250 ml", "tx.hypertonic", 250),
+        ("3 % saline 250 ml given", "tx.hypertonic", 250),
+        ("pain 7/10", "pain.severe", 7),
+        ("pain 6/10", "pain.severe", None),
+        ("glucose 69", "glu.low", 69),
+        ("glucose 70", "glu.low", None),
+        ("glucose 70", "glucose", 70),
+        ("glucose 69", "glucose", None),
+        ("k 6.1", "k", 6.1),
+        ("k 11.9", "k", 11.9),
+        ("k 12", "k", None),
+        ("k 1.0", "k", 1.0),
+        ("k 0.9", "k", None),
+        ("qtc 520", "ecg.qtc", 520),
+        ("MAP goal > 65", "bp.target", 65),
+        ("goal sats 88-92 %", "o2.target", 88),
     ],
 )
 def test_a_number_means_what_its_unit_and_bound_say(text: str, concept: str, value: float | None) -> None:
@@ -93,6 +161,94 @@ def test_a_number_means_what_its_unit_and_bound_say(text: str, concept: str, val
     found = facts(text).get(concept)
     read_as = None if found is None or found.polarity != "affirmed" else found.value
     assert read_as == (None if value is None else pytest.approx(value))
+
+
+# What a phrase states by itself, where that is not simply so: denied, perhaps, of old, only meant
+STATED = {
+    "negated": """cap refill brisk=perf.crt converted to sinus=ecg.afib qrs narrow=ecg.hyperk resps unlabored=resp.wob
+        lungs clear=resp.crackles_bilat extubated=resp.imv supinated=resp.prone hgb stable=bleed.hb_drop
+        foley flushed=renal.catheter_blocked afebrile=temp.high off levophed=tx.norepi pressors off=tx.vasopressor
+        full code=limit.dnr nkda=allergy coumadin held=tx.anticoag pain controlled=pain.severe
+        ct head negative=img.ich sedation off=tx.sedation""",
+    "uncertain": """trop leak=cardiac.acs pulling at lines=neuro.confusion sundowning=neuro.delirium
+        drinks 6 beers daily=subst.withdrawal black stool=bleed.melena bcx 1/2 cons=culture.positive
+        dirty ua=infection.source_urine""",
+    "historical": "foley flushed with 300 ml out=renal.catheter_blocked",
+    "planned": "MAP goal > 65=bp.target goal sats 88-92 %=o2.target",
+    "affirmed": """proven sepsis=infection.sepsis stemi=cardiac.stemi dnr=limit.dnr k 6.1=k intubated=resp.imv
+        cam positive=neuro.delirium esrd=renal.dialysis rosc=arrest.rosc""",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "word"),
+    [(*pair.rsplit("=", 1), word) for word, pairs in STATED.items() for pair in re.findall(r"\S[^=]*=\S+", pairs)],
+)
+def test_what_a_phrase_states_by_itself(text: str, concept: str, word: str) -> None:
+    """Some phrases deny, doubt, look back or ahead without another word; the others say that it is so."""
+    assert said(text)[concept] == word
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "concept", "words"),
+    [
+        ("no mottling", "mottling, no", "perf.mottled", ("negated", "affirmed")),
+        ("not mottled", "mottled, not", "perf.mottled", ("negated", "affirmed")),
+        ("negative mottling", "mottling was negative", "perf.mottled", ("affirmed", "negated")),
+        ("held zosyn", "zosyn held", "abx.started", ("negated", "negated")),
+        ("possible PE", "PE is possible", "img.pe", ("uncertain", "uncertain")),
+        ("presumed PE", "PE, presumed", "img.pe", ("uncertain", "affirmed")),
+        ("vs PE", "PE vs pneumonia", "img.pe", ("uncertain", "uncertain")),
+        ("history of PE", "PE history of", "img.pe", ("historical", "affirmed")),
+        ("in the past PE", "PE in the past", "img.pe", ("affirmed", "historical")),
+        ("2019 PE", "PE 2019", "img.pe", ("affirmed", "historical")),
+        ("risk of PE", "PE risk of", "img.pe", ("hypothetical", "affirmed")),
+        ("call if mottled", "mottled, call if", "perf.mottled", ("hypothetical", "affirmed")),
+        ("screen PE", "PE screen", "img.pe", ("affirmed", "hypothetical")),
+        ("if zosyn", "zosyn if febrile", "abx.started", ("hypothetical", "hypothetical")),
+        ("plan lasix 40 mg", "lasix 40 mg planned", "tx.diuretic", ("planned", "planned")),
+        ("tomorrow lasix 40 mg", "lasix 40 mg tomorrow", "tx.diuretic", ("affirmed", "planned")),
+        ("consider lasix 40 mg", "lasix 40 mg consider", "tx.diuretic", ("planned", "affirmed")),
+        ("mother PE", "PE mother", "img.pe", ("family", "affirmed")),
+        ("in mother PE", "PE in mother", "img.pe", ("affirmed", "family")),
+        ("roommate mottled", "mottled roommate", "perf.mottled", ("other", "affirmed")),
+        ("given zosyn", "zosyn given", "abx.started", ("affirmed", "affirmed")),
+        ("held metoprolol", "metoprolol held", "med.held", ("affirmed", "affirmed")),
+        ("takes metoprolol", "metoprolol at home", "med.home", ("affirmed", "affirmed")),
+    ],
+)
+def test_which_way_a_cue_looks(before: str, behind: str, concept: str, words: tuple[str, str]) -> None:
+    """Some words qualify what follows, some what stands before them, some both."""
+    assert (said(before)[concept], said(behind)[concept]) == words
+
+
+@pytest.mark.parametrize("text", ["as above mottled", "mottled as above", "unchanged from yesterday: mottled"])
+def test_a_note_that_says_it_repeats_is_a_copy(text: str) -> None:
+    """Said before the finding or behind it."""
+    assert facts(text)["perf.mottled"].copied
+    assert not facts("mottled")["perf.mottled"].copied
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "detail"),
+    [
+        ("proven sepsis", "infection.sepsis", "definite"), ("sepsis", "infection.sepsis", None),
+        ("MAP 60", "bp.low", "map"), ("SBP 80", "bp.low", None), ("off levophed", "tx.norepi", "stopped"),
+        ("pressors off", "tx.vasopressor", "stopped"), ("sedation off", "tx.sedation", "stopped"),
+        ("a&ox2", "neuro.confusion", "oriented x"), ("3 L NC", "o2.device", "nc"),
+        ("coumadin held", "tx.anticoag", "warfarin"), ("500 ml ns bolus", "tx.fluid_bolus", "saline_0_9"),
+    ],
+)  # fmt: skip
+def test_the_detail_of_a_fact(text: str, concept: str, detail: str | None) -> None:
+    """Which drug, which device, which pressure; that it was stopped; that an infection is proven."""
+    assert facts(text)[concept].detail == detail
+
+
+def test_of_devices_and_rhythms_the_last_is_current() -> None:
+    """Weaned from the mask to the cannula to air: only air is now; sinus again: the flutter is over."""
+    assert said("on nrb, then 4 L NC, then weaned to room air")["o2.air"] == "affirmed"
+    assert said("on nrb, then weaned to room air")["o2.device"] == "historical"
+    assert said("coded, rosc")["arrest.event"] == "historical"
 
 
 @pytest.mark.xfail(strict=True, reason="the phrases for a bolus know no British litre: 2 litres are read as 2 mL")
@@ -417,6 +573,13 @@ def test_when_a_finding_was(text: str, at: str) -> None:
     """The time in its clause, or the one put first on its line; a dose, a year and what is no time of day are none."""
     found = facts(text)["perf.mottled"]
     assert f"{found.effective_at:%H:%M}" == at
+
+
+@pytest.mark.parametrize(("said_at", "hour"), [("2359", 23), ("2430", 6), ("0559", 5), ("0600", 6)])
+def test_the_hours_of_a_day_end_at_23(said_at: str, hour: int) -> None:
+    """In a note of 06:00, 2359 was the evening before; 2430 is no time of day."""
+    (found,) = read(note(f"mottled at {said_at}", AT.replace(hour=6)), ())
+    assert found.effective_at.hour == hour
 
 
 @pytest.mark.parametrize(("between", "at"), [(28, "09:00"), (29, "15:00")])
