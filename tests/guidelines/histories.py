@@ -339,6 +339,20 @@ def _combined(inner: st.SearchStrategy[c.Condition]) -> st.SearchStrategy[c.Cond
     )
 
 
+@cache
+def lasting() -> st.SearchStrategy[c.Condition]:
+    """Conditions that time alone makes TRUE: something has lasted, or is long enough ago."""
+    short, build = st.sampled_from(SPANS[:6]), st.builds
+    lately = build(c.Given, st.sampled_from(("vasopressor", "crystalloid", "antimicrobial")), short)
+    return st.one_of(
+        st.tuples(lately).map(c.NoneOf),
+        st.tuples(lately, trees()).map(c.NoneOf),
+        st.tuples(build(c.Noted, st.sampled_from(OFTEN_NOTED), short)).map(c.NoneOf),
+        build(c.Rate, st.sampled_from(OFTEN_GIVEN), _OPS, st.sampled_from((0.05, 0.3, 100.0)), short),
+        _of(st.sampled_from(OFTEN), lambda q, v: build(c.Compare, st.just(q), _OPS, st.just(v), short)),
+    )
+
+
 class ReadBook(Book):
     """A book that says what it is when a test fails: the conditions of a made-up one."""
 
@@ -381,10 +395,10 @@ _WORDS = {"lead": "this speaks", "question": "this is so", "worse": "it is worse
 
 
 def _guideline(draw: st.DrawFn, name: str) -> Guideline:
-    optional = st.one_of(st.none(), trees())
+    optional, whens = st.one_of(st.none(), trees()), st.one_of(trees(), lasting())
     levels = draw(st.permutations(["watch", "warning", "critical"]))
     triggers = [
-        Trigger(id=f"{name}.T{n}", title="T", level=level, when=draw(trees()), asks=draw(st.booleans()), source=("X",),
+        Trigger(id=f"{name}.T{n}", title="T", level=level, when=draw(whens), asks=draw(st.booleans()), source=("X",),
                 values=("map", "hr"), **_WORDS)
         for n, level in enumerate(levels[: draw(st.integers(1, 3))])
     ]  # fmt: skip
