@@ -269,10 +269,59 @@ KINDS = [
     case("any_of(hr above 100; lactate above 2)", UNKNOWN, reading("hr", 90), asks=["lactate: never measured"]),
 ]  # fmt: skip
 
+NEVER = ": never measured"
+WELL = [reading(c, v) for c, v in {"rr": 16, "spo2": 98, "o2_flow": 0, "sbp": 120, "hr": 80, "temp": 37.0,
+                                   "gcs_total": 15}.items()]  # fmt: skip
+ORGANS_WELL = [reading(c, v) for c, v in {"pao2": 100, "fio2": 0.21, "platelets": 200, "bilirubin": 0.5, "map": 80,
+                                          "gcs_total": 15, "creatinine": 0.8}.items()]  # fmt: skip
+SCORED = [
+    case("news2 at_least 1", UNKNOWN,
+         asks=[c + NEVER for c in ("rr", "spo2", "o2_device", "sbp", "hr", "acvpu", "temp")]),
+    case("mews at_least 1", UNKNOWN, asks=[c + NEVER for c in ("sbp", "hr", "rr", "temp", "acvpu")]),
+    case("qsofa at_least 1", UNKNOWN, asks=[c + NEVER for c in ("rr", "sbp", "gcs_total")]),
+    case("sirs at_least 1", UNKNOWN, asks=[c + NEVER for c in ("temp", "hr", "rr", "wbc")]),
+    case("sofa at_least 1", UNKNOWN,
+         asks=[c + NEVER for c in ("pao2", "platelets", "bilirubin", "map", "gcs_total", "creatinine")]),
+    case("news2 at_least 1", NO, *WELL, rests=["news2 0"]),
+    case("news2 at_least 3", YES, *WELL, reading("hr", 131), rests=["news2 3", "hr 131/min"]),
+    case("news2 at_least 3", YES, reading("rr", 25), rests=["news2 at least 3", "rr 25/min"]),
+    case("news2 at_least 5", YES, reading("rr", 25), reading("o2_flow", 2),
+         rests=["news2 at least 5", "rr 25/min", "o2_flow 2.0 L/min"]),
+    case("news2 at_least 3", YES, reading("acvpu", "V"), rests=["news2 at least 3", "acvpu V (voice)"]),
+    case("news2 at_least 3", YES, reading("spo2", 91), rests=["news2 at least 3", "spo2 91 %"]),
+    case("news2 at_least 2", YES, reading("temp", 39.1), rests=["news2 at least 2", "temp 39.1 °C"]),
+    case("mews at_least 2", YES, reading("temp", 39.1), rests=["mews at least 2", "temp 39.1 °C"]),
+    case("mews at_least 3", YES, reading("acvpu", "U"), rests=["mews at least 3", "acvpu U (unresponsive)"]),
+    case("qsofa at_least 2", YES, reading("rr", 22), reading("gcs_total", 14),
+         rests=["qsofa at least 2", "rr 22/min", "gcs_total 14"]),
+    case("qsofa at_least 1", YES, reading("acvpu", "C"), rests=["qsofa at least 1", "acvpu C (new confusion)"]),
+    case("sirs at_least 1", YES, reading("rr", 21), reading("paco2", 31),
+         rests=["sirs at least 1", "rr 21/min", "paco2 31 mmHg"]),
+    case("sirs at_least 1", YES, reading("wbc", 8), reading("bands", 11), rests=["sirs at least 1", "bands 11 %"]),
+    case("sirs at_least 1", UNKNOWN, reading("bands", 10), asks=[c + NEVER for c in ("temp", "hr", "rr", "wbc")]),
+    case("sofa at_least 1", NO, *ORGANS_WELL, rests=["sofa 0"]),
+    case("sofa at_least 2", YES, reading("platelets", 90), reading("platelets", 120, HOUR),
+         rests=["sofa at least 2", "platelets 90 ×10³/µL"]),
+    case("sofa at_least 2", YES, reading("fio2", 0.5), reading("pao2", 90),
+         rests=["sofa at least 2", "pf 180 mmHg", "pao2 90 mmHg", "fio2 0.50"]),
+    case("sofa at_least 3", YES, gave("norepinephrine", 2 * HOUR, action="start", rate=0.1),
+         rests=["sofa at least 3", "norepinephrine 0.1 µg/kg/min"]),
+    case("sofa at_least 1", YES, reading("map", 69), rests=["sofa at least 1", "map 69 mmHg"]),
+    case("sofa at_least 1", YES, reading("sbp", 90), reading("dbp", 50),
+         rests=["sofa at least 1", "map 63 mmHg", "sbp 90 mmHg", "dbp 50 mmHg"]),
+    case("is sofa_rise", UNKNOWN,
+         asks=[c + NEVER for c in ("pao2", "platelets", "bilirubin", "map", "gcs_total", "creatinine")]),
+    case("is sofa_rise", YES, reading("platelets", 90), rests=["sofa at least 2", "platelets 90 ×10³/µL"]),
+    case("is sofa_rise", NO, *ORGANS_WELL, rests=["sofa 0"]),
+    case("is news2_single_three", UNKNOWN, asks=[c + NEVER for c in ("rr", "spo2", "sbp", "hr", "acvpu", "temp")]),
+    case("is news2_single_three", YES, reading("rr", 25), rests=["news2 at least 3", "rr 25/min"]),
+    case("is news2_single_three", NO, *WELL, rests=["news2 0"]),
+]  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("text", "seen", "truth", "rests", "asks"),
-    [*INFECTION, *FLUID, *PRESSURE, *MIND, *KIDNEY, *OXYGEN, *PERSON, *KINDS],
+    [*SCORED, *INFECTION, *FLUID, *PRESSURE, *MIND, *KIDNEY, *OXYGEN, *PERSON, *KINDS],
 )
 def test_an_answer_says_what_it_rests_on_and_an_open_one_what_it_asks_for(
     text: str, seen: Snapshot, truth: object, rests: list[str], asks: list[str]
