@@ -193,7 +193,7 @@ class _Recorder:
             self.failing.append(report.nodeid)
 
 
-def mapped(tests: Sequence[str], root: Path, limit_s: float = 900.0) -> Map:
+def mapped(tests: Sequence[str], root: Path, limit_s: float = 3600.0) -> Map:
     """Run the tests once and note who runs which line. Tests that fail as it is, or are slow, are left out."""
 
     def work() -> dict[str, Any]:
