@@ -25,6 +25,13 @@ class BoardSource(Protocol):
         """
         ...
 
+    async def bring(self, encounter: str) -> None:
+        """Somebody is about to look at all of one bed: where the service does not hold all of it ready, it gets it now.
+
+        Where it cannot, `bed` says in `problem` that its picture is not whole.
+        """
+        ...
+
     def changes(self) -> AsyncIterator[str]:
         """Encounters whose bed has changed since this call, for one reader, until it is closed.
 

@@ -1,13 +1,14 @@
 """The embedded service: the shell, its clock and what the board reads of it, in one process."""
 
 import asyncio
-from collections import Counter
+from collections import ChainMap, Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from boards.source import Verb
 from boards.station.cards import steps
@@ -27,12 +28,19 @@ from streams.core.policy import Policy
 from streams.shells.embedded import Embedded, Update
 from streams.shells.refused import about
 from streams.stores.codec import Damaged
+from streams.stores.failures import StoreFailed
 
 LOOK_EVERY_S = 0.1  # how often the clock is looked at: what a bed waits for is at most this late
 COUNT_EVERY_S = 0.5  # how often the refusals are counted at most, however many come
 COUNT_AGAIN_S = 5.0  # after they could not be counted
 KEPT_S = 10.0  # for a person's answer to be in the log
+BROUGHT_S = 2.0  # for a bed that rests to come back into memory when somebody looks at it
 SHOWN_S = 3.0  # for it to show on the bed; where order allows no more, the page says "saved"
+
+RESTS = (  # what a board says of a bed that is only in the store, after "This bed "
+    "is silent for so long that only its last values are here: the rest is in the store, "
+    "and comes when its page can be opened"
+)
 
 log = structlog.get_logger()
 
@@ -57,11 +65,12 @@ class EmbeddedBoard:
         self._looking = asyncio.Lock()
 
     def encounters(self) -> Sequence[str]:
-        here = [encounter for encounter, bed in self._service.beds.items() if not bed.chart.discharged]
-        return [*here, *(self._service.damaged - self._service.beds.keys())]
+        beds = self._beds()
+        here = [encounter for encounter, bed in beds.items() if not bed.chart.discharged]
+        return [*here, *(self._service.damaged - beds.keys())]
 
     def bed(self, encounter: str) -> BedView | None:
-        bed = self._service.beds.get(encounter)
+        bed = self._beds().get(encounter)
         if bed is None and encounter in self._service.damaged:
             raise Damaged  # what was saved of it cannot be read: it is there, and must not be missing from the board
         if bed is None or bed.chart.discharged:
@@ -71,8 +80,21 @@ class EmbeddedBoard:
         if seen is None or seen.bed is not bed:
             view = self._service.view(encounter)
             assert view is not None
+            if encounter in self._service.resting:
+                view = replace(view, problem=RESTS)
             seen = self._views[encounter] = _Viewed(bed, view)
         return seen.view
+
+    async def bring(self, encounter: str) -> None:
+        try:
+            async with asyncio.timeout(BROUGHT_S):
+                await self._service.bring(encounter)
+        except (StoreFailed, TimeoutError) as problem:  # the page says that it is not whole
+            log.error("bed_not_brought", component="boards", exc_info=problem)
+
+    def _beds(self) -> Mapping[str, Bed]:
+        """All of them; of those that rest the outlines."""
+        return ChainMap(self._service.beds, self._service.resting)  # type: ignore[arg-type]  # nobody writes there
 
     async def changes(self) -> AsyncIterator[str]:
         with self._service.subscribe() as queue:
@@ -88,7 +110,7 @@ class EmbeddedBoard:
                     yield encounter
 
     def _join(self, waiting: dict[str, None], update: Update) -> None:
-        changed = self._service.beds if update.encounters is None else update.encounters
+        changed = self._beds() if update.encounters is None else update.encounters
         waiting.update(dict.fromkeys(sorted(changed)))
 
     async def count_refusals(self) -> None:
@@ -156,7 +178,7 @@ class EmbeddedBoard:
     def status(self) -> BoardStatus:
         counts: Counter[str] = Counter()
         trouble = self._service.trouble
-        for bed in self._service.beds.values():
+        for bed in self._beds().values():
             counts.update({name: bed.counts.get(name, 0) for name in ("late", "duplicate", "corrected")})
         return BoardStatus(
             now=self._clock.now(),

@@ -69,7 +69,7 @@ def create_app(
     _add_files(app, node_modules)
     _add_live(app, source, pages)
     _add_health(app, source, trouble)
-    _add_json(app, pages)
+    _add_json(app, source, pages)
     _add_answers(app, source, pages)
     _add_pages(app, source, pages)
     _add_problems(app, pages)
@@ -140,7 +140,7 @@ def _add_health(app: FastAPI, source: BoardSource, trouble: Callable[[], str | N
         return JSONResponse({"ready": why is None, "why": why}, 503 if why else 200)
 
 
-def _add_json(app: FastAPI, pages: Pages) -> None:
+def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     @app.get("/api/beds")
     async def api_beds() -> Response:
         """Every bed in short, the most urgent first."""
@@ -151,6 +151,7 @@ def _add_json(app: FastAPI, pages: Pages) -> None:
     @app.get("/api/bed/{encounter:path}")
     async def api_bed(encounter: str) -> Response:
         """All of one bed: a `BedView`."""
+        await source.bring(encounter)
         return Response(_made(pages, encounter, to_json), media_type="application/json")
 
 
@@ -271,11 +272,13 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
 
     @app.get("/bed/{encounter:path}", response_class=HTMLResponse)
     async def bed(encounter: str) -> str:
+        await source.bring(encounter)
         return _made(pages, encounter, pages.bed)
 
     @app.get("/trends/{encounter:path}")
     async def trends(encounter: str) -> Response:
         """What trends.js draws; see `summary.drawn`."""
+        await source.bring(encounter)
         return _made(pages, encounter, lambda view: JSONResponse(summary.drawn(view)))
 
     @app.get("/checklist/{alert_id}/{encounter:path}", response_class=HTMLResponse)

@@ -71,7 +71,7 @@ class BedView(Record, frozen=True, kw_only=True):
     fans: Mapping[str, Fan]
     forecast_model: str | None
     forecast_missing: str | None  # why there is no forecast
-    problem: str | None = None  # why the bed cannot be judged, and since when
+    problem: str | None = None  # after "This bed": why it cannot be judged, and since when, or is not shown whole
     notes: tuple[ShownNote, ...]
     treatments: tuple[ShownTreatment, ...]
     counts: Mapping[str, int]  # late, duplicate, corrected, artefact, rejected by fault …

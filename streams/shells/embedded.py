@@ -14,9 +14,9 @@ shown as time passes. As soon as it can be, what is owed is written, and message
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
@@ -32,6 +32,7 @@ from schemas.frozen import from_json, to_json
 from streams.adapters.decode import decode
 from streams.core.bed import Bed
 from streams.core.judge import Mind
+from streams.core.resting import DISCHARGED_KEPT, back, left_before, may_rest
 from streams.core.step import Output
 from streams.core.view import view
 from streams.shells.engine import Applied, Engine, Record
@@ -48,7 +49,6 @@ CHANGES_MAX = 200  # of one bed, before it is written whole again
 LOG_KEPT = timedelta(days=7)  # of the ordered log; the beds themselves are saved
 REFUSALS_KEPT = timedelta(days=30)  # in the quarantine, and of late notices
 REFUSALS_MAX = 100_000  # of each of the two: a flood must not fill the disk
-DISCHARGED_KEPT = timedelta(days=7)  # a bed's memory after its patient has left
 PRUNED_AT_ONCE = 5_000  # rows of the log that are deleted together: messages wait no longer than that takes
 TRIED_AGAIN_S = 1.0  # a store that could not be written
 
@@ -128,8 +128,11 @@ class Embedded:
                 self._changes[encounter] = len(rows) - 1
             except Damaged:
                 damaged.append(encounter)
-        beds |= await self._rebuilt(damaged, taken.applied)
-        self._engine = Engine(self, self._mind, taken.applied, beds)
+        rebuilt = await self._rebuilt(damaged, taken.applied)
+        self.damaged = frozenset(damaged) - rebuilt.keys()
+        self._engine = Engine(self, self._mind, taken.applied, {**beds, **rebuilt})
+        self._engine.owe(rebuilt)
+        await self._engine.settle()
         self._next = await self._stored(self._store.last_offset) + 1
         last: datetime | None = None
         while logged := await self._stored(self._store.log, self._engine.applied, BATCH_MAX):
@@ -154,9 +157,24 @@ class Embedded:
                 engine.applied = rows[0].offset - 1
             await engine.run([_only(_record(*row), frozenset(encounters)) for row in rows])
             after = rows[-1].offset
-        self.damaged = frozenset(encounters) - engine.beds.keys()
         self._changes.update(dict.fromkeys(engine.beds, CHANGES_MAX))  # so that the next row of each is a whole one
         return engine.beds
+
+    async def _take_in(self, encounters: Collection[str]) -> None:
+        """Beds that rest, back into memory. Raises StoreFailed; then all is as it was."""
+        if not encounters:
+            return
+        rows = await self._stored(self._store.beds, self._owner, encounters)
+        beds: dict[str, Bed] = {}
+        for encounter in encounters:
+            with suppress(Damaged):
+                beds[encounter] = bed_of(rows.get(encounter, ()))
+        rebuilt = await self._rebuilt(sorted(set(encounters) - beds.keys()), self._engine.applied)
+        self._engine.take_in({**beds, **rebuilt})
+        self._engine.owe(rebuilt)
+        if gone := frozenset(encounters) - beds.keys() - rebuilt.keys():
+            self.damaged |= gone
+            self._engine.forget(gone)
 
     # -- in
 
@@ -209,7 +227,8 @@ class Embedded:
     async def tidy(self, now: datetime) -> None:
         """Forget what is older than it need be: the applied log, refusals, beds whose patients left long ago.
 
-        Alerts and answers are kept. A bed that is found damaged can be rebuilt from the kept log only.
+        Beds of which nothing is heard any more leave memory (`streams.core.resting`) and stay in the store. Alerts and
+        answers are kept. A bed that is found damaged can be rebuilt from the kept log only.
         """
         try:
             await self._tidied(now)
@@ -224,10 +243,13 @@ class Embedded:
             pass
         await self._stored(self._store.prune_refusals, self._owner, now - REFUSALS_KEPT, REFUSALS_MAX)
         async with self._turn:
-            left = [name for name, bed in self.beds.items() if _left_before(bed, now - DISCHARGED_KEPT)]
+            all_beds = [*self.beds.items(), *self.resting.items()]
+            left = [name for name, bed in all_beds if left_before(bed, now - DISCHARGED_KEPT)]
             if left:
                 await self._stored(self._store.forget, self._owner, left)
                 self._engine.forget(left)
+            if self.trouble is None and self._engine.is_settled:
+                self._engine.rest([name for name, bed in self.beds.items() if may_rest(bed, now)])
 
     async def stopped(self) -> None:
         """Waits for as long as the service works; raises what stopped it."""
@@ -252,7 +274,13 @@ class Embedded:
 
     @property
     def beds(self) -> Mapping[str, Bed]:
+        """Those in memory."""
         return self._engine.beds
+
+    @property
+    def resting(self) -> Mapping[str, Bed]:
+        """Outlines of those that are in the store alone."""
+        return self._engine.resting
 
     @property
     def logged_at(self) -> datetime | None:
@@ -265,9 +293,15 @@ class Embedded:
         return self._engine.next_alarm
 
     def view(self, encounter: str) -> BedView | None:
-        """The board's picture of one bed; None when there is no such bed."""
-        bed = self._engine.beds.get(encounter)
+        """The board's picture of one bed; of one that rests only what its outline tells. None: there is no such bed."""
+        bed = self.beds.get(encounter) or self.resting.get(encounter)
         return None if bed is None else view(bed, self._mind)
+
+    async def bring(self, encounter: str) -> None:
+        """Somebody wants to see all of one bed: if it rests, it comes back into memory. Raises StoreFailed."""
+        if encounter in self.resting:
+            async with self._turn:
+                await self._take_in({encounter} & self.resting.keys())
 
     async def alert_events(self, encounter: str | None = None) -> tuple[AlertEvent, ...]:
         """What was said, oldest first."""
@@ -329,10 +363,11 @@ class Embedded:
         return await self._inbox.get()
 
     async def _handle(self, taken: Sequence[_Message]) -> None:
-        first, self._behind_since = self._next, taken[0].taken_at
+        self._behind_since = taken[0].taken_at
         try:
             if self.trouble is not None and not await self._try_again():
                 raise StoreFailed(self.trouble.why)
+            first = self._next
             await self._stored(self._store.append, self._owner, first, [(m.now, m.kind, m.body) for m in taken])
         except Fenced:
             raise
@@ -343,13 +378,24 @@ class Embedded:
             return
         self._next = first + len(taken)
         _tell(message.logged for message in taken)
-        await self._run([_record(offset, m.now, m.kind, m.body) for offset, m in enumerate(taken, first)])
+        try:
+            await self._run([_record(offset, m.now, m.kind, m.body) for offset, m in enumerate(taken, first)])
+        except Fenced:
+            raise
+        except StoreFailed as problem:  # a bed that it is about cannot be read: it is in the log, and read from there
+            self._troubled(problem)
+            self._next = self._engine.applied + 1
+            _fail(taken, problem)
+            self._behind_since = None
+            return
         _tell(message.applied for message in taken)
         self._behind_since = None
 
     async def _run(self, records: Sequence[Record]) -> None:
-        self._responses += [e for record in records for e in record.entries if isinstance(e, Response)]
+        """Raises StoreFailed where a bed that rests cannot be read: then nothing of it was done."""
         async with self._turn:
+            await self._take_in(self._engine.wanted(records))
+            self._responses += [e for record in records for e in record.entries if isinstance(e, Response)]
             applied = self._engine.step(records)
             await self._settle()
         self._offer(applied)
@@ -394,8 +440,8 @@ class Embedded:
         last = await self._stored(self._store.last_offset)
         while self._next <= last:
             logged = await self._stored(self._store.log, self._next - 1, BATCH_MAX)
-            self._next = logged[-1].offset + 1
             await self._run([_record(*row) for row in logged])
+            self._next = logged[-1].offset + 1
 
     def _troubled(self, problem: StoreFailed) -> None:
         since = asyncio.get_running_loop().time() if self.trouble is None else self.trouble.since_s
@@ -423,10 +469,20 @@ class Embedded:
         all_whole = self.trouble is not None  # what was saved meanwhile is not known for certain
         counts = {name: self._changes.get(name, CHANGES_MAX) for name in changed}
         wholes = frozenset(name for name, count in counts.items() if all_whole or count >= CHANGES_MAX)
-        rows = _rows(before, changed, wholes)
+        rows = _rows(before, await self._completed(changed, wholes), wholes)
         await self._stored(self._store.save, self._owner, applied, rows, (), self._responses)
         self._responses = []
         self._changes.update({name: 0 if name in wholes else count + 1 for name, count in counts.items()})
+
+    async def _completed(self, changed: Mapping[str, Bed], wholes: Collection[str]) -> dict[str, Bed]:
+        """What changed; where a bed that rests is to be written whole, with what only the store has of it."""
+        rest = {name for name in changed if name in wholes and name in self.resting}
+        found = {name: bed for name, bed in changed.items() if name not in rest}
+        if rest:
+            for name, rows in (await self._stored(self._store.beds, self._owner, rest)).items():
+                with suppress(Damaged):  # it is found when the bed is taken in
+                    found[name] = back(bed_of(rows), changed[name])
+        return found
 
 
 class _Nowhere:
@@ -485,11 +541,6 @@ def _tell(waiters: Iterable["asyncio.Future[None]"]) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)
-
-
-def _left_before(bed: Bed, moment: datetime) -> bool:
-    last = bed.chart.heard_at or bed.chart.admitted_at
-    return bed.chart.discharged and not bed.line.waiting and (last is None or last < moment)
 
 
 def _offer(queue: asyncio.Queue[Update], update: Update) -> None:

@@ -11,6 +11,9 @@ each batch, in this order:
 A crash between b and c says the same things again, byte for byte, to stores that know them by their ids; one between
 c and d brings records that are skipped. Where b or c fails, what is computed stays and is written when `settle` is
 called again: the beds in memory are ahead of the store, never of the log.
+
+Beds that rest (`streams.core.resting`) are in the store alone. `wanted` names those that a batch needs: the shell reads
+them, and `take_in` puts them back as they were, before the batch is stepped.
 """
 
 import heapq
@@ -21,8 +24,10 @@ from typing import NamedTuple, Protocol
 
 from schemas.events import Event, Tick
 from schemas.events.quarantine import Rejected
+from streams.core.absorb import passed
 from streams.core.bed import Bed, counted
 from streams.core.judge import Mind
+from streams.core.resting import back, is_due, outline
 from streams.core.step import Output, Turn, run, wakes_at
 
 
@@ -49,7 +54,10 @@ class Sink(Protocol):
         ...
 
     async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None:
-        """In one transaction; `before`: these beds as they were last saved. Raises if another owns them by now."""
+        """In one transaction; `before`: these beds as they were last saved. Raises if another owns them by now.
+
+        Of a bed that rests they are outlines: what is different between them is all that may be written.
+        """
         ...
 
     async def acknowledge(self, offset: int) -> None:
@@ -68,6 +76,8 @@ class Engine:
         self._sink, self._mind = sink, mind
         self.applied = applied
         self.beds: dict[str, Bed] = {}
+        self.resting: dict[str, Bed] = {}  # outlines of the beds that are in the store alone
+        self._first_due: datetime | None = None  # of those
         self._alarms: list[tuple[datetime, str]] = []  # a heap; what is not in `_wakes` any more is passed over
         self._wakes: dict[str, datetime] = {}
         self._unsaid: list[Output] = []
@@ -107,7 +117,7 @@ class Engine:
             await self._sink.publish(self._unsaid)
             self._unsaid = []
         if self._saved or self._unsaved_offset:
-            await self._sink.save(self.applied, self._saved, {name: self.beds[name] for name in self._saved})
+            await self._sink.save(self.applied, self._saved, {name: self._known(name) for name in self._saved})
             self._saved, self._unsaved_offset = {}, False
         await self._sink.acknowledge(self.applied)
 
@@ -117,14 +127,56 @@ class Engine:
 
     def take_in(self, beds: Mapping[str, Bed]) -> None:
         """Beds that were not in memory, as they were saved."""
-        self._put(beds)
+        for name, saved in beds.items():
+            rested = self.resting.pop(name, None)
+            if name in self._saved:
+                self._saved[name] = saved
+            self._put({name: saved if rested is None else back(saved, rested)})
         self._touched = {}
+        self._look_ahead()
+
+    def owe(self, encounters: Iterable[str]) -> None:
+        """These beds are in memory and not in the store: the next `settle` saves them."""
+        self._saved |= {encounter: Bed(encounter) for encounter in encounters}
+
+    def rest(self, encounters: Iterable[str]) -> None:
+        """Keep the outlines of beds only, between two batches; only where `is_settled`, and of beds that `can_rest`."""
+        for encounter in encounters:
+            self.resting[encounter] = outline(self.beds.pop(encounter))
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        self._first_due = min((bed.due for bed in self.resting.values() if bed.due is not None), default=None)
+
+    def wanted(self, batch: Sequence[Record]) -> frozenset[str]:
+        """The beds that rest and have to be taken in before this batch can be stepped."""
+        new = [record for record in batch if record.offset > self.applied]
+        if not (new and self.resting):
+            return frozenset()
+        named = {_whose(entry) for record in new for entry in record.entries} & self.resting.keys()
+        found = {name for name in named if name is not None}
+        latest, lateness = max(record.now for record in new), self._mind.policy.allowed_lateness
+        put_back = min((record.now for record in new if _corrects(record)), default=None)
+        if put_back is None and (self._first_due is None or latest - lateness <= self._first_due):
+            return frozenset(found)
+        for name, bed in self.resting.items():
+            clock = bed.line.clock
+            is_back = put_back is not None and clock is not None and max(clock, latest) > put_back
+            if is_back or is_due(bed, latest, lateness):
+                found.add(name)
+        return frozenset(found)
 
     def forget(self, encounters: Iterable[str]) -> None:
         """Let go of beds, between two batches."""
         for encounter in encounters:
             self.beds.pop(encounter, None)
+            self.resting.pop(encounter, None)
             self._wakes.pop(encounter, None)
+        self._look_ahead()
+
+    def _known(self, encounter: str) -> Bed:
+        """A bed, or its outline."""
+        return self.beds[encounter] if encounter in self.beds else self.resting[encounter]
 
     @property
     def next_alarm(self) -> datetime | None:
@@ -161,11 +213,13 @@ class Engine:
         for record in records:
             woken: dict[str, list[Turn]] = {}
             told: dict[str, list[Output]] = {}
-            corrected = any(isinstance(entry, Tick) and entry.corrected for entry in record.entries)
-            for encounter in list(self.beds) if corrected else self._due(record.now):
-                said = told.setdefault(encounter, []).extend
-                woken[encounter] = [Turn(record.now, corrected=corrected, said=said)]
+            corrected, due = _corrects(record), list(self._due(record.now))
+            for encounter in list(self.beds) if corrected else due:
+                if encounter in self.beds:
+                    said = told.setdefault(encounter, []).extend
+                    woken[encounter] = [Turn(record.now, corrected=corrected, said=said)]
             self._live(woken)
+            self._sleep_on([encounter for encounter in due if encounter in self.resting], record.now)
             outputs += [output for encounter in sorted(told) for output in told[encounter]]
         return outputs
 
@@ -177,32 +231,46 @@ class Engine:
             yield encounter
 
     def _live(self, turns: Mapping[str, Sequence[Turn]]) -> None:
+        if missing := turns.keys() & self.resting.keys():
+            raise LookupError(f"{len(missing)} beds rest: take them in first")
         beds = {encounter: self.beds.get(encounter) or Bed(encounter) for encounter in turns}
         self._put(run(beds, turns, self._mind))
+
+    def _sleep_on(self, encounters: Iterable[str], now: datetime) -> None:
+        """Time passes for beds that rest; what they would be judged by waits until they are taken in."""
+        for encounter in encounters:
+            before = self.resting[encounter]
+            self._touched.setdefault(encounter, before)
+            self.resting[encounter], _ = passed(before, now, self._mind.policy)
+            self._wake_at(self.resting[encounter])
 
     def _put(self, beds: Mapping[str, Bed]) -> None:
         for encounter, bed in beds.items():
             self._touched.setdefault(encounter, self.beds.get(encounter))
             self.beds[encounter] = bed
-            wakes = wakes_at(bed, self._mind.policy)
-            if wakes is None:
-                self._wakes.pop(encounter, None)
-            elif self._wakes.get(encounter) != wakes:
-                self._wakes[encounter] = wakes
-                heapq.heappush(self._alarms, (wakes, encounter))
+            self._wake_at(bed)
+
+    def _wake_at(self, bed: Bed) -> None:
+        wakes = wakes_at(bed, self._mind.policy)
+        if wakes is None:
+            self._wakes.pop(bed.encounter, None)
+        elif self._wakes.get(bed.encounter) != wakes:
+            self._wakes[bed.encounter] = wakes
+            heapq.heappush(self._alarms, (wakes, bed.encounter))
 
     def _count(self, refused: Sequence[Rejected]) -> None:
         """A refusal is counted with the bed it names; alone it opens none."""
         for rejected in refused:
-            bed = self.beds.get(rejected.encounter or "")
+            held = self.resting if rejected.encounter in self.resting else self.beds
+            bed = held.get(rejected.encounter or "")
             if bed is not None:
                 self._touched.setdefault(bed.encounter, bed)
-                self.beds[bed.encounter] = bed._replace(counts=counted(bed.counts, rejected.fault.value))
+                held[bed.encounter] = bed._replace(counts=counted(bed.counts, rejected.fault.value))
 
     def _owed(self, outputs: list[Output]) -> Applied:
         """What was done, and what of it is still to be written."""
         touched, self._touched = self._touched, {}
-        changed = {name: self.beds[name] for name, before in touched.items() if before is not self.beds[name]}
+        changed = {name: bed for name, before in touched.items() if before is not (bed := self._known(name))}
         for name in changed:
             self._saved.setdefault(name, touched[name] or Bed(name))
         self._unsaid += outputs
@@ -211,6 +279,10 @@ class Engine:
 
 def _is_tick(record: Record) -> bool:
     return bool(record.entries) and all(isinstance(entry, Tick) for entry in record.entries)
+
+
+def _corrects(record: Record) -> bool:
+    return any(isinstance(entry, Tick) and entry.corrected for entry in record.entries)
 
 
 def _whose(entry: Event | Tick | Rejected) -> str | None:

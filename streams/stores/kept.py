@@ -11,7 +11,7 @@ what was done, though its answer was lost, is not done twice.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import takewhile
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from streams.core.step import Output
 
 ANSWER_MAX = 1000  # rows that a question is answered with
+ASKED_AT_ONCE = 500  # beds of one question
 
 
 class Owner(NamedTuple):
@@ -103,13 +104,7 @@ class Store:
             _add_new(connection, partitions, [{**key, "applied": -1, "epoch": 0, "heard": "{}"}])
             connection.execute(update(partitions).where(*_is(partitions, key)).values(epoch=partitions.c.epoch + 1))
             row = connection.execute(select(partitions).where(*_is(partitions, key))).one()
-            newest_last = select(bed_changes).where(*_is(bed_changes, key)).order_by("encounter", "number")
-            beds: dict[str, list[bytes]] = {}
-            for change in connection.execute(newest_last):
-                if change.whole:
-                    beds[change.encounter] = [change.body]
-                else:
-                    beds.setdefault(change.encounter, []).append(change.body)
+            beds = _rows_of(connection, key)
         self._applied[log_id, partition] = row.applied
         return Taken(Owner(log_id, partition, row.epoch), row.applied, json.loads(row.heard), beds)
 
@@ -142,6 +137,15 @@ class Store:
             _write_beds(connection, key, rows, gone)
             _add_new(connection, tables.responses, [row_of_response(response) for response in responses])
         self._applied[owner.log, owner.partition] = applied
+
+    def beds(self, owner: Owner, encounters: Collection[str]) -> dict[str, list[bytes]]:
+        """The rows of some beds, as `Taken.beds` has those of all; what is not there is left out."""
+        names, found = sorted(encounters), dict[str, list[bytes]]()
+        with self._database.reading() as connection:
+            for start in range(0, len(names), ASKED_AT_ONCE):
+                some = bed_changes.c.encounter.in_(names[start : start + ASKED_AT_ONCE])
+                found |= _rows_of(connection, {"log": owner.log, "partition": owner.partition}, some)
+        return found
 
     def forget(self, owner: Owner, encounters: Sequence[str]) -> None:
         """Takes beds out."""
@@ -266,6 +270,18 @@ def _add_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, A
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     if rows:
         connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+
+
+def _rows_of(connection: Connection, key: Mapping[str, Any], *which: ColumnElement[bool]) -> dict[str, list[bytes]]:
+    """Of each bed its newest whole row, then what changed since, oldest first."""
+    newest_last = select(bed_changes).where(*_is(bed_changes, key), *which).order_by("encounter", "number")
+    beds: dict[str, list[bytes]] = {}
+    for change in connection.execute(newest_last):
+        if change.whole:
+            beds[change.encounter] = [change.body]
+        else:
+            beds.setdefault(change.encounter, []).append(change.body)
+    return beds
 
 
 def _write_beds(connection: Connection, key: Mapping[str, Any], rows: Sequence[BedRow], gone: Sequence[str]) -> None:

@@ -530,6 +530,9 @@ class FakeSource:
             raise self.cannot[encounter]
         return self.views.get(encounter)
 
+    async def bring(self, encounter: str) -> None:
+        """All of it is here."""
+
     async def refusals(self, search: str) -> Sequence[RefusalGroup]:
         if isinstance(self.groups, Exception):
             raise self.groups

@@ -101,6 +101,15 @@ def test_the_board_shows_beds_by_urgency_with_sentence_age_score_and_links(clien
     assert f'href="{CHECKLIST}"' in html
 
 
+def test_a_bed_that_cannot_be_judged_or_shown_whole_says_so(source: FakeSource, client: Client) -> None:
+    """What is wrong with one bed stands on its card and on its page, and on no other's."""
+    view = source.views["mimic3|200001"]
+    why = "cannot be judged since 09:40 UTC, because of an internal error (KeyError)"
+    source.views["mimic3|200001"] = replace(view, problem=why)
+    for path in ("/", SEPTIC):
+        assert words(client.get(path).text).count(f"This bed {why}.") == 1
+
+
 def test_the_summary_shows_evidence_notes_score_and_where_values_come_from(client: Client) -> None:
     """The page of a bed names every reading and note span that its sentence rests on, and what is unknown."""
     text = words(client.get(SEPTIC).text)

@@ -71,6 +71,9 @@ class KafkaBoard:
     def bed(self, encounter: str) -> BedView | None:
         return self._views.get(encounter)
 
+    async def bring(self, encounter: str) -> None:
+        """The newest whole picture of every bed is here, also of one that rests."""
+
     async def changes(self) -> AsyncIterator[str]:
         bell: asyncio.Queue[None] = asyncio.Queue(1)
         waiting = self._waiting[bell] = {}

@@ -9,7 +9,7 @@ was killed and wrote them again) change nothing: `heard` is saved with the beds.
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
@@ -27,6 +27,7 @@ from streams.adapters.decode import decode
 from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.ordering import Late
+from streams.core.resting import DISCHARGED_KEPT, back, left_before, may_rest
 from streams.core.step import Output
 from streams.core.view import view
 from streams.shells.engine import Engine, Record
@@ -42,6 +43,7 @@ VIEW_EVERY_S = 0.25
 VIEWS_AT_ONCE = 64
 VIEWS_SHARE = 0.25  # of the processor, at most, for drawing what changed
 PULSE_EVERY_S = 1.0
+TIDY_EVERY_S = 600.0
 CRASHED = 70  # EX_SOFTWARE
 
 _log = structlog.get_logger()
@@ -57,6 +59,7 @@ class Carried:
         self._batch_heard: dict[str, int] = {}
         self._changes: dict[str, int] = {}  # of each bed, since it was written whole
         self._unacked: dict[int, Any] = {}
+        self._turn = asyncio.Lock()  # of those who change the beds
         self.now: datetime = EARLIEST
         self.written_at: datetime = EARLIEST
 
@@ -78,16 +81,30 @@ class Carried:
 
     async def run(self, events: Sequence[Any]) -> None:
         """One batch of Faust's events, all effects in order."""
-        self._unacked = {event.message.offset: event for event in events}
-        first = events[0].message.offset
-        if first > self.engine.applied + 1:
-            await self._shell.read_again(self, first)
-        await self.step([event.message for event in events])
+        async with self._turn:
+            self._unacked = {event.message.offset: event for event in events}
+            first = events[0].message.offset
+            if first > self.engine.applied + 1:
+                await self._shell.read_again(self, first)
+            await self.step([event.message for event in events])
+
+    async def tidy(self) -> None:
+        """Beds of which nothing is heard any more leave memory; those whose patients left long ago, the store."""
+        async with self._turn:
+            engine = self.engine
+            known = [*engine.beds.values(), *engine.resting.values()]
+            if gone := [bed.encounter for bed in known if left_before(bed, self.now - DISCHARGED_KEPT)]:
+                await self._shell.stored(self._shell.store.forget, self._owner, gone)
+                engine.forget(gone)
+            to_draw = {encounter for number, encounter in self._shell.changed if number == self.number}
+            engine.rest([n for n, bed in engine.beds.items() if n not in to_draw and may_rest(bed, self.now)])
 
     async def step(self, messages: Sequence[Any]) -> None:
         """Messages that follow what is applied; the beds that changed are marked to be drawn."""
         self._batch_heard = dict(self._heard)
         records = [self._record(m) for m in messages if m.offset > self.engine.applied]
+        if wanted := self.engine.wanted(records):  # a damaged one ends the process
+            self.engine.take_in({name: bed_of(rows) for name, rows in (await self._rows_of(wanted)).items()})
         applied = await self.engine.run(records)
         self._heard = self._batch_heard
         newest = messages[-1]
@@ -119,14 +136,21 @@ class Carried:
         await self._shell.publish(self.number, outputs)
 
     async def save(self, applied: int, before: Mapping[str, Bed], changed: Mapping[str, Bed]) -> None:
-        rows = [self._row(name, before[name], bed) for name, bed in changed.items()]
+        counts = {name: self._changes.get(name, CHANGES_MAX) for name in changed}
+        wholes = {name for name, count in counts.items() if count >= CHANGES_MAX}
+        found = dict(changed)
+        if rest := wholes & self.engine.resting.keys():  # of these only the outlines are in memory
+            found |= {name: back(bed_of(rows), changed[name]) for name, rows in (await self._rows_of(rest)).items()}
+        rows = [
+            BedRow(name, whole(bed), True) if name in wholes else BedRow(name, change(before[name], bed), False)
+            for name, bed in found.items()
+        ]
+        self._changes.update({name: 0 if name in wholes else count + 1 for name, count in counts.items()})
         heard = self._batch_heard
         await self._shell.stored(self._shell.store.save, self._owner, applied, rows, (), (), heard)
 
-    def _row(self, name: str, before: Bed, bed: Bed) -> BedRow:
-        count = self._changes.get(name, CHANGES_MAX)
-        self._changes[name] = 0 if count >= CHANGES_MAX else count + 1
-        return BedRow(name, whole(bed), True) if count >= CHANGES_MAX else BedRow(name, change(before, bed), False)
+    async def _rows_of(self, encounters: Collection[str]) -> dict[str, list[bytes]]:
+        return await self._shell.stored(self._shell.store.beds, self._owner, encounters)
 
 
 class Shell:
@@ -148,7 +172,9 @@ class Shell:
         await self._producer.start()
         self._app = app = self._faust()
         await app.start()
-        tasks = [asyncio.create_task(self._or_crash(work)) for work in (self._work, self._draw, self._pulse)]
+        tasks = [
+            asyncio.create_task(self._or_crash(work)) for work in (self._work, self._draw, self._pulse, self._tidy)
+        ]
         stopped = asyncio.create_task(app.wait_until_stopped())
         await asyncio.wait({stopped, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
@@ -244,6 +270,13 @@ class Shell:
                     if missing := [message for message in messages if message.offset < until]:
                         await carried.step(missing)
 
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            for carried in list(self._partitions.values()):
+                if carried.now > EARLIEST:
+                    await carried.tidy()
+
     async def publish(self, number: int, outputs: Sequence[Output]) -> None:
         """Each with its id; returns when the broker has all of them safe."""
         acks = []
@@ -274,8 +307,8 @@ class Shell:
             for number, encounter in list(self.changed)[:VIEWS_AT_ONCE]:
                 del self.changed[number, encounter]
                 carried = self._partitions.get(number)
-                if carried is not None:
-                    await self._drawn(carried, carried.engine.beds[encounter])
+                if carried is not None and (bed := carried.engine.beds.get(encounter)) is not None:
+                    await self._drawn(carried, bed)  # of one that rests the boards have the last picture
                 await asyncio.sleep(0)
             await asyncio.sleep(max(VIEW_EVERY_S, (loop.time() - began) * (1 / VIEWS_SHARE - 1)))
 
