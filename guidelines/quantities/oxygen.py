@@ -8,6 +8,7 @@ from guidelines.rules.registry import number, predicate, shared
 from schemas.clinical.facts import Polarity
 from schemas.events import Reading
 
+OXYGEN = "on oxygen"
 HOUR = timedelta(hours=1)
 DAY = timedelta(hours=24)
 PAIRED = timedelta(hours=2)  # PaO2 with the last FiO2 before it (reference §1.9)
@@ -59,7 +60,8 @@ def _sf(case: Case) -> Interval:
     return exact("sf", saturation.value / fraction.value, saturation.observed_at, saturation, fraction)
 
 
-def oxygen(case: Case) -> tuple[bool | None, Reading | None]:
+@shared(OXYGEN, ["o2_device", "o2_flow", "fio2"])
+def _oxygen(case: Case) -> tuple[bool | None, Reading | None]:
     """Whether oxygen is given, and the reading that says so: the newest of device, flow and FiO2 decides."""
     device, flow, fio2 = case.latest("o2_device"), case.latest("o2_flow"), case.latest("fio2")
     said: list[tuple[bool, Reading]] = []

@@ -19,13 +19,14 @@ class Node:
     """One thing to ask: a condition, a quantity or a predicate. `bit` is its place in the masks of its graph.
 
     `may_rise` and `may_fall`: whether time alone, without news, can make it TRUE, or FALSE. A value that grows too old
-    does neither: it becomes UNKNOWN. `watched`: its answer is kept up to date; `parents`: the watched combinations that
-    it is a part of; `above`: the mask of all others that rest on it.
+    does neither: it becomes UNKNOWN. `ages_only`: beside what it `uses`, it rests on newest values alone. `settling`:
+    the answer of one part that settles a combination. `watched`: its answer is kept up to date; `parents`: the watched
+    combinations that it is a part of; `above`: the mask of all others that rest on it.
     """
 
     __slots__ = (
-        "above", "bit", "bound", "combined", "how", "index", "may_fall", "may_rise", "parents", "parts", "places",
-        "reads", "watched", "work",
+        "above", "ages_only", "bit", "bound", "combined", "how", "index", "may_fall", "may_rise", "parents", "parts",
+        "places", "reads", "settling", "uses", "watched", "work",
     )  # fmt: skip
 
     def __init__(self, index: int, made: Compiled) -> None:
@@ -34,6 +35,7 @@ class Node:
         self.may_rise, self.may_fall = made.may_rise, made.may_fall
         self.parts, self.how, self.combined, self.bound = made.parts, made.how, made.combined, made.bound
         self.places = tuple(part.index for part in made.parts)
+        self.settling, self.uses, self.ages_only = made.settling, made.uses, made.ages_only
         self.watched = False
         self.parents: list[Node] = []
         self.above = 0
@@ -141,11 +143,12 @@ class Graph:
     def _name(self, name: str) -> Node:
         if name not in self.named:
             entry = registered()[name]
-            below = [self._name(used) for used in entry.uses]
+            below = tuple([self._name(used) for used in entry.uses])
             reads = entry.reads.union(*(node.reads for node in below))
             rises, falls = any(n.may_rise for n in below), any(n.may_fall for n in below)
             drifts = not entry.ages_only
-            self.named[name] = self._add(Compiled(entry.work, reads, rises or drifts, falls or drifts))
+            made = Compiled(entry.work, reads, rises or drifts, falls or drifts, uses=below, ages_only=not drifts)
+            self.named[name] = self._add(made)
         return self.named[name]
 
     def _add(self, made: Compiled) -> Node:

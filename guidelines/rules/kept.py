@@ -27,6 +27,8 @@ from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import Situation
 from schemas.frozen import EARLIEST
 
+OPEN = -1  # no part settles it alone
+
 
 class Kept(NamedTuple):
     """Answers by node index. Never changed in place: each judgement makes its own."""
@@ -34,6 +36,7 @@ class Kept(NamedTuple):
     graph: Graph
     values: list[Any]
     untils: list[datetime]
+    settled: list[int]  # of a combination that one part settles: which
     stale: int
     ends: datetime  # no watched leaf's time is up before
     setting: str | None = None
@@ -42,7 +45,7 @@ class Kept(NamedTuple):
 
 def nothing_kept(graph: Graph) -> Kept:
     count = len(graph.nodes)
-    return Kept(graph, [None] * count, [EARLIEST] * count, graph.everything, EARLIEST)
+    return Kept(graph, [None] * count, [EARLIEST] * count, [OPEN] * count, graph.everything, EARLIEST)
 
 
 class KeptCase(Case):
@@ -55,7 +58,7 @@ class KeptCase(Case):
     def __init__(self, snapshot: Snapshot, outlook: Outlook, kept: Kept, news: Collection[str]) -> None:
         super().__init__(snapshot, outlook, kept.graph)
         graph = kept.graph
-        self._values, self._untils = kept.values.copy(), kept.untils.copy()
+        self._values, self._untils, self._settled = kept.values.copy(), kept.untils.copy(), kept.settled.copy()
         self.changed = self.asked = 0
         self._turned: dict[tuple[int, bool], datetime] = {}
         self._first = kept.ends is EARLIEST
@@ -79,7 +82,7 @@ class KeptCase(Case):
         for leaf in leaves:
             bound = leaf.bound
             if self._anew(leaf) if bound is None else self._compared(leaf, bound, compared):
-                queue += [parent.index for parent in leaf.parents]
+                queue += self._open_above(leaf)
         heapq.heapify(queue)
         last = -1
         while queue:
@@ -87,15 +90,31 @@ class KeptCase(Case):
             if index == last:
                 continue
             last, node = index, nodes[index]
-            assert node.combined is not None
-            value, before = bare(node.combined([values[place] for place in node.places])), values[index]
+            value, before = self._combined(node), values[index]
             if value is not before and value != before:
                 values[index] = value
                 self._has_changed(node, before)
-                for parent in node.parents:
-                    heapq.heappush(queue, parent.index)
+                for parent in self._open_above(node):
+                    heapq.heappush(queue, parent)
         if self._ends <= self.now:
             self._ends = min((self._untils[node.index] for node in self.graph.watched), default=FAR)
+
+    def _open_above(self, part: Node) -> list[int]:
+        """The combinations over a part that has another answer, but those that another part settles as before."""
+        settled, own = self._settled, (OPEN, part.index)
+        return [parent.index for parent in part.parents if settled[parent.index] in own]
+
+    def _combined(self, node: Node) -> Answer:
+        """The answer of a combination, of the answers of its parts as they are now."""
+        values, settling = self._values, node.settling
+        if settling is not None:
+            for place in node.places:
+                if values[place].truth is settling:
+                    self._settled[node.index] = place
+                    return YES if node.how == "any" else NO
+            self._settled[node.index] = OPEN
+        assert node.combined is not None
+        return bare(node.combined([values[place] for place in node.places]))
 
     def _compared(self, leaf: Node, bound: Bound, compared: dict[str, tuple[Interval, datetime]]) -> bool:
         """A leaf that compares a newest value: the value is looked up once for all of them."""
@@ -189,12 +208,24 @@ class KeptCase(Case):
         if not (node.may_rise if rising else node.may_fall):
             return FAR
         if node.how is None:
-            return self._untils[node.index]
+            return self._turns_of_leaf(node, rising)
         key = node.index, rising
         known = self._turned.get(key)
         if known is None:
             known = self._turned[key] = self._turns_of_parts(node, rising)
         return known
+
+    def _turns_of_leaf(self, node: Node, rising: bool) -> datetime:
+        """Of one that rests on newest values alone: when what it uses turns. A value too old only makes it UNKNOWN."""
+        charted = node.bound is not None and self.has(node.bound.quantity)  # what is worked out may take its place
+        if charted or not node.ages_only:
+            return self._untils[node.index]
+        now, until = self.now, FAR
+        for used in node.uses:
+            end = self._turns(used, rising)
+            if now < end < until:  # an earlier one was not asked for
+                until = end
+        return until
 
     def _turns_of_parts(self, node: Node, rising: bool) -> datetime:
         part_rises = rising if node.how != "none" else not rising
@@ -213,7 +244,7 @@ class KeptCase(Case):
     def kept(self) -> Kept:
         ends = self._ends if self._ends > EARLIEST else FAR
         setting, situations = self.snapshot.setting, self.snapshot.situations
-        return Kept(self.graph, self._values, self._untils, self._stale, ends, setting, situations)
+        return Kept(self.graph, self._values, self._untils, self._settled, self._stale, ends, setting, situations)
 
 
 @lru_cache(4096)

@@ -88,7 +88,10 @@ class Compiled(NamedTuple):
     parts: "tuple[Node, ...]" = ()  # of a combination
     how: Literal["all", "any", "none"] | None = None
     combined: Callable[[Iterable[Answer]], Answer] | None = None  # the answers of its parts, as one
+    settling: Truth | None = None  # the answer of any one part that settles it
     bound: "Bound | None" = None  # of a plain comparison with the newest value
+    uses: "tuple[Node, ...]" = ()  # what it asks for that is no part of it
+    ages_only: bool = False  # beside what it uses it rests on newest values alone
 
 
 def compiled(condition: Condition, graph: "Graph") -> Compiled:
@@ -166,9 +169,18 @@ def _compare(c: Compare, graph: "Graph") -> Compiled:
             return settled(op, quantity(case, name), value)
         return Answer(Truth.YES, (reading,), (), 1.0) if holds(reading.value, value) else Answer(Truth.NO, (reading,))
 
-    ages = graph.quantity(name) is None and name != "map"  # of these another word may take the place of one too old
+    made = graph.quantity(name)
+    ages = made is None and name != "map"  # of these another word may take the place of one too old
     if hold is None:
-        return Compiled(newest, reads, may_rise=not ages, may_fall=not ages, bound=Bound(name, op, value))
+        return Compiled(
+            newest,
+            reads,
+            may_rise=not ages and (made is None or made.may_rise),
+            may_fall=not ages and (made is None or made.may_fall),
+            bound=Bound(name, op, value),
+            uses=() if made is None else (made,),
+            ages_only=made is not None,
+        )
     return Compiled(lambda case: _held(case, name, holds, value, hold, newest(case)), reads)
 
 
@@ -519,10 +531,13 @@ def _nodes(parts: Iterable[Condition], graph: "Graph") -> tuple["Node", ...]:
 
 
 def _combination(
-    nodes: tuple["Node", ...], how: Literal["all", "any"], combined: Callable[[Iterable[Answer]], Answer]
+    nodes: tuple["Node", ...],
+    how: Literal["all", "any"],
+    combined: Callable[[Iterable[Answer]], Answer],
+    settling: Truth | None,
 ) -> Compiled:
     reads = frozenset().union(*(node.reads for node in nodes))
-    return Compiled(lambda case: combined(map(case.ask, nodes)), reads, *_may(nodes), nodes, how, combined)
+    return Compiled(lambda case: combined(map(case.ask, nodes)), reads, *_may(nodes), nodes, how, combined, settling)
 
 
 def _all_of(c: AllOf, graph: "Graph") -> Compiled:
@@ -547,7 +562,7 @@ def _all_of(c: AllOf, graph: "Graph") -> Compiled:
             return Answer(Truth.YES, sources, (), 1.0)
         return Answer(Truth.UNKNOWN, sources, missing, met)
 
-    return _combination(_nodes(c.parts, graph), "all", combined)
+    return _combination(_nodes(c.parts, graph), "all", combined, Truth.NO)
 
 
 def _may(nodes: Iterable["Node"]) -> tuple[bool, bool]:
@@ -556,7 +571,7 @@ def _may(nodes: Iterable["Node"]) -> tuple[bool, bool]:
 
 def _at_least(count: int, parts: Iterable[Condition], graph: "Graph") -> Compiled:
     """YES when `count` parts hold, NO when so few can still hold that it cannot be reached; `count` 1 is any_of."""
-    return _combination(_nodes(parts, graph), "any", partial(_counted, count))
+    return _combination(_nodes(parts, graph), "any", partial(_counted, count), Truth.YES if count == 1 else None)
 
 
 def _counted(count: int, answers: Iterable[Answer]) -> Answer:
@@ -600,7 +615,7 @@ def _none_of(c: NoneOf, graph: "Graph") -> Compiled:
             case _:
                 return Answer(Truth.UNKNOWN, (), answer.missing, 0.5)  # as far as is known, none of them
 
-    made = _combination(some.parts, "any", combined)
+    made = _combination(some.parts, "any", combined, Truth.YES)
     return made._replace(may_rise=some.may_fall, may_fall=some.may_rise, how="none")
 
 

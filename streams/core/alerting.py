@@ -2,7 +2,8 @@
 
 One guideline speaking about one patient is one episode. Its level is what its rules support now; a rule that became
 UNKNOWN may still hold, so the level stands and the card says since when it cannot be seen. A level is left only when
-two looks with fresh readings, `clear_after` apart or more, found nothing that supports it, and none in between did.
+two looks with fresh readings, `clear_after` apart or more, found nothing that supports it, and none in between did. A
+question is no level: it ends with the first news that answers it.
 
 The table decides by levels, truths and outlines alone: no word is made here.
 """
@@ -62,7 +63,12 @@ def _rank(level: Level | None) -> int:
 
 TABLE: tuple[Row, ...] = (
     Row("nothing stands, nothing speaks", lambda x: x.standing is None and x.seen is None, None, "seen"),
-    Row("a question, by time alone", lambda x: x.standing is None and x.seen is Level.ASK and x.is_timer, None, "seen"),
+    Row(
+        "a question arises, by time alone",
+        lambda x: x.standing is None and x.seen is Level.ASK and x.is_timer,
+        None,
+        "seen",
+    ),
     Row("nothing stands, something speaks", lambda x: x.standing is None, "raised", "seen"),
     Row("something louder speaks", lambda x: _rank(x.seen) > _rank(x.standing), "worsened", "seen"),
     Row("it is seen again", lambda x: x.seen is x.standing and x.was_blind, "updated", "standing"),
@@ -84,6 +90,8 @@ TABLE: tuple[Row, ...] = (
         "standing",
         blind_since="from now on",
     ),
+    Row("a question that is answered", lambda x: x.standing is Level.ASK and not x.is_timer, "resolved", "standing"),
+    Row("a question, by time alone", lambda x: x.standing is Level.ASK, None, "standing"),
     Row(
         "nothing supports it, not for long enough yet",
         lambda x: not x.over,

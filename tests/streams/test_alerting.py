@@ -167,11 +167,16 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
     ],
     "a question that is answered goes": [
         ("08:00", "?", True, "raised ask", "nothing stands, something speaks"),
-        ("08:30", "-", True, "", "nothing supports it, not for long enough yet"),
-        ("08:45", "-", True, "resolved ask", "nothing supports it"),
+        ("08:30", "-", True, "resolved ask", "a question that is answered"),
+        ("08:31", "-", True, "", "nothing stands, nothing speaks"),
+    ],
+    "a question does not end because what it rested on has grown too old": [
+        ("08:00", "?", True, "raised ask", "nothing stands, something speaks"),
+        ("08:16", "-", False, "", "a question, by time alone"),
+        ("08:20", "?", True, "", "its words are old"),
     ],
     "a question is not raised because a value has grown too old": [
-        ("08:00", "?", False, "", "a question, by time alone"),
+        ("08:00", "?", False, "", "a question arises, by time alone"),
         ("08:05", "?", True, "raised ask", "nothing stands, something speaks"),
     ],
     "a warning is raised also by time alone": [

@@ -1,7 +1,6 @@
 """NEWS2, 0–20. Royal College of Physicians 2017; reference §1.1. Scale 2 only with a documented 88–92 % target."""
 
-from guidelines.quantities.mind import CONSCIOUS
-from guidelines.quantities.oxygen import oxygen, ventilated
+from guidelines.quantities.oxygen import OXYGEN, ventilated
 from guidelines.quantities.scores.tally import (
     REST,
     Bands,
@@ -24,7 +23,7 @@ SPO2_TARGET: Bands = ((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), (RES
 SBP: Bands = ((90, 3), (100, 2), (110, 1), (219, 0), (REST, 3))
 HR: Bands = ((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), (REST, 3))
 TEMP: Bands = ((35.0, 3), (36.0, 1), (38.0, 0), (39.0, 1), (REST, 2))
-READS = ("rr", "spo2", "o2_device", "o2_flow", "fio2", "sbp", "hr", "temp", "rass", "p:spo2_target_88_92")
+READS = ("rr", "spo2", "o2_device", "sbp", "hr", "temp", "rass", "p:spo2_target_88_92")
 
 
 def consciousness_part(case: Case) -> Part:
@@ -48,9 +47,9 @@ def _saturation(case: Case, on_oxygen: bool | None) -> Part:
     return Part("spo2", 0, 3, (reading,))
 
 
-@score("news2", [*READS, *CONSCIOUS], uses=["consciousness"], ages_only=False)
+@score("news2", READS, uses=["consciousness", OXYGEN])
 def _news2(case: Case) -> Tally:
-    on_oxygen, said_by = oxygen(case)
+    on_oxygen, said_by = case.ask(case.graph.named[OXYGEN])
     supplement = (
         Part("oxygen", None, 2, (), Missing("o2_device"))
         if on_oxygen is None or said_by is None

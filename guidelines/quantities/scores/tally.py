@@ -36,16 +36,20 @@ class Tally(NamedTuple):
 
 
 def tallied(name: str, variant: str, parts: Sequence[Part], notes: tuple[str, ...] = ()) -> Tally:
-    lower = sum(p.points or 0 for p in parts)
-    upper = lower + sum(p.most for p in parts if p.points is None)
-    return Tally(name, variant, tuple(parts), lower, upper, notes)
+    lower = open_ = 0
+    for part in parts:
+        if part.points is None:
+            open_ += part.most
+        else:
+            lower += part.points
+    return Tally(name, variant, tuple(parts), lower, lower + open_, notes)
 
 
 def in_words(case: Case, tally: Tally) -> Interval:
     """The score as a range, resting on what it counts."""
-    missing = tuple(p.missing for p in tally.parts if p.missing is not None)
-    sources = tuple(s for p in tally.parts if p.points for s in p.sources)
-    at = max((s.observed_at for p in tally.parts for s in p.sources if isinstance(s, Reading)), default=case.now)
+    missing = tuple([p.missing for p in tally.parts if p.missing is not None])
+    sources = tuple([s for p in tally.parts if p.points for s in p.sources])
+    at = max([s.observed_at for p in tally.parts for s in p.sources if isinstance(s, Reading)], default=case.now)
     return Interval(tally.lower, tally.upper, (Computed(tally.id, tally.lower, at, sources, missing),), missing)
 
 
