@@ -9,6 +9,7 @@ from schemas.clinical.scores import Score
 from schemas.codes.concepts import CONCEPTS
 from schemas.events.quarantine import Fault
 
+HOUR, DAY = 60, 24 * 60  # minutes
 LABEL_LONG = 12  # longer names give way to the short form, as in guidelines.evidence
 UNKNOWN_NAMED_MAX = 2  # parts of a score that are named as unknown on a card; the summary names all
 
@@ -70,11 +71,11 @@ def age(moment: datetime, now: datetime) -> str:
     minutes = int((now - moment).total_seconds() // 60)
     if minutes < 1:
         return "now"
-    if minutes < 60:
+    if minutes < HOUR:
         return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60:02d}"
-    return f"{minutes // (24 * 60)} d"
+    if minutes < 2 * DAY:
+        return f"{minutes // HOUR} h {minutes % HOUR:02d}"
+    return f"{minutes // DAY} d"
 
 
 def until(moment: datetime, now: datetime) -> str:
@@ -109,8 +110,7 @@ def score(score: Score | None) -> str:
 
 def source(ref: str) -> str:
     """Where a reading came from, read from its identity (schemas.events.identity); empty for anything else."""
-    kind, *rest = ref.split("|")
-    if kind != "r" or len(rest) < 3:
-        return ""
-    method, source = rest[1:3]
-    return f"{source}, {method}" if method else source
+    match ref.split("|"):
+        case ["r", _, method, source, *_]:
+            return f"{source}, {method}" if method else source
+    return ""

@@ -19,6 +19,7 @@ from schemas.events import Action, Quality, Reading, Treatment, identity
 
 REF_CHARS_MAX = 400
 SHOWN_CHARS_MAX = 200
+LABEL_LONG = 12  # longer names give way to the short form
 
 CODES = {
     "A": "A (alert)", "C": "C (new confusion)", "V": "V (voice)", "P": "P (pain)", "U": "U (unresponsive)",
@@ -53,7 +54,7 @@ def label(subject: str) -> str:
     known = CONCEPTS.get(subject)
     if known is None:
         return item_name(subject)
-    return known.name if len(known.name) <= 12 else known.short
+    return known.name if len(known.name) <= LABEL_LONG else known.short
 
 
 def number(value: float, decimals: int) -> str:

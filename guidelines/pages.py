@@ -165,8 +165,8 @@ def _used(guideline: Guideline, definitions: Mapping[str, Definition]) -> list[s
 
 
 def _span(span: timedelta) -> str:
-    minutes = int(span.total_seconds() // 60)
-    return f"{minutes // 60} h" if minutes % 60 == 0 and minutes > 60 else f"{minutes} min"
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    return f"{span // hour} h" if not span % hour and span > hour else f"{span // minute} min"
 
 
 def _code(condition: c.Condition) -> str:

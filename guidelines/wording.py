@@ -116,7 +116,7 @@ def _changes(
     for name in names:
         samples = _past(case, name) if name in worse else []
         inside = [s for s in samples if s.at >= start]
-        if len(inside) >= 2 and (inside[0].value - inside[-1].value) / worse[name] >= 1.0:
+        if len(inside) > 1 and (inside[0].value - inside[-1].value) / worse[name] >= 1.0:
             found.append((name, inside[0], inside[-1]))
     return found
 

@@ -9,6 +9,7 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from html import escape
+from http.client import UNAUTHORIZED
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -41,7 +42,7 @@ _PAGE = """<!doctype html>
 def names(host: str, allowed: str) -> frozenset[str]:
     """The host names to answer to: this machine's own, the one listened on, and those allowed besides (by commas)."""
     given = {name.strip().lower() for name in (host, *allowed.split(","))}
-    return frozenset({*LOOPBACK, *given} - {"", "0.0.0.0", "::"})
+    return frozenset({*LOOPBACK, *given} - {"", "0.0.0.0", "::"})  # noqa: S104, listened on, they name nobody
 
 
 class Access:
@@ -72,16 +73,20 @@ class Access:
             return None
         if path == DOOR:
             passes = _same(_bearer(request), self._tokens.events)
-            return None if passes else _refused(request, 401, "token", "Expected the token for posting events.")
+            return (
+                None if passes else _refused(request, UNAUTHORIZED, "token", "Expected the token for posting events.")
+            )
         if path == "/" and "token" in request.query_params:
             return self._signed_in(request, self._tokens.board)
         if self._known(request, self._tokens.board) or (path == METRICS and _from_here(request)):
             return None
-        return _refused(request, 401, "token", "This board is opened once with the link that its service printed.")
+        return _refused(
+            request, UNAUTHORIZED, "token", "This board is opened once with the link that its service printed."
+        )
 
     def _signed_in(self, request: Request, board: str) -> Response:
         if not _same(request.query_params["token"], board):
-            return _refused(request, 401, "token", "This is not the token of this board.")
+            return _refused(request, UNAUTHORIZED, "token", "This is not the token of this board.")
         name = secrets.token_urlsafe(12)
         answer = RedirectResponse("/", 303)
         secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
@@ -132,10 +137,10 @@ def _from_here(request: Request) -> bool:
 def _refused(request: Request, status: int, lacked: str, sentence: str) -> Response:
     """One sentence: JSON for programs, text for scripts, a page for people."""
     REFUSED.labels(lacked).inc()
-    headers = {"www-authenticate": "Bearer"} if status == 401 else {}
+    headers = {"www-authenticate": "Bearer"} if status == UNAUTHORIZED else {}
     path = request.scope["path"]
     if path.startswith("/api/"):
         return JSONResponse({"detail": sentence}, status, headers)
-    if status != 401 or "hx-request" in request.headers or path in ("/events", METRICS):
+    if status != UNAUTHORIZED or "hx-request" in request.headers or path in ("/events", METRICS):
         return PlainTextResponse(sentence, status, headers)
     return HTMLResponse(_PAGE.format(sentence=escape(sentence)), status, headers)

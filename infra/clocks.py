@@ -11,6 +11,7 @@ from prometheus_client import Counter
 
 from schemas.frozen import LATEST
 
+MINUTE, HOUR, DAY = 60, 3_600, 86_400  # seconds
 LEAP = timedelta(seconds=2)  # a wall clock that leaves the steady one by more is doubted
 HOLDS_S = 20.0  # its new time is taken once it has held for so long
 CORRECTED_SAID_S = 600.0  # for how long the board says that the clock was corrected
@@ -141,13 +142,13 @@ class ServiceClock:
 def _span(length: timedelta) -> str:
     """3 s, 4 min, 1 h 05 min, 2 days: as long as it is, whichever way."""
     seconds = round(abs(length.total_seconds()))
-    if seconds < 120:
+    if seconds < 2 * MINUTE:
         return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    if seconds < 48 * 3600:
-        return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-    return f"{seconds // 86400} days"
+    if seconds < HOUR:
+        return f"{seconds // MINUTE} min"
+    if seconds < 2 * DAY:
+        return f"{seconds // HOUR} h {seconds % HOUR // MINUTE:02d} min"
+    return f"{seconds // DAY} days"
 
 
 class PlayedClock:

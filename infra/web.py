@@ -57,7 +57,7 @@ def _next_free(host: str, port: int) -> int | None:
 def address(listener: socket.socket) -> str:
     """What a person on this machine types into a browser."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104, what others bound
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 

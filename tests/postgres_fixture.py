@@ -70,7 +70,18 @@ def started() -> Iterator[Postgres]:
         folder = Path(name)  # short: a socket's path has at most 107 characters
         if user is not None:
             shutil.chown(folder, user)
-        made = [tools / "initdb", "-D", folder / "data", "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale"]
+        made: list[str | Path] = [
+            tools / "initdb",
+            "-D",
+            folder / "data",
+            "-U",
+            USER,
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+        ]
         subprocess.run([*made, "--no-sync"], user=user, cwd=folder, check=True, capture_output=True)
         # fsync=off: a test may kill the server, but the machine stays up
         server = [tools / "postgres", "-D", folder / "data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"]

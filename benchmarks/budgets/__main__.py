@@ -145,8 +145,8 @@ def beds(mind: Mind) -> dict[str, Any]:
 
 
 def _copied(event: Event, encounter: str) -> Event:
-    raw = msgspec.json.encode(event)
-    return msgspec.structs.replace(msgspec.json.decode(raw, type=Event), encounter=encounter)
+    again: Event = msgspec.json.decode(msgspec.json.encode(event), type=Event)
+    return msgspec.structs.replace(again, encounter=encounter)
 
 
 def _resident_bytes() -> int:
@@ -183,7 +183,7 @@ async def _shell(mind: Mind, beds: int, history: int, messages: int) -> dict[str
 
 def _message(encounter: str, at: datetime) -> bytes:
     wobble = (at.minute * 7 + len(encounter)) % 5
-    times = {"encounter": encounter, "observed_at": at, "available_at": at, "source": Source.MONITOR}
+    times: dict[str, Any] = {"encounter": encounter, "observed_at": at, "available_at": at, "source": Source.MONITOR}
     records = b",".join(encode(Reading(**times, concept=c, value=v + wobble)) for c, v in VITALS)
     return b'{"v":1,"kind":"batch","records":[' + records + b"]}"
 

@@ -81,7 +81,7 @@ def latency(log: Log, url: str, beds: int, seconds: float) -> dict[str, Any]:
             while not views.poll(1000):  # the first pulse
                 pass
         began, due = time.monotonic(), sorted((chance.uniform(0, EVERY_S), name) for name in names)
-        futures = {}
+        futures: dict[str, Any] = {}
         while due and due[0][0] < seconds:
             at, name = due.pop(0)
             time.sleep(max(0.0, began + at - time.monotonic()))

@@ -84,8 +84,8 @@ class _Source:
             self._starts.append(self._starts[-1] + len(line.encode()))
 
     def span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        assert node.end_lineno is not None
-        assert node.end_col_offset is not None
+        if node.end_lineno is None or node.end_col_offset is None:
+            raise ValueError("expected a node that was parsed from text")
         return (
             self._starts[node.lineno - 1] + node.col_offset,
             self._starts[node.end_lineno - 1] + node.end_col_offset,
@@ -128,9 +128,9 @@ def _walk(tree: ast.Module) -> Iterator[tuple[ast.stmt, bool, ast.AST]]:
             if field in NO_PART and not isinstance(node, ast.Call):
                 continue
             deeper = inside or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-            for child in value if isinstance(value, list) else [value]:
-                if isinstance(child, ast.AST) and not _is_words(child):
-                    waiting.append((around, deeper, child))
+            children = value if isinstance(value, list) else [value]
+            parts = (child for child in children if isinstance(child, ast.AST) and not _is_words(child))
+            waiting.extend((around, deeper, part) for part in parts)
 
 
 TYPES = ("Literal", "Annotated", "Mapping", "Sequence", "Callable")

@@ -15,10 +15,11 @@ import os
 import platform
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -134,15 +135,19 @@ class Tally:
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str, float], list[tuple[tuple[float, ...], float, float]]] = defaultdict(list)
 
-    def add(self, source: str, fan: Fan, horizon: float, row: tuple[float, ...], value: float, last: float) -> None:
-        self.rows[source, fan.concept, horizon].append((row, value, last))
+    def add(self, source: str, stay: Stay, now: float, fan: Fan) -> None:
+        """What came of each row of one fan."""
+        hours, values = stay.arrays[fan.concept]
+        last = float(values[int(np.searchsorted(hours, now, side="right")) - 1])
+        for horizon, row in zip(fan.horizons_h, fan.quantiles, strict=True):
+            value = came(stay, fan.concept, now, horizon)
+            if value is not None:
+                self.rows[source, fan.concept, horizon].append((row, value, last))
 
     def table(self) -> Iterator[dict[str, Any]]:
         for (source, concept, horizon), rows in sorted(self.rows.items()):
             q, y, last = np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[2] for r in rows])
-            about = CONCEPTS[concept]
-            half = 0.5 * 10**-about.decimals
-            low, high = np.maximum(y - half, about.hard_low), np.minimum(y + half, about.hard_high)
+            low, high = interval(concept, y)
             column = {level: q[:, i] for i, level in enumerate(LEVELS)}
             yield {
                 "source": source, "concept": concept, "horizon_h": horizon, "n": len(y),
@@ -159,9 +164,18 @@ def _mean(x: np.ndarray) -> float:
     return round(float(np.mean(x)), 3)
 
 
+def interval(concept: str, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a charted value stands for: the interval that is rounded to it, within the hard limits."""
+    about, half = CONCEPTS[concept], 0.5 * 10 ** -CONCEPTS[concept].decimals
+    lowest = -np.inf if about.hard_low is None else about.hard_low
+    highest = np.inf if about.hard_high is None else about.hard_high
+    return np.maximum(y - half, lowest), np.minimum(y + half, highest)
+
+
 def inside(low: np.ndarray, high: np.ndarray, band_low: np.ndarray, band_high: np.ndarray) -> np.ndarray:
     """The share of a charted value's rounding interval that lies in the band."""
-    return np.clip((np.minimum(high, band_high) - np.maximum(low, band_low)) / (high - low), 0.0, 1.0)
+    share: np.ndarray = np.clip((np.minimum(high, band_high) - np.maximum(low, band_low)) / (high - low), 0.0, 1.0)
+    return share
 
 
 def answer(outlook: Outlook, asked: Condition, within: float) -> Odds | Unavailable:
@@ -184,16 +198,22 @@ def crossed(stay: Stay, asked: Condition, now: float, within: float) -> bool | N
         return None if None in seen else any(seen)
     if isinstance(asked, AllOf):  # together: in readings of one instant
         sides = []
-        for p in asked.parts:
-            assert isinstance(p, Compare)
+        for p in _plain(asked.parts):
             found = _ahead(stay, p, now, within)
             if found is None:
                 return None
             sides.append({h for h, v in zip(*found, strict=True) if p.op.holds(v, p.value)})
         return bool(set.intersection(*sides))
-    assert isinstance(asked, Compare)
-    found = _ahead(stay, asked, now, within)
-    return None if found is None else any(asked.op.holds(v, asked.value) for v in found[1])
+    (plain,) = _plain((asked,))
+    found = _ahead(stay, plain, now, within)
+    return None if found is None else any(plain.op.holds(v, plain.value) for v in found[1])
+
+
+def _plain(conditions: Iterable[Condition]) -> Iterator[Compare]:
+    for condition in conditions:
+        if not isinstance(condition, Compare):
+            raise TypeError(f"expected a comparison, found {condition}")
+        yield condition
 
 
 def _ahead(stay: Stay, asked: Compare, now: float, within: float) -> tuple[np.ndarray, np.ndarray] | None:
@@ -247,8 +267,8 @@ def auroc(p: np.ndarray, y: np.ndarray) -> float | None:
 
 
 def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
-    tally, odds = Tally(), defaultdict(list)
-    asked, answered = defaultdict(int), defaultdict(int)
+    tally, asked, answered = Tally(), Counter[str](), Counter[str]()
+    odds: dict[tuple[str, str, float], list[tuple[Odds, bool]]] = defaultdict(list)
     for collection in COLLECTIONS:
         rng = np.random.default_rng([seed, 2, COLLECTIONS.index(collection)])
         for stay in held_out(data, collection, seed):
@@ -257,24 +277,11 @@ def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
                 for concept in stay.arrays:
                     fan = outlook.fan(concept)
                     asked[concept] += 1
-                    if not isinstance(fan, Fan):
-                        continue
-                    answered[concept] += 1
-                    hours, values = stay.arrays[concept]
-                    last = float(values[int(np.searchsorted(hours, now, side="right")) - 1])
-                    for horizon, row in zip(fan.horizons_h, fan.quantiles, strict=True):
-                        value = came(stay, concept, now, horizon)
-                        if value is not None:
-                            tally.add(collection, fan, horizon, row, value, last)
-                for name, condition, withins in questions():
-                    parts = condition.parts if isinstance(condition, AnyOf | AllOf) else (condition,)
-                    if any(p.quantity not in stay.arrays for p in parts if isinstance(p, Compare)):
-                        continue
-                    for within in withins:
-                        said = answer(outlook, condition, within)
-                        happened = crossed(stay, condition, now, within) if isinstance(said, Odds) else None
-                        if isinstance(said, Odds) and happened is not None:
-                            odds[collection, name, within].append((said, happened))
+                    if isinstance(fan, Fan):
+                        answered[concept] += 1
+                        tally.add(collection, stay, now, fan)
+                for name, within, said, happened in _foretold(stay, now, outlook):
+                    odds[collection, name, within].append((said, happened))
         print(collection, "done", file=sys.stderr, flush=True)
     minute_by_minute(data, trend, tally)
     return {
@@ -282,6 +289,19 @@ def measure(data: Path, seed: int, trend: Trend) -> dict[str, Any]:
         "chances": [chance_row(*key, rows) for key, rows in sorted(odds.items()) if len(rows) >= 500],
         "fans given, share of moments": {c: round(answered[c] / asked[c], 3) for c in sorted(asked)},
     }
+
+
+def _foretold(stay: Stay, now: float, outlook: Outlook) -> Iterator[tuple[str, float, Odds, bool]]:
+    """Every question about what is measured in this stay, and was answered: what was said, and what happened."""
+    for name, condition, withins in questions():
+        parts = condition.parts if isinstance(condition, AnyOf | AllOf) else (condition,)
+        if any(p.quantity not in stay.arrays for p in parts if isinstance(p, Compare)):
+            continue
+        for within in withins:
+            said = answer(outlook, condition, within)
+            happened = crossed(stay, condition, now, within) if isinstance(said, Odds) else None
+            if isinstance(said, Odds) and happened is not None:
+                yield name, within, said, happened
 
 
 def minute_stays(data: Path) -> Iterator[Stay]:
@@ -300,15 +320,10 @@ def minute_stays(data: Path) -> Iterator[Stay]:
 
 def minute_by_minute(data: Path, trend: Trend, tally: Tally) -> None:
     for stay in minute_stays(data):
-        hours, values = stay.arrays["map"]
         for now, state, snapshot in told(trend, stay, np.arange(1.0, 10.9, 0.5).tolist()):
             fan = trend.outlooks([state], [snapshot])[0].fan("map")
             if isinstance(fan, Fan):
-                last = float(values[int(np.searchsorted(hours, now, side="right")) - 1])
-                for horizon, row in zip(fan.horizons_h, fan.quantiles, strict=True):
-                    value = came(stay, "map", now, horizon)
-                    if value is not None:
-                        tally.add("2009 minutes", fan, horizon, row, value, last)
+                tally.add("2009 minutes", stay, now, fan)
 
 
 def timings(data: Path, seed: int, trend: Trend) -> dict[str, float]:
@@ -325,7 +340,7 @@ def timings(data: Path, seed: int, trend: Trend) -> dict[str, float]:
     asked, hours = Compare("map", Op.BELOW, 65), timedelta(hours=4)
 
     def each(ask: Callable[[int], object]) -> float:
-        return float(np.median([_best(lambda bed=bed: ask(bed)) for bed in range(len(beds))]))
+        return float(np.median([_best(partial(ask, bed)) for bed in range(len(beds))]))
 
     def outlook(bed: int) -> Outlook:
         return trend.outlooks(after[bed : bed + 1], snapshots[bed : bed + 1])[0]

@@ -35,6 +35,7 @@ from benchmarks.trend_coverage.__main__ import (
     crossed,
     held_out,
     inside,
+    interval,
     minute_stays,
     moments,
     questions,
@@ -44,7 +45,6 @@ from forecasting.baselines.trend import Trend, load
 from forecasting.training.collections import COLLECTIONS, hashes
 from forecasting.training.fit_trend import SEED
 from schemas.clinical.forecasts import LEVELS, Fan, Odds
-from schemas.codes.concepts import CONCEPTS
 from schemas.conditions import AnyOf, Compare
 
 COMMIT = "b6cbeeb"
@@ -79,14 +79,15 @@ def compared(data: Path, seed: int, old: Any, new: Trend) -> Pairs:
     for collection in COLLECTIONS:
         rng = np.random.default_rng([seed, 2, COLLECTIONS.index(collection)])
         for number, stay in enumerate(held_out(data, collection, seed)):
-            _asked(pairs, collection, number, stay, moments(stay, rng), old, new)
+            _asked(pairs, collection, number, stay, moments(stay, rng), (old, new))
         print(collection, "done", file=sys.stderr, flush=True)
     for number, stay in enumerate(minute_stays(data)):
-        _asked(pairs, "2009 minutes", number, stay, np.arange(1.0, 10.9, 0.5).tolist(), old, new)
+        _asked(pairs, "2009 minutes", number, stay, np.arange(1.0, 10.9, 0.5).tolist(), (old, new))
     return pairs
 
 
-def _asked(pairs: Pairs, source: str, number: int, stay: Stay, nows: list[float], old: Any, new: Trend) -> None:
+def _asked(pairs: Pairs, source: str, number: int, stay: Stay, nows: list[float], models: tuple[Any, Trend]) -> None:
+    old, new = models
     for now, state, snapshot in told(new, stay, nows):
         before, (after,) = old.outlook(snapshot), new.outlooks([state], [snapshot])
         for concept in stay.arrays:
@@ -126,9 +127,7 @@ def band_rows(pairs: Pairs, seed: int) -> Iterator[dict[str, Any]]:
     for (source, concept, horizon), rows in sorted(pairs.bands.items()):
         stays, y = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
         old, new = np.array([r[2] for r in rows]), np.array([r[3] for r in rows])
-        about = CONCEPTS[concept]
-        low, high = np.maximum(y - 0.5 * 10**-about.decimals, about.hard_low), y + 0.5 * 10**-about.decimals
-        high = np.minimum(high, about.hard_high)
+        low, high = interval(concept, y)
         losses = _loss(old, y), _loss(new, y)
         mean = float(losses[0].mean())
         held = [[float(inside(low, high, q[:, LEVELS.index(a)], q[:, LEVELS.index(b)]).mean()) for q in (old, new)]

@@ -1,5 +1,6 @@
 """One bed on the board: how urgent it is, where it stands in the list, and what its card says."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ CARD_VITALS = ("hr", "sbp", "map", "rr", "spo2", "temp", "acvpu", "lactate")
 NEEDS_MAX = 3  # measurements asked for on a card; the summary names all
 LOUD = (Level.CRITICAL, Level.WARNING)
 
+_REMARK = re.compile(r"\*\*(.+)\*\*")
 _ORDER = ("critical", "warning", "watch", "ask", "silent", "calm")
 
 
@@ -89,8 +91,8 @@ def pieces(sentence: Sentence) -> list[tuple[str, Evidence | None]]:
 
 def remarks(alert: Alert) -> list[str]:
     """What the reader must know besides: the lines of the card's detail that streams.core.cards puts between `**`."""
-    lines = (line.strip() for line in alert.card.detail.splitlines())
-    return [line[2:-2] for line in lines if len(line) > 4 and line.startswith("**") and line.endswith("**")]
+    lines = (_REMARK.fullmatch(line.strip()) for line in alert.card.detail.splitlines())
+    return [found[1] for found in lines if found is not None]
 
 
 def findings(alert: Alert) -> tuple[Finding, ...]:

@@ -74,10 +74,10 @@ async def board_events(
         yield ServerSentEvent(event="beds", data=all_cards())
         yield ServerSentEvent(event="status", data=status())
         async for changed, beat in feed:
+            before = silent
             if beat:
-                before, silent = silent, silences()
-                changed |= before ^ silent
-            for encounter in sorted(changed):
+                silent = silences()
+            for encounter in sorted(changed | (before ^ silent)):
                 html = card(encounter)
                 event, data = ("gone", printable(encounter)) if html is None else ("bed", html)
                 yield ServerSentEvent(event=event, data=data)

@@ -8,7 +8,7 @@ stay and hour. Values outside the hard limits are left out, as the stream would 
 hold adults in intensive care; the second shares its hospital with A.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ import polars as pl
 from schemas.codes.concepts import CONCEPTS
 
 Part = Literal["fit", "calibrate", "held out"]
+PARTS: Sequence[Part] = ("fit",) * 4 + ("calibrate",) * 3 + ("held out",) * 3  # by tenths
 COLLECTIONS = ("A", "B", "2012")
 
 CITATIONS: Mapping[str, str] = {
@@ -93,4 +94,4 @@ def readings(data: Path, collection: str, concept: str) -> pl.DataFrame:
 def part(collection: str, stay: str, seed: int) -> Part:
     """Which part of the split a patient belongs to: 40 % fit, 30 % calibrate, 30 % held out, by hash."""
     tenth = int.from_bytes(blake2b(f"{seed}|{collection}|{stay}".encode(), digest_size=8).digest(), "big") % 10
-    return "fit" if tenth < 4 else "calibrate" if tenth < 7 else "held out"
+    return PARTS[tenth]

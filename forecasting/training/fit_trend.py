@@ -82,7 +82,7 @@ QUESTIONS: Mapping[str, Sequence[float]] = {
     "bun above": (20, 30, 40, 60), "ph_art below": (7.20, 7.25, 7.30, 7.35), "hco3 below": (15, 18, 20, 22),
 }  # fmt: skip
 EVENT_STAYS_MIN = 50  # patients who crossed, for a threshold to be answered for
-BIN_EVENTS_MIN = 60
+BIN_EVENTS_MIN, BINS_MAX = 60, 10
 GROUP_STAYS_MIN, GROUP_ROWS_MIN = 100, 200  # for a hospital and threshold to widen the interval
 Z = 1.64  # two-sided 90 %
 
@@ -371,8 +371,9 @@ def _scale(
         return None
     away, event, lasting, stays, source = (np.concatenate([p[k] for p in parts]) for k in range(1, 6))
     line = np.concatenate([np.full(len(p[1]), p[0]) for p in parts])
-    bins = int(min(10, event.sum() // BIN_EVENTS_MIN))
-    inner = np.unique(np.quantile(away[event], [*np.linspace(0, 1, bins + 1)[1:-1], *((0.97,) if bins == 10 else ())]))
+    bins = int(min(BINS_MAX, event.sum() // BIN_EVENTS_MIN))
+    tail = (0.97,) if bins == BINS_MAX else ()
+    inner = np.unique(np.quantile(away[event], [*np.linspace(0, 1, bins + 1)[1:-1], *tail]))
     which = np.searchsorted(inner, away)
     columns: dict[str, list[float]] = {k: [] for k in ("distance", "p", "low", "high", "lasting")}
     for b in range(len(inner) + 1):

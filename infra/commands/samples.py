@@ -47,11 +47,10 @@ def _rows(stay: Stay, choice: dict[str, Any]) -> Iterator[dict[str, Any]]:
     opens = stay.start + timedelta(hours=choice["opens_h"])
     closes = opens + timedelta(hours=choice["hours"])
     name = choice["bed"].lower().replace(" ", "-")
-    for event in cut(stay.events, opens, closes):
-        event = replace(moved(event, LIVE_FROM - opens), encounter=name)
-        if isinstance(event, Movement) and event.action == "admit":
-            event = replace(event, bed=choice["bed"])
-        yield _row(event)
+    for known in cut(stay.events, opens, closes):
+        event = replace(moved(known, LIVE_FROM - opens), encounter=name)
+        is_admission = isinstance(event, Movement) and event.action == "admit"
+        yield _row(replace(event, bed=choice["bed"]) if is_admission else event)
 
 
 def cut(events: Sequence[Event], opens: datetime, closes: datetime) -> list[Event]:

@@ -248,6 +248,7 @@ def _format(state: Path, java: Path, classpath: str) -> None:
     done = subprocess.run(
         [*command, "-c", "format.properties"],
         cwd=state, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        check=False,
     )  # fmt: skip
     if done.returncode != 0:
         (state / "console.log").write_text(done.stdout + done.stderr, "utf-8")
@@ -316,7 +317,7 @@ def _until(done: Callable[[], bool], timeout_s: float) -> bool:
 def _java_version(java: str) -> int | None:
     """The major version of a Java, or None when it does not run or does not say."""
     try:
-        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20).stderr
-        return int(said.split('"')[1].split(".")[0])
+        said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=False)
+        return int(said.stderr.split('"')[1].split(".")[0])
     except (OSError, subprocess.TimeoutExpired, IndexError, ValueError):
         return None

@@ -270,10 +270,13 @@ def _span(low: float | None, high: float | None) -> str:
     return f"{low:g} to {high:g}"
 
 
+DAY = 24 * 60  # minutes
+
+
 def _hours(minutes: int) -> str:
     if minutes % 60:
         return f"{minutes} min"
-    return f"{minutes // 1440} d" if minutes % 1440 == 0 and minutes > 1440 else f"{minutes // 60} h"
+    return f"{minutes // DAY} d" if minutes % DAY == 0 and minutes > DAY else f"{minutes // 60} h"
 
 
 def _special(c: Concept) -> list[str]:

@@ -152,7 +152,7 @@ _UNITY: Mapping[str, float] = MappingProxyType({"1": 1.0, "%": 0.01, "L/L": 1.0}
 _NO_UNIT = frozenset({"1", "ratio", "Ratio", "RATIO", "points", "score", "U", "pH", "PH", "[pH]", "decFrc"})
 _ANNOTATION = re.compile(r"\{[^{}]*\}")
 _EQUIVALENTS = re.compile(r"(?<![A-Za-z])m?eq(?![A-Za-z])")
-FIO2_LOWEST = 0.21  # room air
+FIO2_LOWEST, FIO2_HIGHEST = 0.21, 1.0  # room air, pure oxygen
 _PER_MOLE: Dimension = MappingProxyType({"[mass]": 1, "[substance]": -1})
 DECIMALS_KEPT = 9  # 100.4 °F is 38.0 °C: an error in the last bit must not carry a value over a threshold
 
@@ -264,7 +264,8 @@ def _fio2(ucum: str) -> _Conversion:
         return _linear(_UNITY["%"])
     if ucum not in _NO_UNIT and _bare(ucum) != "":
         raise _refuse(ucum)
-    return _Conversion(to=lambda value: value / 100 if 100 * FIO2_LOWEST <= value <= 100 else value, back=float)
+    low, high = 100 * FIO2_LOWEST, 100 * FIO2_HIGHEST
+    return _Conversion(to=lambda value: value / 100 if low <= value <= high else value, back=float)
 
 
 def _bare(ucum: str) -> str:
@@ -377,7 +378,8 @@ def _find_dose(unit: str, drug: Drug, canonical: str | None) -> tuple[float, int
     if found is None:
         return _Refusal(UnknownUnit, f"{drug.id}: expected {canonical}, found {unit[:UNIT_CHARS_MAX]!r}: unknown")
     wanted = _dose(canonical)
-    assert wanted is not None  # tested for every drug
+    if wanted is None:
+        raise ValueError(f"{drug.id}: {canonical} is no unit")
     size = found.size / wanted.size
     if {found.family, wanted.family} == {"charge", "substance"} and drug.valence is not None:
         size = size / drug.valence if found.family == "charge" else size * drug.valence

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+MEDIAN = 0.5  # the quantile of a forecast that is meant where none is named
+
 
 class Op(StrEnum):
     """A comparison. `below` and `above` are strict, `at_most` and `at_least` are not."""
@@ -194,7 +196,7 @@ class Expected:
     ahead: timedelta
     op: Op
     value: float
-    quantile: float = 0.5
+    quantile: float = MEDIAN
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from schemas.events import Severity
 
 TEXT_CHARS_MAX = 4000
 DEPTH_MAX = 20
+WHOLE_MAX = 1e15  # beyond, floats no longer hold each whole number and its decimals
 
 PERSON = ("age", "lvef", "usual_sbp", "baseline_creatinine", "baseline_sofa")
 """Numbers of the patient record that a condition may compare."""
@@ -171,13 +172,14 @@ class _Builder(Transformer[Token, c.Condition]):
         self, level: Token | None, name: Token, ahead: timedelta, op: c.Op, number: Token, unit: str | None
     ) -> c.Condition:
         quantity = _quantity(str(name))
-        quantile = float(level) / 100 if level else 0.5
+        quantile = float(level) / 100 if level else c.MEDIAN
         return c.Expected(quantity, ahead, op, _in_canonical(number, unit, quantity), quantile)
 
     def chance(self, of: c.Condition, within: timedelta, percent: Token) -> c.Condition:
-        if not 0 < float(percent) < 100:
+        at_least = float(percent) / 100
+        if not 0 < at_least < 1:
             raise BadCondition("expected a chance between 0 and 100 %")
-        return c.Chance(of, within, float(percent) / 100)
+        return c.Chance(of, within, at_least)
 
     def all_of(self, *parts: c.Condition) -> c.Condition:
         return c.AllOf(parts)
@@ -230,7 +232,7 @@ def _depth(text: str) -> int:
 
 
 def _number(value: float) -> str:
-    if value == int(value) and abs(value) < 1e15:
+    if value == int(value) and abs(value) < WHOLE_MAX:
         return str(int(value))
     return format(value, ".12f").rstrip("0")
 
@@ -253,8 +255,21 @@ def _list(parts: tuple[c.Condition, ...]) -> str:
     return "(" + "; ".join(write(part) for part in parts) + ")"
 
 
-def write(condition: c.Condition) -> str:  # one case per kind of condition, so that the page reads as the grammar
-    """The canonical text of a condition."""
+def write(condition: c.Condition) -> str:
+    """The canonical text of a condition. One case per kind, so that the page reads as the grammar."""
+    match condition:
+        case c.AllOf() | c.AnyOf() | c.NoneOf() | c.AtLeastOf():
+            return _combined(condition)
+        case c.Noted() | c.On() | c.Given() | c.Ordered() | c.Rate() | c.Total():
+            return _done(condition)
+        case c.Diagnosed() | c.Allergic() | c.Person() | c.Named():
+            return _known(condition)
+        case c.Expected() | c.Chance():
+            return _foretold(condition)
+    return _measured(condition)
+
+
+def _measured(condition: c.Compare | c.Coded | c.Windowed | c.Change | c.Trend) -> str:
     match condition:
         case c.Compare(quantity, op, value, hold):
             return f"{quantity} {op} {_number(value)}{_for(hold)}"
@@ -267,6 +282,10 @@ def write(condition: c.Condition) -> str:  # one case per kind of condition, so 
             return f"{quantity} {way} {_number(by)}{' %' if percent else ''} within {_span(within)}"
         case c.Trend(quantity, over, op, value):
             return f"trend of {quantity} over {_span(over)} {op} {_number(value)}"
+
+
+def _done(condition: c.Noted | c.On | c.Given | c.Ordered | c.Rate | c.Total) -> str:
+    match condition:
         case c.Noted(fact, within, uncertain):
             return f"{'maybe ' if uncertain else ''}noted {fact} within {_span(within)}"
         case c.On(item):
@@ -279,6 +298,10 @@ def write(condition: c.Condition) -> str:  # one case per kind of condition, so 
             return f"rate of {_who(item)} {op} {_number(value)}{_for(hold)}"
         case c.Total(item, over, op, value, per_kg):
             return f"total of {_who(item)} over {_span(over)} {op} {_number(value)} {'mL/kg' if per_kg else 'mL'}"
+
+
+def _known(condition: c.Diagnosed | c.Allergic | c.Person | c.Named) -> str:
+    match condition:
         case c.Diagnosed(code):
             return f"diagnosed {code}"
         case c.Allergic(substance, severity):
@@ -287,11 +310,19 @@ def write(condition: c.Condition) -> str:  # one case per kind of condition, so 
             return f"{attribute} {op} {_number(value)}"
         case c.Named(name):
             return f"is {name}"
+
+
+def _foretold(condition: c.Expected | c.Chance) -> str:
+    match condition:
         case c.Expected(quantity, ahead, op, value, quantile):
-            level = "" if quantile == 0.5 else f"q {_number(quantile * 100)} of "
+            level = "" if quantile == c.MEDIAN else f"q {_number(quantile * 100)} of "
             return f"{level}expected {quantity} in {_span(ahead)} {op} {_number(value)}"
         case c.Chance(of, within, at_least):
             return f"chance of ({write(of)}) within {_span(within)} at_least {_number(at_least * 100)} %"
+
+
+def _combined(condition: c.AllOf | c.AnyOf | c.NoneOf | c.AtLeastOf) -> str:
+    match condition:
         case c.AllOf(parts):
             return f"all_of{_list(parts)}"
         case c.AnyOf(parts):

@@ -14,6 +14,7 @@ from msgspec import Meta
 from schemas.frozen import Record
 
 NOTE_CHARS_MAX = 100_000
+AGE_MAX = 130  # years
 LABEL_CHARS_MAX = 64
 
 
@@ -134,7 +135,7 @@ class Patient(Record, frozen=True, kw_only=True):
     `diagnoses` uses short codes (heart_failure, copd, dialysis, …); an empty tuple means "list read, none active".
     """
 
-    age_years: Annotated[float, Meta(ge=0, le=130)] | None = None
+    age_years: Annotated[float, Meta(ge=0, le=AGE_MAX)] | None = None
     sex: Literal["female", "male"] | None = None
     pregnant: bool | None = None
     allergies: tuple[Allergy, ...] | None = None

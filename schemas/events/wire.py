@@ -17,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
 from schemas.events import (
+    AGE_MAX,
     LABEL_CHARS_MAX,
     NOTE_CHARS_MAX,
     Action,
@@ -98,7 +99,7 @@ class WireAllergy(Frozen):
 class WirePatient(Frozen):
     """`schemas.events.Patient` as sent, within its limits."""
 
-    age_years: Annotated[float, Field(ge=0, le=130)] | None = None
+    age_years: Annotated[float, Field(ge=0, le=AGE_MAX)] | None = None
     sex: Literal["female", "male"] | None = None
     pregnant: bool | None = None
     allergies: Annotated[tuple[WireAllergy, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None

@@ -20,7 +20,7 @@ import polars as pl
 from msgspec.structs import replace
 
 from schemas.codes.concepts import CONCEPTS
-from schemas.events import Reading, Source
+from schemas.events import AGE_MAX, Reading, Source
 from streams.adapters.decode import Entry, decode_fields
 from streams.adapters.measured import measured
 from streams.adapters.refusing import Refused
@@ -146,7 +146,7 @@ def _admission(patient: str, about: Mapping[str, float | None]) -> dict[str, Any
     before, age, sex = about["HospAdmTime"], about["Age"], _SEXES.get(about["Gender"])
     ward = "MICU" if about["Unit1"] == 1 else "SICU" if about["Unit2"] == 1 else None
     came = BASE if before is None or not -HOURS_BEFORE_MAX <= before <= 0 else BASE + timedelta(hours=round(before, 2))
-    known = {"age_years": age if age is not None and 0 <= age <= 130 else None, "sex": sex}
+    known = {"age_years": age if age is not None and 0 <= age <= AGE_MAX else None, "sex": sex}
     return {
         "kind": "movement",
         "encounter": patient,

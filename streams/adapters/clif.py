@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from schemas.codes.drugs import UnknownDrug, drug
+from schemas.events import AGE_MAX
 from streams.adapters import long
 from streams.adapters.pump import Run, turns
 from streams.adapters.stay import Stay
@@ -94,7 +95,7 @@ def _movements(tables: Tables, stays: pl.DataFrame, places: pl.DataFrame) -> Ite
         base = {"encounter": stay[_ID], "kind": "movement"}
         age, came, left = stay["age_at_admission"], stay["admission_dttm"], stay["discharge_dttm"]
         person: Row = {
-            "age_years": age if age is not None and 0 <= age <= 130 else None,
+            "age_years": age if age is not None and 0 <= age <= AGE_MAX else None,
             "sex": {"female": "female", "male": "male"}.get((stay["sex_category"] or "").lower()),
         }
         first, *later = moves[stay[_ID]] or [{"in_dttm": came, "location_category": None, "location_name": None}]
@@ -255,8 +256,7 @@ def _drips(rows: pl.DataFrame) -> Iterator[Row]:
     orders = rows.drop_nulls("admin_dttm").sort("admin_dttm", maintain_order=True)
     for _, charted in orders.group_by(_ID, "med_category", "med_order_id", maintain_order=True):
         records = list(charted.iter_rows(named=True))
-        for record, following in pairwise([*records, None]):
-            assert record is not None
+        for record, following in zip(records, [*records[1:], None], strict=True):
             item, dose = _item(record["med_name"], record["med_category"]), record["med_dose"]
             if item is not None and dose and (record["mar_action_category"] or "").lower() != "stop":
                 end = None if following is None else following["admin_dttm"]

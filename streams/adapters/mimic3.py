@@ -37,6 +37,8 @@ STAYS_AT_ONCE = 1000  # stays whose rows are held in memory together
 NOTE_VALUES_MAX = 60  # charted words in one note
 BEFORE_ADMISSION = timedelta(hours=24)  # results of that long before the stay come along, for baselines
 INFUSION_CHARTED = timedelta(minutes=10)  # median in the demo: 6, among rows whose first storage survives
+GCS_PARTS = ("gcs_e", "gcs_v", "gcs_m")
+AGE_SHOWN_MAX = 89
 AGE_HIDDEN = 90.0  # ages above 89 are shifted to about 300; they are read as this
 
 _MAP: Mapping[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -125,7 +127,7 @@ def _movements(stays: pl.DataFrame, chart: pl.LazyFrame) -> Iterator[Row]:
         person: Row = {"sex": {"F": "female", "M": "male"}.get(stay["gender"])}
         if stay["dob"] is not None:
             years = (stay["intime"] - stay["dob"]).days / 365.25
-            person["age_years"] = AGE_HIDDEN if years > 89 else round(max(years, 0.0), 1)
+            person["age_years"] = AGE_HIDDEN if years > AGE_SHOWN_MAX else round(max(years, 0.0), 1)
         yield {**base, **here, **_at(stay["intime"]), "action": "admit", "patient": json.dumps(person)}
         if stay["diagnosis"]:
             yield {**base, **_at(stay["intime"]), "kind": "note", "title": "Reason for admission",
@@ -224,16 +226,14 @@ def _numbers(chart: pl.LazyFrame) -> pl.LazyFrame:
         (pl.col("untestable") | (total & pl.col("tube").fill_null(False))).alias("untestable")
     )
     parts = spoken.filter(
-        pl.col("concept").is_in(["gcs_e", "gcs_v", "gcs_m"])
-        & ~pl.col("untestable")
-        & (pl.col("error").fill_null(0) == 0)
+        pl.col("concept").is_in(GCS_PARTS) & ~pl.col("untestable") & (pl.col("error").fill_null(0) == 0)
     )
     sums = (
         parts.sort("rank", "number")
         .unique(["encounter", "charttime", "concept"], keep="first", maintain_order=True)
         .group_by("encounter", "charttime", maintain_order=True)
         .agg(pl.len().alias("parts"), pl.col("number").sum(), pl.col("storetime").max())
-        .filter(pl.col("parts") == 3)
+        .filter(pl.col("parts") == len(GCS_PARTS))
         .with_columns(concept=pl.lit("gcs_total"), source=pl.lit("manual"), rank=pl.lit(9), untestable=False)
     )
     everything = pl.concat([sums, spoken], how="diagonal_relaxed")

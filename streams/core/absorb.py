@@ -143,8 +143,8 @@ def _placed(bed: Bed, events: Sequence[Event]) -> tuple[Bed, Sequence[Event]]:
     It is done when they are written and not when they come, so that it does not depend on which overtook which.
     """
     clocks, found, names = bed.clocks, [], []
-    for event in events:
-        event, clocks, moved = placed(event, clocks, event.available_at)
+    for said in events:
+        event, clocks, moved = placed(said, clocks, said.available_at)
         found.append(event)
         names += [] if moved is None else [moved]
     if clocks is not bed.clocks or names:

@@ -73,8 +73,7 @@ def _source(finding: Finding) -> str:
 
 def _detail(finding: Finding, others: tuple[Finding, ...], remarks: tuple[str, ...]) -> str:
     lines = [finding.sentence.text, *(f"**{remark}**" for remark in remarks)]
-    for need in _needs(finding, others)[:NEEDS_SHOWN_MAX]:
-        lines.append(f"- measure {need}")
+    lines.extend(f"- measure {need}" for need in _needs(finding, others)[:NEEDS_SHOWN_MAX])
     lines.extend(f"- {other.sentence.text}" for other in others)
     for step in finding.steps:
         because = "; ".join(reason.text for reason in step.reasons)

@@ -594,7 +594,12 @@ def test_a_card_is_drawn_once_for_all_boards_and_anew_when_it_changes(
     pages = Pages(source, timedelta(minutes=30))
     drawn: list[str] = []
     render = pages._render
-    monkeypatch.setattr(pages, "_render", lambda name, **given: drawn.append(name) or render(name, **given))
+
+    def noted(name: str, **given: Any) -> str:
+        drawn.append(name)
+        return render(name, **given)
+
+    monkeypatch.setattr(pages, "_render", noted)
     first = pages.all_cards()
     for _ in range(1_000):
         assert pages.all_cards() == first

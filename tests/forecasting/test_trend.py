@@ -22,7 +22,7 @@ from forecasting.baselines.outlook import TrendOutlook
 from forecasting.baselines.parameters import PARAMETERS, read
 from forecasting.baselines.running import AGE_MAX, AVERAGES, HOUR_US, LAST, NOW_JUMPS, WORDS, Pace
 from forecasting.baselines.trend import load
-from forecasting.contract import STATE_BYTES_MAX
+from forecasting.contract import STATE_BYTES_MAX, ModelState, Seen
 from forecasting.training import fit_trend
 from forecasting.training.collections import CONCEPTS_HELD, part
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Unavailable
@@ -148,7 +148,7 @@ def test_every_concept_is_a_fan_or_names_what_is_missing() -> None:
 
 def test_a_dense_feed_looks_as_restless_as_a_chart_of_it() -> None:
     """A heart rate that steps by 20 every half hour has the same band once a minute as charted every half hour."""
-    stepping = {minute: 70.0 + 20 * (minute // 30 % 2) for minute in range(480)}
+    stepping: dict[float, float] = {minute: 70.0 + 20 * (minute // 30 % 2) for minute in range(480)}
     minutely, charted = bed({"hr": stepping}), bed({"hr": {m: v for m, v in stepping.items() if m % 30 == 0}})
     dense, sparse = (widths(fan(seen, "hr"))[HORIZONS_H.index(2.0)] for seen in (minutely, charted))
     calm = widths(fan(bed({"hr": dict.fromkeys(stepping, 80.0)}), "hr"))[HORIZONS_H.index(2.0)]
@@ -183,10 +183,10 @@ def test_what_was_fitted_is_what_runs(concept: str, steps: list[tuple[float, flo
     drawn = fit_trend.anchors(table, 0, concept, 10**9, np.random.default_rng(0))
     fitted = fit_trend.lanes(concept, curve.pace, drawn)
     number = list(load().parameters.curves).index(concept)
-    state = None
+    state: ModelState | None = None
     held = fit_trend.stay_readings(concept, hours.tolist(), values, [None] * len(values))
     for i, origin in enumerate(held):
-        (state,) = load().encode([state], [checks.Seen(origin.observed_at, (origin,))])
+        (state,) = load().encode([state], [Seen(origin.observed_at, (origin,))])
         lane = np.frombuffer(state.body, "<f8").reshape(-1, WORDS)[number].copy()
         lane[AGE_MAX] = 0.0  # the fit does not ask how long a reading may be used
         assert lane.tobytes() == fitted[:, i].tobytes()

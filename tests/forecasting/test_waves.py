@@ -23,7 +23,7 @@ INSTANTS = 6
 def patient(number: int) -> tuple[list[Seen], Snapshot]:
     """A patient of their own: what is heard at each instant (sometimes late), and the snapshot after the last."""
     draw = np.random.default_rng([4, number])
-    instants, rows = [], {}
+    instants, rows = list[Seen](), dict[str, tuple[Reading, ...]]()
     for step in range(INSTANTS):
         ago = 15.0 * (INSTANTS - step) + float(draw.integers(0, 14))
         heard = [c for c in VITALS if draw.random() < 0.8] + [c for c in LABS if draw.random() < 0.3]

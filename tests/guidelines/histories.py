@@ -212,7 +212,7 @@ def histories(draw: st.DrawFn) -> list[tuple[datetime, Event | Press]]:
     """Events of one bed, each with the time at which it is received, in that order; and presses of buttons."""
     now, told, pressed = EIGHT, list[Event](), list[tuple[datetime, Press]]()
     kinds = ("reading",) * 7 + ("treatment",) * 4 + ("note",) * 2 + ("movement", "again", "again", "press")
-    makers = {"reading": _readings, "treatment": _treatments, "note": _notes, "movement": _movements}
+    makers: dict[str, Any] = {"reading": _readings, "treatment": _treatments, "note": _notes, "movement": _movements}
     for _ in range(draw(st.integers(4, 20))):
         now += draw(st.sampled_from(STEPS))
         kind = draw(st.sampled_from(kinds))

@@ -42,7 +42,7 @@ from streams.core.absorb import Instant, arrived, opened, passed
 from streams.core.bed import Bed, situations, snapshot
 from streams.core.judge import SECOND, Mind
 from streams.core.policy import Policy
-from streams.core.step import step
+from streams.core.step import Output, step
 from streams.stores.codec import bed_of, change, whole
 from tests.guidelines.histories import LATENESS, Oracle, Oracles, Press, books, facts_as_drawn, histories, real, trees
 from tests.guidelines.patients import chart
@@ -263,7 +263,7 @@ class Anew(KeptCase):
 def played(book: Book, history: History, lateness: timedelta, after: Callable[[Bed], Bed] = lambda bed: bed) -> bytes:
     """What is said of a history, and until a day after it; `after`: what becomes of the bed after each step."""
     mind = Mind(book, Oracles(), Policy(allowed_lateness=lateness))
-    bed, said = Bed("e1"), []
+    bed, said = Bed("e1"), list[Output]()
     end = history[-1][0]
     rest = [(end + timedelta(hours=hours), None) for hours in (1, 6, 26)]
     with facts_as_drawn():

@@ -105,7 +105,7 @@ def test_a_line_that_says_it_is_copied_is_not_current() -> None:
     assert found == {"o2.air"}
 
 
-SCOPES = (
+SCOPES: tuple[tuple[str, set[str]], ...] = (
     (
         "denies CP, SOB, palpitations, but has crackles bilat",
         {"no cardiac.chest_pain", "no resp.dyspnea", "resp.crackles_bilat"},
@@ -151,7 +151,7 @@ def test_a_cue_reaches_as_far_as_its_words_mean(text: str, expected: set[str]) -
     assert said(facts(text)) == expected
 
 
-ACTS = (
+ACTS: tuple[tuple[str, set[str]], ...] = (
     ("will start zosyn after cultures", {"plan abx.started"}),
     ("zosyn ordered, not yet given", {"plan abx.started"}),
     ("zosyn", set()),
@@ -195,7 +195,7 @@ def test_a_drug_a_number_or_an_abbreviation_counts_only_in_its_sense(text: str, 
     assert said(facts(text)) == expected
 
 
-CHARTED = (
+CHARTED: tuple[tuple[str, set[str]], ...] = (
     ("RUL Lung Sounds: Crackles. LLL Lung Sounds: Diminished.", {"resp.crackles_focal", "resp.focal_down"}),
     ("RLL Lung Sounds: Crackles. LLL Lung Sounds: Crackles.", {"resp.crackles_focal", "resp.crackles_bilat"}),
     ("RLL Lung Sounds: Crackles. RUL Lung Sounds: Crackles.", {"resp.crackles_focal"}),

@@ -27,7 +27,7 @@ WORKED = [  # RR, SpO2, oxygen, SBP, HR, ACVPU, T, target 88-92, points, total
 NORMAL = {"rr": 16, "spo2": 97, "o2_device": AIR, "sbp": 120, "hr": 70, "acvpu": "A", "temp": 37.0}
 
 
-def scored(score: Any, patient: dict[str, Any] | None = None, **row: Any) -> Any:
+def scored(score: Any, patient: Any = None, **row: Any) -> Any:
     return score(chart("08:05", {"at": "08:00", **row}, patient=patient or {}))
 
 
@@ -44,7 +44,7 @@ def test_news2_of_the_worked_examples(row: tuple[Any, ...]) -> None:
     assert made.total == total
 
 
-NEWS2_EDGES = [
+NEWS2_EDGES: list[tuple[str, list[tuple[Any, int]]]] = [
     ("rr", [(8, 3), (9, 1), (11, 1), (12, 0), (20, 0), (20.5, 2), (21, 2), (24, 2), (24.4, 2), (25, 3)]),
     ("spo2", [(91, 3), (92, 2), (93, 2), (94, 1), (95, 1), (95.5, 0), (96, 0)]),
     ("sbp", [(90, 3), (91, 2), (100, 2), (101, 1), (110, 1), (111, 0), (219, 0), (220, 3)]),

@@ -23,5 +23,5 @@ def leaping(after: float, lasts: float, ahead: float) -> ServiceClock:
 if __name__ == "__main__":
     after, lasts, ahead = map(float, sys.argv[1:4])
     del sys.argv[1:4]
-    serve.ServiceClock = lambda: leaping(after, lasts, ahead)  # type: ignore[assignment, misc]
+    serve.ServiceClock = lambda: leaping(after, lasts, ahead)  # type: ignore[assignment, misc, attr-defined]
     main()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 START_S = 90  # on a busy machine; a quiet one needs about three
 
@@ -21,7 +22,7 @@ class Running:
     def said(self) -> str:
         return self._words.read_text(encoding="utf-8")
 
-    def token(self, name: str) -> dict[str, str]:
+    def token(self, name: str) -> dict[str, Any]:
         """The header with the token of this installation for `events` or `board`."""
         return {"authorization": f"Bearer {(self._folder / f'token-{name}').read_text().strip()}"}
 

@@ -31,7 +31,7 @@ class Machine:
 
 # What happens: (real seconds that pass, then what the wall clock is wrong by) -> how wrong the service's clock is, and
 # what is said. "…" in a sentence stands for the rest.
-STORIES = {
+STORIES: dict[str, list[tuple[float, float, float, str | None]]] = {
     "an hour ahead for two seconds, then right": [
         (10, HOUR, 0, "This machine’s clock leapt 1 h 00 min ahead at 14:05:10 UTC. Time goes on here as before"),
         (2, 0.0, 0, None),

@@ -37,7 +37,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(
-            application,  # type: ignore[arg-type]
+            application,
             log_level="critical",
             lifespan="off",
             timeout_graceful_shutdown=1,

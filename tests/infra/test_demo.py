@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -55,12 +55,12 @@ def _kinds(alert: Alert) -> Iterator[str]:
         yield "cannot tell"
 
 
-def _said_until(end: object) -> Iterator[tuple[object, Output]]:
+def _said_until(end: datetime) -> Iterator[tuple[datetime, Output]]:
     """What the demo's stays make `step` say, with a tick for every bed that waits for one."""
     beds: dict[str, Bed] = {}
     for event in in_order(read()):
         now = event.available_at
-        if now > end:  # type: ignore[operator]
+        if now > end:
             return
         due = [n for n, bed in beds.items() if (wakes := wakes_at(bed, mind().policy)) is not None and now > wakes]
         records: list[tuple[str, list[Event]]] = [(name, []) for name in due]

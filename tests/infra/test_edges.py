@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -40,9 +41,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         assert service.stop(signal.SIGTERM) == 0
 
 
-def ask(
-    service: Running, method: str, path: str, body: bytes = b"", source: str = "127.0.0.1", **headers: str
-) -> http.client.HTTPResponse:
+def ask(service: Running, method: str, path: str, body: bytes = b"", source: str = "127.0.0.1", **headers: Any) -> Any:
     """One request from an address of this machine; the answer, read."""
     host = urlsplit(service.address()).netloc
     connection = http.client.HTTPConnection(host, timeout=30, source_address=(source, 0))
@@ -54,13 +53,12 @@ def ask(
 
 
 def post(service: Running, body: bytes = MESSAGE, source: str = "127.0.0.1") -> int:
-    return ask(
-        service, "POST", "/api/events", body, source, content_type=CONTENT_TYPE, **service.token("events")
-    ).status
+    given = service.token("events")
+    return int(ask(service, "POST", "/api/events", body, source, content_type=CONTENT_TYPE, **given).status)
 
 
-def status(service: Running, path: str, source: str = "127.0.0.1", **headers: str) -> int:
-    return ask(service, "GET", path, source=source, **headers).status
+def status(service: Running, path: str, source: str = "127.0.0.1", **headers: Any) -> int:
+    return int(ask(service, "GET", path, source=source, **headers).status)
 
 
 def opened(service: Running, sent: bytes, source: str) -> socket.socket:
@@ -146,7 +144,7 @@ def signed_in(service: Running, source: str = "127.0.0.1") -> str:
     token = service.token("board")["authorization"].removeprefix("Bearer ")
     answer = ask(service, "GET", f"/?token={token}", source=source)
     assert (answer.status, answer.headers["location"]) == (303, "/")
-    given = answer.headers["set-cookie"]
+    given = str(answer.headers["set-cookie"])
     assert {"HttpOnly", "Path=/", "SameSite=strict"} <= {part.strip() for part in given.split(";")}
     return given.partition(";")[0]
 
@@ -203,7 +201,7 @@ def test_it_answers_to_its_own_names_only(service: Running, host: str, answered:
     given = host.format(port=urlsplit(service.address()).port)
     answer = ask(service, "GET", "/api/beds", host=given, **service.token("board"))
     assert answer.status == answered
-    said = json.loads(answer.text)  # type: ignore[attr-defined]
+    said = json.loads(answer.text)
     if answered == 421:
         assert said == {"detail": "This service does not go by that name; see the setting allowed_hosts."}
 
@@ -221,7 +219,7 @@ def test_each_token_opens_its_own_door(service: Running) -> None:
     for given in ({}, board, cookie, {"authorization": "Bearer x"}):
         answer = ask(service, "POST", "/api/events", MESSAGE, content_type=CONTENT_TYPE, **given)
         assert answer.status == 401
-        assert json.loads(answer.text)["detail"].endswith(".")  # type: ignore[attr-defined]
+        assert json.loads(answer.text)["detail"].endswith(".")
     for path in ("/healthz", "/readyz"):
         assert status(service, path, host="10.1.2.3") == 200  # asked by address, by whatever watches
     assert status(service, "/lib/htmx.min.js") == 200
@@ -237,7 +235,7 @@ def test_what_is_open_to_all_says_nothing_of_the_ward(service: Running, path: st
     """Health and files answer without a token, and however they are asked, not even a count of warnings is in it."""
     answer = ask(service, method, path, host="127.0.0.1")
     assert answer.status in (200, 404, 405)
-    text = answer.text  # type: ignore[attr-defined]
+    text = answer.text
     assert "refused" not in text
     assert "warnings" not in text
     assert len(text) < 200
@@ -255,7 +253,7 @@ def test_metrics_are_for_this_machine_and_hold_no_patient(service: Running) -> N
     """Counts of what was dropped or refused are there, patients are not; what a proxy passes on needs the token."""
     assert post(service, MESSAGE + b"\n" + MESSAGE.replace(b"148", b'"Kowalczyk"')) == 202
     answer = ask(service, "GET", "/metrics")
-    text = answer.text  # type: ignore[attr-defined]
+    text = answer.text
     for name in ("door_messages_total", "door_refused_total", "access_refused_total", "live_lines", "log_lines_lost"):
         assert f"foreshock_{name}" in text
     assert not [secret for secret in ("4711998", "MRN", "Kowalczyk") if secret in text]
@@ -282,7 +280,7 @@ def eventually(holds: Callable[[], object], within_s: float) -> None:
 
 
 def page(service: Running, path: str) -> str:
-    return str(ask(service, "GET", path, **service.token("board")).text)  # type: ignore[attr-defined]
+    return str(ask(service, "GET", path, **service.token("board")).text)
 
 
 @pytest.mark.parametrize("ahead", [3600, -3 * 86_400])
@@ -314,8 +312,8 @@ def test_an_answer_shows_as_soon_as_the_page_comes_back(service: Running) -> Non
         hx_request="true",
     )
     assert time.monotonic() - began < 3
-    assert (answer.status, "by RN Okafor" in answer.text) == (200, True)  # type: ignore[attr-defined]
-    assert "saved; it shows here in a moment" not in answer.text  # type: ignore[attr-defined]
+    assert (answer.status, "by RN Okafor" in answer.text) == (200, True)
+    assert "saved; it shows here in a moment" not in answer.text
 
 
 HARMFUL = {

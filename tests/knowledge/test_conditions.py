@@ -62,7 +62,7 @@ def test_a_condition_turns_exactly_at_its_boundaries(text: str) -> None:
 
 # -- combinations
 
-STANDS_FOR = {  # a condition whose answer is known, whatever the chart
+STANDS_FOR: dict[Truth, c.Condition] = {  # a condition whose answer is known, whatever the chart
     oracle.YES: c.Diagnosed("gout"),
     oracle.NO: c.Diagnosed("scurvy"),
     oracle.UNKNOWN: c.Allergic("penicillin"),
@@ -87,7 +87,7 @@ def _shapes() -> set[tuple[str, int, int]]:
 def test_a_combination_follows_kleene(kind: str, parts: int, count: int) -> None:
     """Every combination of YES, NO and UNKNOWN parts gives what three-valued logic gives, counts included."""
     for truths in product(Truth, repeat=parts):
-        stand_ins = tuple(STANDS_FOR[t] for t in truths)
+        stand_ins: tuple[c.Condition, ...] = tuple(STANDS_FOR[t] for t in truths)
         made = c.AtLeastOf(count, stand_ins) if kind == "AtLeastOf" else getattr(c, kind)(stand_ins)
         expected = oracle.combined(made, {v: k for k, v in STANDS_FOR.items()}.__getitem__)
         assert truth(made, NOBODY) is expected, truths

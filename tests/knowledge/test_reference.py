@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,10 @@ LEAVES_MAX = 9
 FIELDS = ("level", "severity", "within", "clock", "prepare", "limited", "iv_only", "alone", "steps", "orders")
 
 
+def _answer(known: Mapping[str, Truth], leaf: c.Condition) -> Truth:
+    return known[write(leaf)]
+
+
 def same(one: c.Condition, two: c.Condition) -> bool:
     """Whether two conditions are the same function of the same leaves, however they are written."""
     if one == two:
@@ -37,9 +41,7 @@ def same(one: c.Condition, two: c.Condition) -> bool:
         return False
     for truths in product(Truth, repeat=len(names)):
         known = dict(zip(names, truths, strict=True))
-        if oracle.combined(one, lambda x, k=known: k[write(x)]) is not oracle.combined(
-            two, lambda x, k=known: k[write(x)]
-        ):
+        if oracle.combined(one, partial(_answer, known)) is not oracle.combined(two, partial(_answer, known)):
             return False
     return True
 

@@ -264,7 +264,7 @@ def test_urine_counts_from_22_hours_of_charting_scaled_to_24(hours: int, points:
 
 def test_under_sedation_the_coma_scale_before_it_counts() -> None:
     """The last value before the sedative began; where there is none it scores 0."""
-    asleep = [treatment("propofol", "start", 3 * HOUR, rate=30), reading("gcs_total", 3, HOUR)]
+    asleep: list[Row] = [treatment("propofol", "start", 3 * HOUR, rate=30), reading("gcs_total", 3, HOUR)]
     assert organ("cns", *asleep) == 0
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR), *asleep) == 2
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR - TICK), *asleep) == 0

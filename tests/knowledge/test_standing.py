@@ -11,7 +11,7 @@ from schemas import conditions as c
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions.text import parse
-from schemas.events import Reading
+from schemas.events import Reading, Treatment
 from tests.knowledge.asking import standing, truth
 from tests.knowledge.boundaries import Case, boundaries, merged
 from tests.knowledge.charts import DAY, HOUR, MINUTE, NOW, TICK, Row, chart, fact, reading, treatment

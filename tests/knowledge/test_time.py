@@ -51,7 +51,7 @@ MIND = Mind(BOOK, Mute(), Policy(allowed_lateness=LATENESS))
 
 def heard(records: Iterable[tuple[datetime, Event | Tick]]) -> tuple[Bed, list[Output]]:
     """Each record when the clock says its first part."""
-    bed, said = Bed("e1"), []
+    bed, said = Bed("e1"), list[Output]()
     for now, record in records:
         events = [] if isinstance(record, Tick) else [record]
         bed, new = step(bed, events, now, MIND)
@@ -238,7 +238,11 @@ def test_a_clock_time_is_out_of_reach_a_microsecond_later() -> None:
 @pytest.mark.parametrize(("known_at", "alarms"), [(120, True), (120 + US, False)])
 def test_q15_a_result_that_comes_too_late_to_be_valid_alarms_nobody(known_at: float, alarms: bool) -> None:
     """Q15: a lactate of 5.0 is valid for 2 h; known then it is critical, 1 µs later it is kept and says nothing."""
-    events = [admitted(), note("Septic, pneumonia.", 0), reading("lactate", 5.0, 0, known_at, source="lab")]
+    events: list[Event] = [
+        admitted(),
+        note("Septic, pneumonia.", 0),
+        reading("lactate", 5.0, 0, known_at, source="lab"),
+    ]
     bed, said = play(events, at(known_at) + timedelta(minutes=1))
     levels = [o.alert.level.value for o in said if isinstance(o, AlertEvent) and o.alert.key == "SEP"]
     assert ("critical" in levels) is alarms

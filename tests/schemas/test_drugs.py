@@ -53,6 +53,7 @@ def test_usual_rates_lie_within_the_hard_limit() -> None:
     ranged = [d for d in DRUGS.values() if d.rate_usual_low is not None]
     assert len(ranged) == len(INFUSIONS)
     for d in ranged:
+        assert d.rate_usual_low is not None
         assert d.rate_usual_high is not None
         assert d.rate_hard_high is not None
         assert 0 < d.rate_usual_low < d.rate_usual_high <= d.rate_hard_high

@@ -72,8 +72,10 @@ def treatment(item: str, action: str, clock: str | float, **more: object) -> Tre
 def admitted(clock: str | float = "07:55") -> Movement:
     allergy = convert({"substance": "penicillin", "severity": "anaphylaxis"}, Allergy)
     patient = Patient(age_years=62.0, sex="male", allergies=(allergy,), diagnoses=())
-    times = {"observed_at": at(clock), "available_at": at(clock)}
-    return Movement(encounter="e1", action="admit", setting="icu", bed="4", patient=patient, **times)
+    now = at(clock)
+    return Movement(
+        encounter="e1", action="admit", setting="icu", bed="4", patient=patient, observed_at=now, available_at=now
+    )
 
 
 SHOCK: Sequence[Event] = (
@@ -106,7 +108,7 @@ def fed(
     records: Iterable[tuple[datetime, Event | Tick]], of: Mind | None = None, bed: Bed | None = None
 ) -> tuple[Bed, list[Output]]:
     """Each record when the clock says its first part; a tick says only that."""
-    bed, said = bed or Bed("e1"), []
+    bed, said = bed or Bed("e1"), list[Output]()
     for now, record in records:
         bed, new = step(bed, () if isinstance(record, Tick) else (record,), now, of or mind())
         said.extend(new)

@@ -1,6 +1,6 @@
 """One bed of which our own rules or reading fail: it says so, what stands stands, the others go on, and it recovers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,11 +48,11 @@ def fault(monkeypatch: pytest.MonkeyPatch) -> Broken:
     return told
 
 
-def of(encounter: str, events: list[Event]) -> list[Event]:
+def of(encounter: str, events: Sequence[Event]) -> list[Event]:
     return [replace(event, encounter=encounter) for event in events]
 
 
-def both(beds: dict[str, Bed], events: list[Event], until: str) -> tuple[dict[str, Bed], dict[str, list[Output]]]:
+def both(beds: dict[str, Bed], events: Sequence[Event], until: str) -> tuple[dict[str, Bed], dict[str, list[Output]]]:
     """Two beds, to which the same happens at the same time, in one wave; with what each says."""
     said: dict[str, list[Output]] = {name: [] for name in beds}
     turns = {
@@ -126,7 +126,7 @@ def test_an_event_that_cannot_be_written_down_is_refused_and_can_be_sent_again(
 
     After a mend the very bytes of the refusal can be sent again, and it is in the chart.
     """
-    works = absorb.with_treatment
+    works = absorb.with_treatment  # type: ignore[attr-defined]
 
     def fails(chart: Chart, one: Treatment) -> tuple[Chart, str]:
         if one.item == "meropenem":

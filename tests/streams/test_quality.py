@@ -1,6 +1,7 @@
 """Artefact patterns (reference §2.8): what is marked, and, as important, what is not."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,11 @@ def cuff(bp: str, clock: str) -> list[Event]:
     return [reading(c, float(v), clock, method="nibp") for c, v in zip(("sbp", "dbp"), bp.split("/"), strict=True)]
 
 
-def spo2(value: float, clock: str, **more: object) -> Event:
+def spo2(value: float, clock: str, **more: Any) -> Event:
     return reading("spo2", value, clock, source="monitor", **more)
 
 
-def rr(value: float, clock: str, source: str = "monitor", **more: object) -> Event:
+def rr(value: float, clock: str, source: str = "monitor", **more: Any) -> Event:
     return reading("rr", value, clock, source=source, **more)
 
 

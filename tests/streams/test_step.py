@@ -136,8 +136,8 @@ def test_a_response_to_no_standing_alert_changes_nothing() -> None:
 
 def test_discharge_ends_everything() -> None:
     """When the patient leaves, every standing alert is resolved and nothing more is judged."""
-    times = {"encounter": "e1", "observed_at": at("09:30"), "available_at": at("09:30")}
-    bed, said = play([*SHOCK, Movement(action="discharge", **times)], at("20:00"))
+    gone = Movement(encounter="e1", action="discharge", observed_at=at("09:30"), available_at=at("09:30"))
+    bed, said = play([*SHOCK, gone], at("20:00"))
     resolved = [o for o in said if isinstance(o, AlertEvent) and o.change is Change.RESOLVED]
     assert {o.alert.key for o in resolved} == {"SEP", "NEWS2"}
     assert all(o.at == at("09:30") for o in resolved)
@@ -147,11 +147,9 @@ def test_discharge_ends_everything() -> None:
 
 def test_what_was_heard_of_a_patient_who_was_away_is_not_forgotten() -> None:
     """Discharged by mistake: what comes meanwhile says nothing; when the patient is back it is judged with the rest."""
-    calm = [admitted(), note(PNEUMONIA, "08:00"), reading("lactate", 1.0, "08:01", source="lab")]
-    left, back = (
-        Movement(encounter="e1", action=action, observed_at=at(clock), available_at=at(clock))
-        for action, clock in (("discharge", "08:10"), ("transfer", "08:30"))
-    )
+    calm: list[Event] = [admitted(), note(PNEUMONIA, "08:00"), reading("lactate", 1.0, "08:01", source="lab")]
+    left = Movement(encounter="e1", action="discharge", observed_at=at("08:10"), available_at=at("08:10"))
+    back = Movement(encounter="e1", action="transfer", observed_at=at("08:30"), available_at=at("08:30"))
     sick = [reading("lactate", 6.0, "08:20", source="lab"), reading("map", 50, "08:20")]
     bed, said = play([*calm, left, *sick], at("08:25"))
     assert [o.alert.key for o in said if isinstance(o, AlertEvent) and o.at > at("08:10")] == []

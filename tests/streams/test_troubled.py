@@ -101,7 +101,7 @@ async def lived(url: str, file: Path, harm: Harm) -> None:
             with service.subscribe() as live:
                 await service.advance(at("08:20"))  # the vital signs of 08:00 have grown too old
                 update = live.get_nowait()
-            assert update.encounters == {"e1"}
+            assert update.encounters == frozenset({"e1"})
             assert update.outputs
             shown = service.view("e1")
             assert shown is not None

@@ -51,7 +51,7 @@ MEASURED = [
 ABOUT = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime", "ICULOS"]
 
 
-def row(**cells: float) -> dict[str, float | None]:
+def row(**cells: float | None) -> dict[str, float | None]:
     about = {"Age": 62.5, "Gender": 1.0, "Unit1": 0.0, "Unit2": 1.0, "HospAdmTime": -12.52}
     return {**dict.fromkeys([*MEASURED, *ABOUT]), **about, **cells}
 
@@ -78,7 +78,7 @@ def test_an_hour_without_a_value_still_counts(tmp_path: Path) -> None:
 def test_the_label_changes_nothing(tmp_path: Path) -> None:
     """The same rows with any label, or without one, give the same stay: the answer is never read."""
     folders = [tmp_path / name for name in ("none", "zero", "one")]
-    for folder, label in zip(folders, (None, 0, 1), strict=True):
+    for folder, label in zip(folders, (None, 0.0, 1.0), strict=True):
         folder.mkdir()
         psv(folder, "p1", [row(HR=88, SepsisLabel=label), row(Lactate=2)], labelled=label is not None)
     first, *others = ([list(stay.events) for stay in read(folder)] for folder in folders)

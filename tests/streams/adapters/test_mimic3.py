@@ -1,6 +1,6 @@
 """The reader of MIMIC-III, on a small hospital made here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ STAY = {"subject_id": 1, "hadm_id": 10, "icustay_id": 100, "dbsource": "metavisi
 PERSON = {"subject_id": 1, "gender": "F", "dob": datetime(2090, 1, 1, tzinfo=UTC)}
 
 
-def hospital(folder: Path, form: str = "parquet", **tables: list[Mapping[str, Any]]) -> Path:
+def hospital(folder: Path, form: str = "parquet", **tables: Sequence[Mapping[str, Any]]) -> Path:
     """Writes the tables; times and numbers are text in CSV, as PhysioNet ships them."""
     folder.mkdir(exist_ok=True)
     for name, columns in COLUMNS.items():
@@ -267,7 +267,11 @@ def test_a_rate_that_no_pump_gives_is_not_believed(tmp_path: Path) -> None:
 
 def test_boluses_add_up_and_carriers_are_no_fluid(tmp_path: Path) -> None:
     """Two boluses of one minute are one volume, given when they are in; the saline that carries a drug is not read."""
-    bolus = {"ordercategoryname": "03-IV Fluid Bolus", "ordercategorydescription": "Bolus", "amountuom": "ml"}
+    bolus: dict[str, Any] = {
+        "ordercategoryname": "03-IV Fluid Bolus",
+        "ordercategorydescription": "Bolus",
+        "amountuom": "ml",
+    }
     rows = [
         drip(225158, "08:00", "08:30", None, **{**bolus, "amount": 500}),
         drip(225158, "08:10", "08:30", None, **{**bolus, "amount": 250}),
@@ -317,7 +321,7 @@ def test_urine_is_one_amount_per_time_without_the_rinse(tmp_path: Path) -> None:
 
 def test_cultures_have_an_hour_and_orders_only_a_day(tmp_path: Path) -> None:
     """A blood culture counts at its minute and not without one; an order of a CareVue stay is known next midnight."""
-    cultures = [
+    cultures: list[dict[str, Any]] = [
         {"subject_id": 1, "charttime": at("08:15"), "spec_itemid": 70012},
         {"subject_id": 1, "charttime": None, "spec_itemid": 70012},
     ]

@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
-from setuptools import find_packages
+from setuptools import find_packages  # type: ignore[import-untyped]
 from sqlalchemy import LargeBinary, MetaData, Table, create_engine, insert, inspect, select, text
 
 from schemas.events.quarantine import Fault

@@ -159,12 +159,13 @@ class Machine(RuleBasedStateMachine):
         """One that was replaced changes nothing."""
         if self.zombies:
             owner = data.draw(st.sampled_from(self.zombies))
-            for call in (
+            calls: tuple[Callable[[], object], ...] = (
                 lambda: self.store.save(owner, 1_000, [BedRow("e1", b"zombie", whole=True)], ["e2"]),
                 lambda: self.store.append(owner, 1_000, [(EIGHT, "message", b"zombie")]),
                 lambda: self.store.publish(owner, REFUSALS),
                 lambda: self.store.forget(owner, ["e1"]),
-            ):
+            )
+            for call in calls:
                 with pytest.raises(Fenced):
                     call()
 

@@ -7,6 +7,7 @@ from schemas.clinical.alerts import AlertEvent
 from schemas.events import Reading, Response
 from schemas.events.quarantine import Fault, Rejected
 from streams.core.ordering import Late
+from streams.core.step import Output
 from streams.stores.kept import Refusals, Store
 from streams.stores.outputs import named
 from streams.stores.tables import EMBEDDED, SENDERS_CHARS_MAX, WHY_CHARS_MAX
@@ -41,7 +42,7 @@ def test_said_twice_is_kept_once(url: str, opened: Opened, said: Said) -> None:
     """Outputs that come again, in another order or to a store opened anew, change nothing; each is in its table."""
     store = opened(url)
     owner = store.take(EMBEDDED, 0).owner
-    outputs = [*said, refused(1, encounter="e1"), refused(2), came_late(1)]
+    outputs: list[Output] = [*said, refused(1, encounter="e1"), refused(2), came_late(1)]
     store.publish(owner, outputs)
     store.publish(owner, outputs[::-1])
     again = opened(url)
