@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from guidelines.notes.reading import FACTS_MAX, LEXICON, WORDS_SHOWN, read
+from guidelines.notes.lexicon import LEXICON
+from guidelines.notes.reading import FACTS_MAX, WORDS_SHOWN, read
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import NOTE_CHARS_MAX, Note

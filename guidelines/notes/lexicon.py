@@ -1,0 +1,112 @@
+"""What the phrases of a note say, and which words change it: the rows of `lexicon.toml` and `cues.toml`, checked.
+
+After the clinical reference, section 5, and ConText (Harkema et al. 2009).
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass as checked
+
+from schemas.clinical.facts import Polarity, Temporality
+
+Kind = Literal["finding", "diagnosis", "state", "act"]
+_STRICT = ConfigDict(extra="forbid")
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class Entry:
+    """One row of the lexicon: phrases and the fact they state. The fields are explained in lexicon.toml."""
+
+    row: int
+    concept: str
+    phrases: tuple[str, ...]
+    kind: Kind = "finding"
+    polarity: Polarity = Polarity.AFFIRMED
+    temporality: Temporality = Temporality.CURRENT
+    value: int | Literal["sum", "minus"] | None = None
+    unit: str | None = None
+    below: float | None = None
+    above: float | None = None
+    falls: bool = False
+    times: bool = False
+    percent: bool = False
+    detail: str | None = None
+    change: Literal["up", "down", "same"] | None = None
+    needs: str | None = None
+    group: str | None = None
+    names: str | None = None  # filled in on loading: the table of names that the phrases use
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class Cue:
+    """Words that qualify what stands after or before them."""
+
+    cls: str
+    way: Literal["forward", "backward", "both"]
+    words: tuple[str, ...]
+    kinds: tuple[Kind, ...] = ("finding", "diagnosis", "state", "act")
+    across: tuple[Kind, ...] = ()
+    reach: int = 1_000_000
+    last: bool = False
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class Stop:
+    """Words that end the scope of cues before them, and after them of cues that look back."""
+
+    ends: tuple[str, ...]
+    words: tuple[str, ...]
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class Section:
+    """A header ("PMH:") that qualifies what stands under it."""
+
+    cls: str
+    words: tuple[str, ...]
+
+
+Item = Entry | Cue | Stop | Section
+WHOLE_SENTENCE = frozenset({"hypothetical", "family", "other", "copied"})  # a comma does not end these
+SECTION_KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType({"planned": ("act",)})
+
+
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parents[1] / "knowledge" / "notes" / name).read_text(encoding="utf-8"))
+
+
+def _cues(table: Mapping[str, Any]) -> tuple[Cue | Stop | Section, ...]:
+    def renamed(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {("cls" if key == "class" else key): value for key, value in row.items()}
+
+    across = table["across"]
+    cues = [{"across": across.get(row["class"], []), **renamed(row)} for row in table["cue"]]
+    sections = [renamed(row) for row in table["section"]]
+    return (
+        *TypeAdapter(list[Cue]).validate_python(cues),
+        *TypeAdapter(list[Stop]).validate_python(table["stop"]),
+        *TypeAdapter(list[Section]).validate_python(sections),
+    )
+
+
+_LEXICON = _table("lexicon.toml")
+WORD_LISTS: Mapping[str, Mapping[str, str]] = _LEXICON["names"]
+_CUE_TABLE = _table("cues.toml")
+LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}
+
+
+def _entries(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
+    used = [re.search(r"@(\w+)", " ".join(row["phrases"])) for row in rows]
+    named = [{**row, "names": name[1] if name else None} for row, name in zip(rows, used, strict=True)]
+    return tuple(TypeAdapter(list[Entry]).validate_python(named))
+
+
+LEXICON: tuple[Entry, ...] = _entries(_LEXICON["entry"])
+CUES: tuple[Cue | Stop | Section, ...] = _cues(_CUE_TABLE)
+PSEUDO: tuple[str, ...] = tuple(phrase for table in _LEXICON["pseudo"] for phrase in table["phrases"])

@@ -1,0 +1,121 @@
+"""The phrases of the lexicon in a text: at each word the longest, all of them in one pass."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from guidelines.notes.lexicon import CUES, LEXICON, PSEUDO, WORD_LISTS, Cue, Item
+from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
+
+_GROUP = re.compile(r"[(\[|)\]]|[^()\[\]|]+")
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """A state of the phrase automaton; steps are worked out when first taken (there are finitely many)."""
+
+    states: frozenset[int]
+    items: tuple[Item, ...]
+    steps: dict[str, "_Node | None"] = field(default_factory=dict)
+
+
+class _Automaton:
+    """All phrases at once: from a word, the longest phrase that begins there."""
+
+    def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
+        self._edges: list[dict[str, set[int]]] = [{}]
+        self._finals: dict[int, list[Item]] = {}
+        self._nodes: dict[frozenset[int], _Node] = {}
+        self._names = {name: "(" + "|".join(words) + ")" for name, words in names.items()}
+        self._alphabet: set[str] = set()
+
+    def add(self, phrase: str, item: Item) -> None:
+        spelled = re.sub(r"@(\w+)", lambda used: self._names[used[1]], phrase)
+        parts = _GROUP.findall(spelled)
+        ends, rest = self._alternatives(parts, {0})
+        if rest or 0 in ends:
+            raise ValueError(f"lexicon: phrase {phrase!r} is unbalanced or may be empty")
+        for end in ends:
+            self._finals.setdefault(end, []).append(item)
+
+    def _alternatives(self, parts: list[str], starts: set[int]) -> tuple[set[int], list[str]]:
+        """Read `a|b [c]` up to the closing bracket; gives the states after it and what is left."""
+        ends: set[int] = set()
+        here = set(starts)
+        while parts and parts[0] not in ")]":
+            part, parts = parts[0], parts[1:]
+            if part == "|":
+                ends |= here
+                here = set(starts)
+            elif part in "([":
+                inside, parts = self._alternatives(parts, here)
+                here = inside | (here if part == "[" else set())
+                parts = parts[1:]
+            else:
+                for word in cut(part).words:
+                    here = self._edge(here, word)
+        return ends | here, parts
+
+    def _edge(self, starts: set[int], word: str) -> set[int]:
+        self._alphabet.add(word)
+        self._edges.append({})
+        for start in starts:
+            self._edges[start].setdefault(word, set()).add(len(self._edges) - 1)
+        return {len(self._edges) - 1}
+
+    def _node(self, states: frozenset[int]) -> _Node:
+        if states not in self._nodes:
+            found = {id(item): item for state in sorted(states) for item in self._finals.get(state, ())}
+            self._nodes[states] = _Node(states, tuple(found.values()))
+        return self._nodes[states]
+
+    def _step(self, node: _Node, word: str) -> _Node | None:
+        keys = (word, "#") if is_number(word) else (word,)
+        after = frozenset(n for s in node.states for key in keys for n in self._edges[s].get(key, ()))
+        node.steps[word] = self._node(after) if after else None
+        return node.steps[word]
+
+    def find(self, text: Text) -> Iterator[tuple[int, int, tuple[Item, ...]]]:
+        """(first word, word after the last, items) of the longest phrases, from left to right, without overlap."""
+        root = self._node(frozenset({0}))
+        # An unknown number is any number, an unknown word is none: so the steps to remember stay few.
+        known = [w if w in self._alphabet else (ANY_NUMBER if is_number(w) else "") for w in text.words]
+        at, count = 0, len(known)
+        while at < count:
+            node = root
+            items: tuple[Item, ...] = ()
+            end, sentence = at + 1, text.sentence[at]
+            for here in range(at, count):
+                word = known[here]
+                if not word or text.sentence[here] != sentence:
+                    break
+                after = node.steps[word] if word in node.steps else self._step(node, word)
+                if after is None:
+                    break
+                node = after
+                if node.items:
+                    end, items = here + 1, node.items
+            if items:
+                yield at, end, items
+            at = end
+
+
+def _automaton() -> _Automaton:
+    names: dict[str, Iterable[str]] = {name: list(words) for name, words in WORD_LISTS.items()}
+    automaton = _Automaton({**names, "year": [str(year) for year in range(1950, 2060)]})
+    for entry in LEXICON:
+        for phrase in entry.phrases:
+            automaton.add(phrase, entry)
+    for cue in CUES:
+        for phrase in cue.words:
+            automaton.add(phrase, cue)
+    pseudo = Cue(cls="pseudo", way="forward", words=())
+    for phrase in PSEUDO:
+        automaton.add(phrase, pseudo)
+    return automaton
+
+
+PHRASES = _automaton()
+NAMES: Mapping[str, Mapping[str, str]] = {
+    table: {" ".join(cut(name).words): ident for name, ident in names.items()} for table, names in WORD_LISTS.items()
+}

@@ -1,0 +1,120 @@
+"""How far a cue reaches: denial, doubt, history, plans and other people, carried over the phrases they qualify."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from guidelines.notes.lexicon import LISTS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
+from guidelines.notes.words import Text, is_number
+
+CUES_MAX = 8  # of one class and clause are looked at
+
+
+@dataclass(slots=True)
+class Found:
+    """A phrase in the text: words `start` to `end`, and the classes of the cues that touch it."""
+
+    start: int
+    end: int
+    item: Item
+    classes: set[str] = field(default_factory=set)
+
+
+def continuing(text: Text) -> dict[int, bool]:
+    """Per clause: whether it goes on with the list of the clause before ("denies CP, SOB, or cough")."""
+    broken: set[int] = set()
+    joined: set[int] = set()
+    for word, clause in zip(text.words, text.clause, strict=True):
+        if word in LISTS["joiners"]:
+            joined.add(clause)
+        elif word in LISTS["breakers"] or is_number(word):
+            broken.add(clause)
+    return {clause: clause in joined or clause not in broken for clause in text.clause}
+
+
+def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
+    """Class of the section that each sentence stands under, for the sentences that have one."""
+    heads = {f.start: f for f in found if isinstance(f.item, Section)}
+    classes: dict[int, str] = {}
+    current, whole_line, under = "", -1, False
+    for at, sentence in enumerate(text.sentence):
+        first = at == 0 or text.sentence[at - 1] != sentence
+        new_line = at == 0 or text.line[at - 1] != text.line[at]
+        if not first:
+            continue
+        ahead = range(at, min(at + 5, len(text.words)))
+        colon = next((k for k in ahead if text.words[k] == ":" and text.sentence[k] == sentence), None)
+        head = heads.get(at)
+        if head is not None and colon == head.end and isinstance(head.item, Section):
+            current = head.item.cls
+            alone = colon + 1 == len(text.words) or text.line[colon + 1] != text.line[at]
+            under, whole_line = alone, text.line[at] if current == "planned" else -1
+            classes[sentence] = current
+            continue
+        new_head = text.line[at] in text.blank_before or (new_line and colon is not None)
+        if (under and not new_head) or (text.line[at] == whole_line and colon is None):
+            classes[sentence] = current
+        else:
+            under, whole_line = False, -1
+    return classes
+
+
+def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
+    """Mark each phrase with the cues before it whose scope still runs."""
+    active: dict[str, tuple[Cue, int, int]] = {}
+    sentence = clause = -1
+    for one in found:
+        if text.sentence[one.start] != sentence:
+            active.clear()
+            sentence, clause = text.sentence[one.start], text.clause[one.start]
+        if not all(goes_on.get(passed, True) for passed in range(clause + 1, text.clause[one.start] + 1)):
+            active = {c: a for c, a in active.items() if c in WHOLE_SENTENCE}
+        clause = text.clause[one.start]
+        if isinstance(one.item, Entry):
+            kind = one.item.kind
+            for cls, (cue, end, begun) in active.items():
+                near = 0 <= one.start - end < cue.reach
+                if near and kind in cue.kinds and (begun == clause or kind in cue.across):
+                    one.classes.add(cls)
+        elif isinstance(one.item, Stop):
+            for cls in one.item.ends:
+                active.pop(cls, None)
+        elif isinstance(one.item, Cue) and one.item.way != "backward" and one.item.cls != "pseudo":
+            active[one.item.cls] = (one.item, one.end, clause)
+
+
+def carry_backward(text: Text, found: Sequence[Found]) -> None:
+    """Mark each phrase with the cues behind it in its clause."""
+    active: dict[str, list[tuple[Cue, int]]] = {}
+    clause = -1
+    for one in reversed(found):
+        if text.clause[one.start] != clause:
+            active.clear()
+            clause = text.clause[one.start]
+        if isinstance(one.item, Entry):
+            for cls, cues in active.items():
+                if any(one.item.kind in cue.kinds and one.end <= start for cue, start in cues[:CUES_MAX]):
+                    one.classes.add(cls)
+        elif isinstance(one.item, Stop):
+            for cls in one.item.ends:
+                active.pop(cls, None)
+        elif isinstance(one.item, Cue) and one.item.way != "forward":
+            last = one.end == len(text.words) or text.clause[one.end] != clause or text.words[one.end] in ".,;)"
+            if last or not one.item.last:
+                active.setdefault(one.item.cls, []).append((one.item, one.start))
+
+
+def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
+    """Mark drugs, fluids and samples with the verbs of their clause ("given", "held"), also along a list."""
+    verbs: dict[int, set[str]] = {}
+    sentence_of: dict[int, int] = {}
+    for one in found:
+        clause = text.clause[one.start]
+        sentence_of[clause] = text.sentence[one.start]
+        here = verbs.setdefault(clause, set())
+        if isinstance(one.item, Cue) and one.item.cls in {"done", "held", "home"}:
+            here.add(one.item.cls)
+    for clause in sorted(verbs):
+        if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:
+            verbs[clause] |= verbs.get(clause - 1, set())
+    for one in found:
+        one.classes |= verbs[text.clause[one.start]]

@@ -1,0 +1,72 @@
+"""When something was so: times of day in a text, read in UTC like every local time of a data set."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from guidelines.notes.lexicon import LISTS
+from guidelines.notes.scope import Found
+from guidelines.notes.words import Text
+
+CLOCK_SLACK = timedelta(minutes=15)  # a time in the text may be so much later than the note
+CLOCK_REACH = timedelta(hours=12)  # and so much earlier; beyond, the note's own time is used
+_CLOCK_CHARS = range(4, 6)
+_HOUR_MAX, _MINUTE_MAX, _YEARS = 23, 59, range(1900, 2100)
+
+
+def _clock(text: Text, at: int) -> int | None:
+    """Minutes after midnight, if the word is a time of day: 03:10, 0310, "at 1430", "1018 hives"."""
+    word = text.words[at]
+    if not (len(word) in _CLOCK_CHARS and (word.isdecimal() or word[-3] == ":")):
+        return None
+    digits = word.replace(":", "")
+    if not digits.isdecimal() or len(digits) not in {3, 4}:
+        return None
+    hour, minute = int(digits[:-2]), int(digits[-2:])
+    before = text.words[at - 1] if at and text.sentence[at - 1] == text.sentence[at] else ""
+    after = text.words[at + 1] if at + 1 < len(text.words) and text.sentence[at + 1] == text.sentence[at] else ""
+    if hour > _HOUR_MAX or minute > _MINUTE_MAX or after in LISTS["quantity"]:
+        return None
+    leads = not before or text.clause[at - 1] != text.clause[at]
+    year = int(digits) in _YEARS
+    sure = ":" in word or word[0] == "0" or before in LISTS["clock"] or (leads and (after == ":" or not year))
+    return hour * 60 + minute if sure else None
+
+
+def _moment(minutes: int, observed: datetime) -> datetime:
+    """The latest such time of day that the note could mean; the note's own time where that is too far away."""
+    midnight = observed.replace(hour=0, minute=0, second=0, microsecond=0)
+    moment = midnight + timedelta(minutes=minutes)
+    if moment > observed + CLOCK_SLACK:
+        moment -= timedelta(days=1)
+    return moment if observed - CLOCK_REACH <= moment else observed
+
+
+def times(text: Text, observed: datetime) -> tuple[dict[int, list[tuple[int, datetime]]], dict[int, datetime]]:
+    """Per clause the times in it (word, time), and per clause the time that was last put first on its line."""
+    inside: dict[int, list[tuple[int, datetime]]] = {}
+    leading: dict[int, datetime] = {}
+    lead: datetime | None = None
+    for at, clause in enumerate(text.clause):
+        if at and text.line[at - 1] != text.line[at]:
+            lead = None
+        minutes = _clock(text, at)
+        if minutes is not None:
+            moment = _moment(minutes, observed)
+            inside.setdefault(clause, []).append((at, moment))
+            if at == 0 or text.clause[at - 1] != clause:
+                lead = moment
+        if lead is not None:
+            leading[clause] = lead
+    return inside, leading
+
+
+def when(text: Text, one: Found, inside: Mapping[int, list[tuple[int, datetime]]]) -> datetime | None:
+    """The time said for a phrase: in its clause, or in a following "last dose 0900"."""
+    clause = text.clause[one.start]
+    after = next((moment for at, moment in inside.get(clause, ()) if at >= one.start), None)
+    if after is not None:
+        return after
+    follows = next((k for k in range(one.end, min(one.end + 30, len(text.words))) if text.clause[k] != clause), None)
+    if follows is not None and text.words[follows] == "last" and text.sentence[follows] == text.sentence[one.start]:
+        return next((moment for _, moment in inside.get(text.clause[follows], ())), None)
+    return None

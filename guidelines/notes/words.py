@@ -1,0 +1,126 @@
+"""A note cut into words, each in its sentence, clause and line."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from guidelines.notes.lexicon import LISTS
+
+WRAP_COLUMN = 60  # a line at least so long, that goes on with a small letter, was only wrapped
+
+# Every replacement is one character for one, so that offsets stay those of the note.
+_SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
+_WORD = re.compile(
+    r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # a word with its digit
+    r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
+    r"|\([-+–s]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+)
+_SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕"}
+_DIGITS_MAX = 12  # longer numbers are no measurements
+ANY_NUMBER = "0.000"  # stands for every number that no phrase spells out
+
+
+@dataclass(slots=True)
+class Text:
+    """A note cut into words, with the sentence, clause and line of each word. `spans` are offsets into the note."""
+
+    words: list[str] = field(default_factory=list)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    sentence: list[int] = field(default_factory=list)
+    clause: list[int] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
+    blank_before: set[int] = field(default_factory=set)  # lines that follow an empty one
+
+
+def _normal(text: str) -> str:
+    """The text in small letters and plain signs, of the same length."""
+    if "\r" in text:
+        text = text.replace("\r\n", " \n").replace("\r", "\n")
+    low = text.translate(_SAME)
+    lower = low.lower()
+    return lower if len(lower) == len(low) else "".join(c.lower() if len(c.lower()) == 1 else c for c in low)
+
+
+def is_number(word: str) -> bool:
+    return word[0].isdecimal() or (word[0] == "." and len(word) > 1)
+
+
+def number(word: str) -> float | None:
+    if len(word) > _DIGITS_MAX or ":" in word:
+        return None
+    plain = word.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", word) else word.replace(",", ".")
+    try:
+        return float(plain)
+    except ValueError:
+        return None
+
+
+def _is_wrap(low: str, at: int) -> bool:
+    """Whether the line end at `at` only wraps a long line, so that the sentence goes on."""
+    start = low.rfind("\n", 0, at) + 1
+    before = low[start:at].rstrip()
+    following = low[at + 1 : at + 2]
+    return at - start >= WRAP_COLUMN and following.islower() and not before.endswith((".", ":", ";", "!", "?"))
+
+
+def _ends_sentence(low: str, original: str, words: Sequence[str], at: int) -> bool:
+    """Whether the full stop at offset `at` ends its sentence ("c.diff", "2.5" and "pt. confused" do not)."""
+    following = original[at + 1 : at + 2]
+    if following and not following.isspace():
+        return at > 0 and original[at - 1].islower() and following.isupper()  # "confused.No fever"
+    rest = low[at + 1 : at + 4].lstrip()
+    abbreviated = bool(words) and words[-1] in LISTS["abbreviations"]
+    return not (abbreviated and rest and (original[at + 1 : at + 4].lstrip()[:1].islower() or rest[0].isdecimal()))
+
+
+def cut(original: str) -> Text:
+    low = _normal(original)
+    text = Text()
+    sentence = clause = line = 0
+    last = ""
+    for match in _WORD.finditer(low):
+        word, span = match[0], match.span()
+        ends = ""  # what the word ends: a clause or its sentence
+        if not word[0].isalnum():
+            if word == "\n":
+                if not _is_wrap(low, span[0]):
+                    line, sentence, clause = line + 1, sentence + 1, clause + 1
+                    if last == word:
+                        text.blank_before.add(line)
+                    last = word
+                continue
+            word, ends = _sign(low, original, text.words, span, word)
+            if not word:
+                continue
+        text.words.append(word)
+        text.spans.append(span)
+        text.sentence.append(sentence)
+        text.clause.append(clause)
+        text.line.append(line)
+        last = word
+        if ends:
+            clause += 1
+            sentence += ends == "sentence"
+    return text
+
+
+def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], sign: str) -> tuple[str, str]:
+    """The sign as the phrases spell it (empty: skip it), and what it ends."""
+    start, end = span
+    if sign in _SIGNS:
+        return _SIGNS[sign], ""
+    if sign == "(s)" or sign[0] in "[]":
+        return "", ""  # "device(s)", "Skin [Temperature]"
+    if sign[1:2].isdecimal() or sign in {"->", "<-"}:
+        return sign, ""
+    before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
+    if sign == "-" and before.isalpha() and after.isalpha():
+        return "", ""  # "non-blanching" is read as two words
+    if sign == "?":
+        asks = after.isalnum() or (not before.strip() and after == " ")
+        return ("¿", "") if asks else ("⁇", "sentence")
+    if sign == ".":
+        return sign, "sentence" if _ends_sentence(low, original, words, end - 1) else ""
+    if sign in ";!•●▪":
+        return sign, "sentence"
+    return sign, "clause" if sign in ",()" or (sign == "–" and not before.strip()) else ""
