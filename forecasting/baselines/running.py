@@ -160,9 +160,9 @@ def told_anew(readings: Iterable[Told], pace: Array) -> Array:
 
         gap, since = float(at - kept_at) / HOUR_US, float(at - paced_at) / HOUR_US
         now = []
-        for (heavy, average), fade in zip(kept, fades, strict=False):
+        for (weight, average), fade in zip(kept, fades, strict=False):
             left = 1.0 / (1.0 + gap * fade)
-            weight = heavy * (left * left) + 1.0
+            weight = weight * (left * left) + 1.0
             now.append((weight, average + (last - average) / weight))
         expected = usual + usual_root * math.sqrt(min(max(since, GAP_MIN_H), GAP_MAX_H))
         jump = min(abs(last - paced) / expected, JUMP_MAX)
