@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from boards.source import Verb
 from boards.station.cards import steps
 from forecasting.baselines import trend
-from guidelines.book import load as book
+from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
 from schemas.boards.status import BoardStatus, RefusalGroup
@@ -46,8 +46,10 @@ log = structlog.get_logger()
 
 
 def mind_of(settings: Settings) -> Mind:
-    """The rules and the model that this installation runs."""
-    return Mind(book.load(), trend.load(), Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s)))
+    """The rules and the model that this installation runs. Raises BadBook."""
+    books = load_units(settings.overlays)
+    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s))
+    return Mind(books.base, trend.load(), policy, books.units)
 
 
 class _Viewed(NamedTuple):

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     allowed_lateness_s: float = Field(
         0.5, ge=0, le=3_600, description="Seconds that an event may come out of order and still be put in its place."
     )
+    overlays: Annotated[Path, AfterValidator(_absolute)] | None = Field(
+        None, description="Folder of the units' own rules, one folder per unit; none: every unit has the base book."
+    )
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092", min_length=1, description="Kafka brokers as host:port, separated by commas."
     )

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from boards.web.app import LIBRARIES, NODE_MODULES
 from forecasting.baselines import trend
-from guidelines.book import load as book
+from guidelines.book.units import load_units
 from infra.private import keep_private
 from infra.settings import Settings
 
@@ -22,7 +22,7 @@ class Checked(NamedTuple):
 
 def findings(settings: Settings) -> Iterator[Checked]:
     """Each part in turn; a part that fails does not keep the next from being looked at."""
-    yield _checked("rules", _rules)
+    yield _checked("rules", lambda: _rules(settings))
     yield _checked("model", _model)
     yield _checked("browser libraries", _libraries)
     yield _checked("store", lambda: _store(settings))
@@ -36,10 +36,11 @@ def _checked(what: str, look: Callable[[], str]) -> Checked:
         return Checked(what, False, f"{type(problem).__name__}: {first}")
 
 
-def _rules() -> str:
-    loaded = book.load()
-    states = ", ".join(f"{g.id} {g.version} ({g.status})" for g in loaded.guidelines)
-    return f"{states}; hash {loaded.version[:12]}"
+def _rules(settings: Settings) -> str:
+    books = load_units(settings.overlays)
+    states = ", ".join(f"{g.id} {g.version} ({g.status})" for g in books.base.guidelines)
+    own = "".join(f"; unit {unit}: {book.version[:12]}" for unit, book in books.units.items())
+    return f"{states}; hash {books.base.version[:12]}{own}"
 
 
 def _model() -> str:

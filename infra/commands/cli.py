@@ -92,6 +92,7 @@ def demo(
     kafka: Annotated[bool, typer.Option("--kafka", help="Carry it over a local Apache Kafka.")] = False,
 ) -> None:
     """Play real ICU stays and two fictional patients behind the board. Ctrl-C stops."""
+    from guidelines.book.check import BadBook
     from infra.kafka import KafkaProblem
 
     current = _prepared(port=port, host=host)
@@ -105,7 +106,7 @@ def demo(
         else:
             from infra.commands.demo import run_demo
         run_demo(current, speed, console)
-    except (PortTaken, KafkaProblem) as problem:
+    except (PortTaken, KafkaProblem, BadBook) as problem:
         raise _fail(problem) from None
     except OSError as problem:
         raise _fail(_of_the_system(problem)) from None
@@ -114,12 +115,13 @@ def demo(
 @app.command()
 def serve(port: Port = None, host: Host = None) -> None:
     """Run the embedded service: wire messages come in at POST /api/events, the board is at /. Ctrl-C stops."""
+    from guidelines.book.check import BadBook
     from infra.commands.serve import CannotServe, run_service
     from infra.web import PortTaken
 
     try:
         run_service(_prepared(port=port, host=host), Console(stderr=True))
-    except PortTaken as problem:
+    except (PortTaken, BadBook) as problem:
         raise _fail(problem) from None
     except CannotServe as problem:
         raise _fail(problem, 1) from None
@@ -135,12 +137,13 @@ def replay(
     ] = os.cpu_count() or 1,
 ) -> None:
     """Replay a cohort through the live service's own `step`; writes risks, forecasts, alerts and a manifest."""
+    from guidelines.book.check import BadBook
     from infra.commands.replay import run_replay
     from streams.adapters import WrongFormat
 
     try:
         run_replay(path, source.value, out, processes, _prepared(), Console(stderr=True))
-    except WrongFormat as problem:
+    except (WrongFormat, BadBook) as problem:
         raise _fail(problem) from None
     except OSError as problem:
         raise _fail(_of_the_system(problem)) from None

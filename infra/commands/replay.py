@@ -12,12 +12,13 @@ from streams.core.policy import Policy
 
 
 def run_replay(path: Path, source: str, out: Path, processes: int, settings: Settings, console: Console) -> None:
-    """Replay and say what was written. Raises WrongFormat, OSError."""
+    """Replay and say what was written. Raises WrongFormat, BadBook, OSError."""
     if not path.exists():
         raise FileNotFoundError(f"expected a file or folder at {path}, found nothing")
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"expected a folder for the results at {out}, found a file")
-    job = Job(path, source, Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s)))
+    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s))
+    job = Job(path, source, policy, overlays=settings.overlays)
     stays = hours = 0
     with progress(console) as tell:
 

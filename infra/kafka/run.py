@@ -13,11 +13,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from guidelines.book.check import BadBook
 from infra.logs import configure_logs
 from infra.private import keep_private
 from infra.service import mind_of
 from infra.settings import Settings
-from schemas.codes.units import warm_up
 from streams.shells.kafka.log import Log, NoLog, found
 
 PROBLEM = 2
@@ -77,7 +77,6 @@ def router_command(settings: Settings, bootstrap: str, timing: str, prefix: str 
 
     configure_logs(settings.log_level)
     log = _log_or_why(bootstrap, prefix)
-    warm_up()
     router = Router(log, Timing(timing), f"{prefix}{group}-router")
     _run_until_stopped(router.run)
     structlog.get_logger().info("router_stopped", component="router", events=router.counts["events"])
@@ -92,8 +91,11 @@ def worker_command(settings: Settings, bootstrap: str, prefix: str = "", group: 
     log = _log_or_why(bootstrap, prefix)
     if settings.database_url.startswith("sqlite:///"):
         Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    mind = mind_of(settings)
-    warm_up()
+    try:
+        mind = mind_of(settings)
+    except BadBook as problem:
+        _end(str(problem))
+        raise
 
     async def run(stop: asyncio.Event) -> None:
         await Shell(log, f"{prefix}{group}-worker", settings.database_url, mind).run(stop)

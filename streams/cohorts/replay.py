@@ -26,8 +26,8 @@ from typing import Any, TextIO
 import polars as pl
 
 from forecasting.baselines import trend
-from guidelines.book import load as book
 from guidelines.book.load import KNOWLEDGE
+from guidelines.book.units import load_units
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Level
 from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
@@ -189,17 +189,23 @@ class Job:
     source: str
     policy: Policy = POLICY
     rules: Path = KNOWLEDGE
+    overlays: Path | None = None
 
     def mind(self) -> Mind:
-        return Mind(book.load(self.rules), trend.load(), self.policy)
+        books = load_units(self.overlays, self.rules)
+        return Mind(books.base, trend.load(), self.policy, books.units)
 
     def stays(self) -> Iterator[Stay]:
         return READERS[self.source](self.path)
 
 
 def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], None] = lambda _: None) -> dict[str, Any]:
-    """Replay every stay and write the files; returns the manifest. Raises WrongFormat before anything is written."""
+    """Replay every stay and write the files; returns the manifest.
+
+    Raises WrongFormat, BadBook before anything is written.
+    """
     job.stays()  # a path that does not fit is refused here, not in a worker
+    mind = job.mind()
     out.mkdir(parents=True, exist_ok=True)
     started = perf_counter()  # for the manifest's timings only: no result depends on it
     with Files(out) as files:
@@ -207,7 +213,7 @@ def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], Non
             files.write(played)
             tell(played)
     seconds = perf_counter() - started
-    manifest = _manifest(job, files.counts, out, seconds, processes)
+    manifest = _manifest(job, mind, files.counts, out, seconds, processes)
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return manifest
 
@@ -314,15 +320,14 @@ class Files:
         shutil.rmtree(self._parts, ignore_errors=True)
 
 
-def _manifest(job: Job, counts: Counter[str], out: Path, seconds: float, processes: int) -> dict[str, Any]:
-    mind = job.mind()
+def _manifest(job: Job, mind: Mind, counts: Counter[str], out: Path, seconds: float, processes: int) -> dict[str, Any]:
     results = ("risks.parquet", "forecasts.parquet", "alerts.ndjson", "quarantine.ndjson")
     return {
         "v": 1,
         "source": job.source,
         "data": {"name": job.path.name, "sha256": _hash_of(_data_files(job.path))},
         "model": {"name": mind.forecaster.name, "version": mind.forecaster.version, "sha": mind.forecaster.digest},
-        "rules": {"sha": mind.book.version},
+        "rules": {"sha": mind.book.version, "units": {unit: own.version for unit, own in sorted(mind.units.items())}},
         "code": {"sha256": _hash_of(_code_files())},
         "policy": {
             "allowed_lateness_s": job.policy.allowed_lateness.total_seconds(),

@@ -42,11 +42,24 @@ _FORECAST_FAILED = "The forecast failed: rules that need none go on"
 
 @dataclass(frozen=True)
 class Mind:
-    """What a bed is judged with: the rules, the model, and how long to wait."""
+    """What a bed is judged with: the rules, the model, and how long to wait.
+
+    `units`: the rules of the units that have their own; `of` says which of them judge a bed.
+    """
 
     book: Book
     forecaster: Forecaster
     policy: Policy = field(default_factory=Policy)
+    units: Mapping[str, Book] = field(default_factory=dict, hash=False)
+
+    def of(self, bed: Bed) -> "Mind":
+        """What judges this bed as long as it is in its unit."""
+        return self._of_units.get(bed.chart.unit or "", self) if self.units else self
+
+    @cached_property
+    def _of_units(self) -> Mapping[str, "Mind"]:
+        minds = {id(book): Mind(book, self.forecaster, self.policy) for book in self.units.values()}
+        return {unit: self if book is self.book else minds[id(book)] for unit, book in self.units.items()}
 
     @cached_property
     def nothing_seen(self) -> ModelState:

@@ -110,15 +110,15 @@ def _go_on(
 
 def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
     """One bed through its turns; it stops at every instant for what the model makes of it."""
-    bed = _awakened(bed, mind)
-    reads = mind.reads
+    own = mind.of(bed)
+    bed = _awakened(bed, own)
     for turn in turns:
         bed = put_right(bed, turn.now, mind.policy) if turn.corrected else bed
         bed, strays = passed(bed, turn.now, mind.policy)
         said: list[Output] = list(strays)
         while True:
             try:
-                next_one = opened(bed, reads)
+                next_one = opened(bed, own.reads)
             except Exception as problem:
                 bed, unwritten = _not_written(bed, problem)
                 said += unwritten
@@ -126,13 +126,15 @@ def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
             if next_one is None:
                 break
             bed, instant = next_one
+            if (rules := mind.of(bed)) is not own:  # it was moved to another unit: by its rules nothing was asked yet
+                own, bed = rules, bed._replace(awake=None)
             model, outlook = yield _Wanted(bed, instant, _needs_outlook(bed, instant))
             if model is not bed.model:
                 bed = bed._replace(model=model)
             if bed.awake is None or outlook is not bed.awake.outlook:
                 bed = bed._replace(foreseen_at=instant.at)
             try:
-                bed, new = judge(bed, instant, outlook, mind)
+                bed, new = judge(bed, instant, outlook, own)
                 said += new
                 bed = bed._replace(failure=None) if bed.failure is not None else bed
             except Exception as problem:

@@ -103,6 +103,28 @@ def test_a_store_that_cannot_be_used_is_one_sentence(foreshock: Command, url: st
     assert url not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["serve", "worker", "replay"])
+def test_an_overlay_that_cannot_be_read_is_one_sentence_at_the_start(
+    foreshock: Command, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Nothing begins with rules that are not what a unit has written: the command names the unit and ends with 2."""
+    monkeypatch.setattr("infra.kafka.run._log_or_why", lambda *_: None)  # a broker is not what is missing
+    monkeypatch.setattr("infra.kafka.run.configure_logs", lambda _: None)
+    (tmp_path / "overlays" / "Ward 7").mkdir(parents=True)
+    (tmp_path / "overlays" / "Ward 7" / "own.toml").write_text("[[triggers")
+    words: dict[str, tuple[object, ...]] = {
+        "serve": ("--port", 0),
+        "worker": (),
+        "replay": (root / "data/vignettes/V1.ndjson", "--from", "ndjson", "--out", tmp_path / "out"),
+    }
+    result = foreshock(command, *words[command], OVERLAYS=str(tmp_path / "overlays"))
+    assert result.exit_code == 2
+    assert sentence(result).startswith("foreshock: overlay of unit Ward 7: own.toml: not TOML")
+    assert not (tmp_path / "out").exists()
+    checked = foreshock("check", OVERLAYS=str(tmp_path / "overlays"))
+    assert checked.stdout.startswith("BAD  rules: BadBook: overlay of unit Ward 7")
+
+
 def test_a_taken_port_names_the_next_free_one() -> None:
     """The sentence offers a port that can be had at once; the process that holds the port is not disturbed."""
     with listening_socket("127.0.0.1", 0) as first:
