@@ -16,7 +16,6 @@ from infra.progress import say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
-from schemas.codes.units import warm_up
 from streams.shells.embedded import Embedded
 from streams.stores.failures import Fenced, StoreFailed
 
@@ -45,7 +44,6 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     keys = tokens(settings.data_dir)
     mind, clock = mind_of(settings), ServiceClock()
-    warm_up()
     async with Embedded(settings.database_url, mind) as service:
         spare_the_old()
         board = EmbeddedBoard(service, clock)

@@ -1,8 +1,7 @@
 """Units: any value as charted, in the canonical unit of its concept, or a refusal.
 
 Accepted are UCUM (`schemas.codes.ucum`) and the usual chart spellings (``K/uL``, ``Deg. F``, ``mcg/kg/min``): closed
-lists, so that a typo is refused and not guessed. A unit library is loaded only when the first pair of units is met that
-needs it (about a second), after which a conversion is one cached function.
+lists, so that a typo is refused and not guessed. A conversion is one cached function.
 
     to_canonical(88.4, "umol/L", concept("creatinine"))                      # 1.0 mg/dL
     rate_to_canonical(24, "mg/h", drug("norepinephrine"), weight_kg=80)      # 5.0 ug/kg/min
@@ -29,7 +28,6 @@ __all__ = [
     "from_canonical",
     "rate_to_canonical",
     "to_canonical",
-    "warm_up",
 ]
 
 UNIT_CHARS_MAX = 40
@@ -299,11 +297,6 @@ def _factor(found: str, canonical: str, concept: Concept) -> float:
         if dimension_times(source.dimension, _PER_MOLE, -1) == target.dimension:
             return factor / kg_per_mol
     raise ImpossibleUnit
-
-
-def warm_up() -> None:
-    """Load pint and one parsed unit now (about a second), and not while the first converted message waits."""
-    to_canonical(1.0, "umol/L", CONCEPTS["creatinine"])
 
 
 # --- Drug amounts and rates ----------------------------------------------------------------------------------------

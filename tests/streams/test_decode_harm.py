@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.codes.units import _find, _find_dose, warm_up
+from schemas.codes.units import _find, _find_dose
 from schemas.events import Movement, Note, Reading, Response, Tick, Treatment
 from schemas.events.quarantine import CODE_CHARS_MAX, RAW_BYTES_MAX, WHY_CHARS_MAX, Rejected
 from schemas.events.wire import BATCH_RECORDS_MAX, MESSAGE_BYTES_MAX, NUMBER_MAX, encode
@@ -31,7 +31,6 @@ def forget_units() -> None:
 
 def answered(raw: bytes) -> None:
     """The promises of the door for one message."""
-    warm_up()
     seconds = cpu_seconds(lambda: decode(raw, NOW), SECONDS_MAX, forget=forget_units)
     assert seconds <= SECONDS_MAX
     entries = decode(raw, NOW)
