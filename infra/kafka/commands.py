@@ -11,7 +11,6 @@ from rich.progress import Progress
 from infra.kafka import KafkaProblem, broker
 from infra.kafka.broker import VERSION, Broker
 from infra.kafka.probe import answers
-from infra.kafka.topics import Outcome, create
 
 DIFFERS, PROBLEM = 1, 2
 T = TypeVar("T")
@@ -66,6 +65,8 @@ def status(state: State = None) -> None:
 
 def topics_command(bootstrap: str, partitions: int) -> None:
     """Create the topics that are missing and print how each one stands; ends with 1 if one is not as declared."""
+    from infra.kafka.topics import Outcome, create
+
     states = _or_say_why(lambda: create(bootstrap, partitions))
     for state in states:
         typer.echo(f"{state.topic:<12} " + "; ".join((state.outcome, *state.differences)))
