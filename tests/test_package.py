@@ -39,7 +39,7 @@ def test_every_package_of_the_wheel_has_its_data_looked_at(project: dict[str, An
 
 
 def test_the_version_is_that_of_the_newest_entry_of_the_changelog(root: Path, project: dict[str, Any]) -> None:
-    """pyproject.toml says the version once, for the wheel and for `foreshock --version`; the changelog has it on top."""
+    """pyproject.toml says it once, for the wheel and for `foreshock --version`; the changelog has it on top."""
     newest = re.search(r"^## (\S+)", (root / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert newest is not None
     assert newest[1] == project["project"]["version"]
