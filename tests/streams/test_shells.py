@@ -36,7 +36,7 @@ from streams.stores.codec import bed_of
 from streams.stores.outputs import named
 from streams.stores.tables import bed_changes, partitions
 from tests.streams.bedside import EIGHT, SHOCK, mind, vitals
-from tests.streams.shells.processes import Death, router, worker
+from tests.streams.shells.processes import Death, restless_worker, router, worker
 from tests.streams.shells.processes import running as running_process
 
 PARTITIONS = 3
@@ -299,6 +299,19 @@ def test_every_shell_says_the_same_bytes(
         assert running.repeated("events") > 0, "the router has not written anything twice: this run proved nothing"
     if any(workers):
         assert sum(map(running.repeated, SAID)) > 0, "no worker has said anything twice: this run proved nothing"
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(240)
+def test_beds_that_leave_a_worker_and_come_back_change_nothing(kafka_broker: Broker, tmp_path: Path) -> None:
+    """A worker that keeps no bed longer than it must, killed with -9 in between, says the embedded shell's bytes."""
+    running = Running(kafka_broker, "restless.", tmp_path)
+    with running_process(restless_worker, running.log, running.url, deaths=[Death("save", True, 12)]):
+        running.wait_for_workers(1)
+        with running_process(router, running.log, running.url):
+            running.wait()
+    assert running.said() == embedded(messages())
+    assert len((tmp_path / "restless.sqlite.back").read_text().splitlines()) > 9
 
 
 @pytest.mark.kafka

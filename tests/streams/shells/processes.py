@@ -7,8 +7,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from streams.shells.kafka.log import Log
@@ -48,6 +49,28 @@ def worker(log: Log, url: str, _timing: str, death: Death | None) -> None:
         ports = {"publish": (Shell, "publish"), "save": (Carried, "save"), "acknowledge": (Carried, "acknowledge")}
         _dies(death, ports)
     worker_command(Settings(database_url=url), log.bootstrap, log.prefix)
+
+
+def restless_worker(log: Log, url: str, timing: str, death: Death | None) -> None:
+    """A worker whose beds leave memory after every batch, if they can; it notes beside its file which came back."""
+    from streams.core.resting import can_rest
+    from streams.shells.kafka import worker as shell
+    from streams.shells.kafka.worker import Carried
+
+    rows_of, run = Carried._rows_of, Carried.run
+
+    async def noted(self: Carried, encounters: Collection[str]) -> dict[str, list[bytes]]:
+        with Path(f"{url.removeprefix('sqlite:///')}.back").open("a") as back:
+            back.writelines(f"{encounter}\n" for encounter in encounters)
+        return await rows_of(self, encounters)
+
+    async def run_and_rest(self: Carried, events: Sequence[Any]) -> None:
+        await run(self, events)
+        self.engine.rest([name for name, bed in self.engine.beds.items() if can_rest(bed)])
+
+    shell.BATCH_MAX = 2  # beds can leave between two batches, where none of their events wait
+    Carried._rows_of, Carried.run = noted, run_and_rest  # type: ignore[method-assign]
+    worker(log, url, timing, death)
 
 
 def _dies(death: Death, effects: dict[str, tuple[type, str]]) -> None:
