@@ -56,7 +56,7 @@ class ServiceClock:
 
     A leap of the wall clock is doubted: time goes on as before, and `doubt` says so. The new time is taken over once it
     has held for 20 s, or at once when the senders' own clocks agree with it. If the wall clock leaps back meanwhile,
-    nothing has happened. Time goes back only by such a correction, which `correction` tells to whoever keeps the beds.
+    nothing has happened. Time goes back only by such a correction, and `doubt` then says by how much.
     """
 
     speed = 1.0
@@ -70,7 +70,6 @@ class ServiceClock:
         self._lead = timedelta(0)  # of the wall clock before this one, while that is doubted
         self._doubted_at: datetime | None = None
         self._corrected: tuple[float, str] | None = None  # by the steady clock, and in words
-        self._untold: timedelta | None = None
         self._heard: deque[tuple[float, float]] = deque(maxlen=HEARD_MAX)
 
     def now(self) -> datetime:
@@ -88,11 +87,6 @@ class ServiceClock:
 
     def heard(self, offset_s: float) -> None:
         self._heard.append((self._steady(), offset_s))
-
-    def correction(self) -> timedelta | None:
-        """By how much the clock was put forward (or back, below zero) since this was asked last; None: it was not."""
-        told, self._untold = self._untold, None
-        return told
 
     @property
     def doubt(self) -> str | None:
@@ -123,7 +117,6 @@ class ServiceClock:
             return  # no leap: so little is followed in silence, and never backwards
         self._heard.clear()  # they were measured by the time that was given up
         self._last = seen + timedelta(seconds=at)
-        self._untold = lead + (self._untold or timedelta(0))
         way = "forward" if lead > timedelta(0) else "back"
         words = f"This machine’s clock was put {way} by {_span(lead)} at {self._last:%H:%M:%S} UTC: "
         self._corrected = (at, words + "times from before that may be wrong.")

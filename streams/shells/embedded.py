@@ -99,7 +99,11 @@ class Embedded:
     async def __aenter__(self) -> Self:
         try:
             self._store = await self._stored(Store, self._url)
-            await self._take_up()
+            try:
+                await self._take_up()
+            except BaseException:
+                await self._stored(self._store.close)
+                raise
         except BaseException:
             self._thread.shutdown()
             raise

@@ -18,7 +18,7 @@ from schemas.events.quarantine import Fault
 from streams.core.bed import Bed
 from streams.core.resting import DISCHARGED_KEPT
 from streams.shells.embedded import LOG_KEPT, Embedded
-from streams.stores.failures import Fenced, StoreFailed
+from streams.stores.failures import Fenced, StoreBusy, StoreFailed
 from streams.stores.kept import Store
 from streams.stores.tables import EMBEDDED
 from tests.streams.bedside import SHOCK, as_bytes, asleep, at, mind, play, reading
@@ -284,3 +284,15 @@ async def test_who_left_long_ago_is_forgotten(url: str) -> None:
         assert {*service.beds, *service.resting} == {"e2"}
     async with Embedded(url, mind()) as service:
         assert set(service.beds) == {"e2"}
+
+
+async def test_a_service_that_could_not_begin_leaves_its_store(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the beds cannot be taken the store is closed again: SQLite takes its write-ahead log away with the last."""
+    wal = Path(f"{url.removeprefix('sqlite:///')}-wal")
+    async with Embedded(url, mind()):
+        assert wal.exists()
+    monkeypatch.setattr(Store, "last_offset", lambda _: (_ for _ in ()).throw(StoreBusy()))
+    services = [Embedded(url, mind())]  # held, so that nothing is closed by being forgotten
+    with pytest.raises(StoreBusy):
+        await services[0].__aenter__()
+    assert not wal.exists()
