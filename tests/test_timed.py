@@ -1,6 +1,7 @@
 """The stopwatch of the tests: what is slow is seen, and what only seems slow once is not."""
 
 import gc
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -32,14 +33,23 @@ def test_no_try_lives_on_what_another_left_behind() -> None:
     assert done == ["work", "forget", "work", "forget", "work"]
 
 
-def test_no_garbage_is_collected_meanwhile() -> None:
-    """The collector is off during the work and on after it, also when the work fails."""
-    seen: list[bool] = []
+def test_nothing_else_is_done_meanwhile() -> None:
+    """No garbage is collected and no line traced during the work; after it both go on, also when the work fails."""
+    seen: list[object] = []
 
     def fails() -> None:
-        seen.append(gc.isenabled())
+        seen.extend((gc.isenabled(), sys.gettrace()))
         raise ValueError
 
-    with pytest.raises(ValueError):  # noqa: PT011, raised just above
-        cpu_seconds(fails, 1.0)
-    assert (seen, gc.isenabled()) == ([False], True)
+    def traces(*_: object) -> None:
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(traces)
+    try:
+        with pytest.raises(ValueError):  # noqa: PT011, raised just above
+            cpu_seconds(fails, 1.0)
+        assert (gc.isenabled(), sys.gettrace()) == (True, traces)
+    finally:
+        sys.settrace(before)
+    assert seen == [False, None]
