@@ -213,6 +213,7 @@ async def keep_time(service: Embedded, clock: Clock) -> None:
     last, put_back = max(clock.now(), service.logged_at or EARLIEST), False
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
+        service.look()
         now, alarm = clock.now(), service.next_alarm
         put_back = put_back or now < last
         if put_back or (alarm is not None and now > alarm) or service.trouble is not None:

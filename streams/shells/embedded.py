@@ -196,6 +196,10 @@ class Embedded:
         raw = encode(event)
         await self._taken(self._log_time(raw, now), "message", raw, until_applied)
 
+    def look(self) -> None:
+        """The process is awake: whoever keeps the time says so several times a second, also when nothing is due."""
+        self._clock.look(asyncio.get_running_loop().time())
+
     async def advance(self, now: datetime, put_back: bool = False) -> None:
         """Time has passed: returns when every instant that this closes has been judged.
 

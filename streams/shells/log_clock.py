@@ -29,7 +29,7 @@ class LogClock:
 
     def of_message(self, known_at: datetime | None, now: datetime, elapsed_s: float) -> datetime:
         """The log time of a message; `known_at`: when its sender says that it was known."""
-        self._look(elapsed_s)
+        self.look(elapsed_s)
         self._heard_s = elapsed_s
         last = self._last
         if last is not None and self._behind and known_at is not None and known_at < now - self._lateness:
@@ -45,7 +45,7 @@ class LogClock:
         `put_back`: the clock was put back since the last tick. One that only runs behind the log moves nothing: what is
         played from a recording is logged before the clock comes to it.
         """
-        self._look(elapsed_s)
+        self.look(elapsed_s)
         corrected = put_back and self._last is not None and now < self._last - LEAP_BACK
         if self._behind and not corrected:
             quiet = elapsed_s - self._heard_s > QUIET_S
@@ -57,11 +57,14 @@ class LogClock:
 
     def passed(self, now: datetime, elapsed_s: float) -> None:
         """The beds heard that it is so late, though nothing was logged: no later record may say that it came before."""
-        self._look(elapsed_s)
+        self.look(elapsed_s)
         self._last = now if self._last is None else max(self._last, now)
 
-    def _look(self, elapsed_s: float) -> None:
-        """After a pause the log resumes where it stopped, too."""
+    def look(self, elapsed_s: float) -> None:
+        """This process is awake: to be told several times a second, also when there is nothing to log.
+
+        After a pause the log resumes where it stopped, as after a restart.
+        """
         if elapsed_s - self._looked_s > PAUSED_S and self._last is not None:
             self._behind, self._began_s, self._heard_s = True, elapsed_s, elapsed_s
         self._looked_s = elapsed_s

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from infra.clocks import PlayedClock
+from infra.clocks import PlayedClock, ServiceClock
 from infra.commands.player import AT_ONCE, LAST_LOOK, Player, in_order
 from infra.service import keep_time
 from schemas.clinical.alerts import AlertEvent
@@ -102,6 +102,19 @@ async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
             await asyncio.sleep(0.02)
         time.cancel()
         assert service.beds["e1"].chart.readings["hr"][0].value == 80
+
+
+async def test_a_quiet_ward_is_judged_in_time(tmp_path: Path) -> None:
+    """One message, and nothing else is heard: its turn comes when its lateness of 1.5 s is over, and not 2 s later."""
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind(1.5)) as service:
+        clock = ServiceClock()
+        time = asyncio.create_task(keep_time(service, clock))
+        began = clock.now()
+        await service.submit_event(replace(reading("hr", 80, "08:00"), observed_at=began, available_at=began), began)
+        while "e1" not in service.beds or service.beds["e1"].line.waiting:
+            await asyncio.sleep(0.02)
+        time.cancel()
+        assert clock.now() - began < timedelta(seconds=3)
 
 
 class Leaping:
