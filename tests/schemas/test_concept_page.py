@@ -43,8 +43,8 @@ ROWS = {
                "| uneven | the uneven | mm[Hg] |  |  |  | 36 h / 3 d |  |"),
     "special": (made("special", valid_icu_by_method={"nibp": 60}, note="note it", unit_traps=(UnitTrap(1, 2, "kPa"),),
                      valid_when=(ShorterWhen(120, above=2, below=1, at_least=3), ShorterWhen(30, during="bleeding"))),
-                "| special | the special | mm[Hg] |  |  |  | 15 min / 6 h | nibp 1 h in the ICU; 2 h if above 2 or below"
-                " 1 or at least 3; 30 min if bleeding; 1 to 2 is probably kPa; note it |"),
+                "| special | the special | mm[Hg] |  |  |  | 15 min / 6 h | nibp 1 h in the ICU; 2 h if above 2 or"
+                " below 1 or at least 3; 30 min if bleeding; 1 to 2 is probably kPa; note it |"),
 }  # fmt: skip
 
 
