@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -10,8 +11,19 @@ from schemas.clinical.alerts import AlertEvent, Change
 from schemas.clinical.findings import Level
 from schemas.events import Event, Reading, Tick
 from schemas.events.quarantine import Fault, Rejected
-from streams.core.bed import Bed
-from streams.core.ordering import JUMP_MAX, NOTES_WAITING_MAX, READINGS_PER_SECOND_MAX, WAITING_MAX, Late
+from streams.core.bed import Bed, Line
+from streams.core.ordering import (
+    CROWDED_MAX,
+    JUMP_MAX,
+    NOTES_WAITING_MAX,
+    READINGS_PER_SECOND_MAX,
+    WAITING_MAX,
+    Late,
+    Moved,
+    clock_moved,
+    queued,
+    released,
+)
 from streams.core.step import Output, Turn, run, step
 from streams.stores.codec import bed_of, whole
 from tests.streams.bedside import PNEUMONIA, admitted, at, fed, mind, note, play, reading, vitals
@@ -197,3 +209,137 @@ def test_versions_of_one_result() -> None:
         row = bed.chart.readings["lactate"]
         assert [r.value for r in row] == ([] if value is None else [value]), event.available_at
     assert (bed.counts["corrected"], bed.counts["duplicate"], bed.counts["withdrawn"]) == (2, 3, 1)
+
+
+# -- the line alone, to the microsecond
+
+TICK, LATENESS = timedelta(microseconds=1), timedelta(seconds=30)
+
+
+def moved(line: Line, minute: float) -> Moved:
+    return clock_moved(line, at(minute), LATENESS)
+
+
+def line_at(minute: float, *waiting: Event) -> Line:
+    """A line whose clock is believed, with events in it."""
+    return moved(moved(Line(), minute).line, minute).line._replace(waiting=waiting)
+
+
+def test_a_first_clock_waits_for_a_second_and_is_no_leap() -> None:
+    """Nothing is counted; the second near it sets the time, and what is older than the lateness is closed."""
+    first = moved(Line(), 0)
+    assert (first.line.clock, first.line.ahead, first.counts) == (None, at(0), ())
+    second = moved(first.line, 1)
+    assert (second.line.clock, second.line.closed, second.line.ahead) == (at(1), at(0.5), None)
+    assert moved(second.line, 1) == Moved(second.line)
+
+
+@pytest.mark.parametrize(("over", "leaps"), [(timedelta(0), False), (TICK, True)])
+def test_a_clock_leaps_when_it_is_more_than_a_day_ahead(over: timedelta, leaps: bool) -> None:
+    """A day is time that passed; a microsecond more waits, and is counted."""
+    made = clock_moved(line_at(0), at(0) + JUMP_MAX + over, LATENESS)
+    assert (made.line.clock == at(0)) is leaps
+    assert made.counts == (("clock_jump",) if leaps else ())
+
+
+@pytest.mark.parametrize(("apart", "confirms"), [(JUMP_MAX, True), (JUMP_MAX + TICK, False)])
+def test_a_second_witness_of_a_leap_is_within_a_day_of_the_first(apart: timedelta, confirms: bool) -> None:
+    """Either side of it; further off it is a leap of its own."""
+    far = at(0) + 9 * JUMP_MAX
+    leapt = clock_moved(line_at(0), far, LATENESS).line
+    for second in (far + apart, far - apart):
+        made = clock_moved(leapt, second, LATENESS)
+        assert (made.line.clock == second) is confirms
+        assert made.line.ahead == (None if confirms else second)
+
+
+def test_a_step_back_keeps_what_was_closed() -> None:
+    """Time stands, nothing opens again, and it is counted."""
+    made = moved(line_at(10), 9)
+    assert (made.line.clock, made.line.closed, made.counts) == (at(10), at(9.5), ("clock_backwards",))
+
+
+def test_what_came_with_a_leap_that_nothing_confirmed_is_refused() -> None:
+    """Once the clock goes on where it was: what is up to five minutes ahead stays."""
+    stray, near = reading("hr", 80, 6), reading("hr", 81, 5)
+    leapt = clock_moved(line_at(-1, stray, near), at(0) + 9 * JUMP_MAX, LATENESS).line
+    made = moved(leapt, 0)
+    assert [r.fault for r in made.refused] == [Fault.CLOCK_JUMP]
+    assert made.line.waiting == (near,)
+    assert moved(line_at(-1, near), 0).refused == ()
+
+
+@pytest.mark.parametrize(("over", "late"), [(timedelta(0), False), (-TICK, True)])
+def test_an_event_of_a_closed_instant_is_late(over: timedelta, late: bool) -> None:
+    """It is known from the clock on, and told as it came."""
+    one = replace(reading("hr", 80, 0), available_at=at(9.5) + over)
+    made = queued(line_at(10), one, at(10))
+    assert made.late == (one if late else None)
+    assert made.line.waiting[0].available_at == (at(10) if late else one.available_at)
+    behind = queued(line_at(10), replace(one, available_at=at(1)), at(9))
+    assert behind.line.waiting[0].available_at == at(10)  # the later of our clock and the line's
+
+
+@pytest.mark.parametrize(("ahead", "refused"), [(5, False), (5 + 1 / 60, True)])
+def test_an_event_may_be_five_minutes_ahead(ahead: float, refused: bool) -> None:
+    """And no second more."""
+    made = queued(line_at(0), reading("hr", 80, ahead), at(0))
+    assert [r.fault for r in made.refused] == ([Fault.FUTURE_TIME] if refused else [])
+    assert len(made.line.waiting) == (0 if refused else 1)
+
+
+def test_the_next_instant_is_the_oldest_that_is_closed() -> None:
+    """All that became known at it, in order; what is not closed waits; a timer that is due goes first."""
+    early, same, later = reading("map", 70, 1), reading("hr", 80, 1), reading("hr", 81, 2)
+    line = line_at(10, later, early, same)
+    left, when, events = released(line, None)
+    assert (when, events, left.waiting) == (at(1), (same, early), (later,))
+    assert released(line, at(1))[1] == at(1)
+    assert released(line, at(0.9)) == (line, None, ())
+    for minute, out in ((2.5, None), (2.6, at(2))):
+        assert released(line_at(minute, later), None)[1] == out
+    assert released(Line(waiting=(later,)), None)[1] is None
+    assert released(line_at(10), None)[1] is None
+
+
+def test_seconds_that_were_too_fast_are_forgotten_once_they_are_closed() -> None:
+    """Those of the second that is closing stay."""
+    fast = tuple(at(m) for m in (9.5, 9, 10))
+    left, _, _ = released(line_at(10, reading("hr", 80, 1))._replace(crowded=fast), None)
+    assert left.crowded == (at(9.5), at(10))
+
+
+def test_of_a_second_that_was_too_fast_each_further_reading_is_weighed() -> None:
+    """Its lowest, highest and newest stay; what has no number stays as the newest; another second is not touched."""
+    rows = [replace(reading("map", value, 9), observed_at=at(8) + timedelta(seconds=n), available_at=at(9))
+            for n, value in enumerate((60, 50, 90, 70))]  # fmt: skip
+    letters = [replace(reading("acvpu", said, 9), observed_at=at(8) + timedelta(seconds=n), available_at=at(9))
+               for n, said in enumerate("AV")]  # fmt: skip
+    other = reading("map", 10, 9.5)
+    line = line_at(9, other, *rows[:3], *letters)._replace(crowded=(at(9),))
+    made = queued(line, rows[3], at(9))
+    assert made.line.waiting == (other, rows[1], rows[2], letters[1], rows[3])
+    assert [r.fault for r in made.refused] == [Fault.FLOOD] * 2
+    assert made.line.crowded == (at(9),)
+    assert queued(line, reading("map", 11, 9.6), at(9)).refused == ()
+
+
+def test_so_many_seconds_that_were_too_fast_are_remembered() -> None:
+    """The newest first, each once."""
+    seconds = tuple(at(9) - timedelta(seconds=n) for n in range(CROWDED_MAX))
+    line = line_at(9, reading("hr", 80, 9))._replace(crowded=seconds)
+    again = queued(line, reading("hr", 81, 9), at(9)).line.crowded
+    assert again == seconds
+    swapped = queued(line._replace(crowded=(*seconds[1:], seconds[0])), reading("hr", 81, 9), at(9)).line.crowded
+    assert swapped == seconds
+
+
+def test_of_one_event_the_version_that_counts_comes_last() -> None:
+    """By rank; two of one rank by their content, in whatever order they came."""
+    kinds = ("preliminary", "final", "corrected", "entered-in-error")
+    versions = [reading("lactate", 2 + n, "08:00", 1, status=s, source="lab") for n, s in enumerate(kinds)]
+    for order in (versions, versions[::-1]):
+        assert released(line_at(10, *order), None)[2] == tuple(versions)
+    twins = [replace(versions[1], value=v) for v in (5.0, 3.0)]
+    one, two = (released(line_at(10, *order), None)[2] for order in (twins, twins[::-1]))
+    assert one == two
