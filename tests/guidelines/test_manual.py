@@ -127,7 +127,7 @@ for = ["X.T1", "X.T2"]
 within = "60 min"
 clock = ["X.T1", "X.T2"]
 when = "rr above 10"
-done = "given meropenem within 24 h"
+done = "any_of(given meropenem within 24 h; is done_so)"
 prepare = true
 limited = true
 measures = ["hr", "rr"]
@@ -249,7 +249,7 @@ Give {dose} of {what}
 * shown with X.T1, X.T2
 * within 60 min, counted from X.T1, X.T2
 * applies when `rr above 10`
-* done when `given meropenem within 1 d`
+* done when `any_of(given meropenem within 1 d; is done_so)`
 * needs hr of the last 3 h
 * needs rr of the last 90 min
 * needs k
@@ -344,6 +344,14 @@ Low.
 any_of(map below 65; is lower)
 ```
 
+### done_so
+
+Done.
+
+```
+hr above 2
+```
+
 ### lower
 
 Lower still.
@@ -363,6 +371,7 @@ Checked: no.
 def test_a_page_says_all_of_a_made_up_file_word_for_word() -> None:
     """Every kind of entry with everything that it can have, in the order of the file."""
     whens = {"low": ("any_of(map below 65; is lower)", "Low."), "other": ("hr above 1", "-"),
+             "done_so": ("hr above 2", "Done."),
              "lower": ("map below 55", "Lower still.")}  # fmt: skip
     definitions = {n: Definition.model_validate({"name": n, "when": w, "why": y}) for n, (w, y) in whens.items()}
     assert page(Guideline.model_validate(tomllib.loads(MADE_UP)), definitions) == PAGE

@@ -80,6 +80,7 @@ def said(text: str) -> dict[str, str]:
         ("hgb 7.2 from 9.1", "bleed.hb_drop", 7.2),
         ("hgb 9.1 from 7.2", "bleed.hb_drop", None),
         ("hgb 7.2 from 7.2", "bleed.hb_drop", None),
+        ("hgb 7.2 from 9999999999999", "bleed.hb_drop", None),
         ("narcan 0.4 mg x 2 given", "tx.naloxone", 0.8),
         ("narcan 0.4 mg given", "tx.naloxone", 0.4),
         ("gcs e3 v4 m6", "neuro.gcs", 13),
