@@ -93,3 +93,58 @@ async def test_without_tokens_the_name_is_still_checked() -> None:
         assert (await program.get("/")).status_code == 200
         assert (await program.get("/", headers={"host": "BOARD.example:81"})).status_code == 200
         assert (await program.get("/", headers={"host": "evil.example"})).status_code == 421
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "headers", "answered"),
+    [
+        ("/healthz", {"host": "somebody.else"}, 200),
+        ("/static/board.css", {}, 200),
+        ("/static/board.css", {"host": "somebody.else"}, 421),
+        ("/api/beds", {"host": "me@ward.example"}, 421),
+        ("/api/beds", {"host": "[::1"}, 421),
+        ("/api/beds", {"host": "BOARD.example:81", **bearer(BOARD)}, 200),
+        ("/api/beds", {}, 401),
+        ("/api/beds", bearer(BOARD), 200),
+        ("/api/beds", {"authorization": f"bearer  {BOARD} "}, 200),
+        ("/api/beds", {"authorization": f"Basic {BOARD}"}, 401),
+        ("/api/beds", bearer(EVENTS), 401),
+        ("/api/beds", {"cookie": f"foreshock-8000=somebody.{'0' * 64}"}, 401),
+        ("/api/events", bearer(EVENTS), 200),
+        ("/api/events", bearer(BOARD), 401),
+        ("/api/events", {}, 401),
+        ("/?token=" + "x" * 43, {}, 401),
+    ],
+)
+async def test_what_each_asks_for_needs_its_own_token(path: str, headers: dict[str, str], answered: int) -> None:
+    """Health is open; files need the right name; boards need the board's token or its cookie, the door its own."""
+    async with client() as asker:
+        answer = await asker.get(path, headers=headers)
+    assert answer.status_code == answered
+    assert ("www-authenticate" in answer.headers) == (answered == 401)
+    if answered != 200:
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("path", "headers", "kind"),
+    [
+        ("/api/beds", {}, "application/json"),
+        ("/", {}, "text/html"),
+        ("/", {"hx-request": "true"}, "text/plain"),
+        ("/events", {}, "text/plain"),
+        ("/", {"host": "somebody.else"}, "text/plain"),
+    ],
+)
+async def test_a_refusal_is_in_the_form_that_the_asker_reads(path: str, headers: dict[str, str], kind: str) -> None:
+    """Programs get JSON, a page's script one sentence, a person a page with a place for the token."""
+    async with client() as asker:
+        answer = await asker.get(path, headers=headers)
+    assert answer.headers["content-type"].partition(";")[0] == kind
+    assert ('name="token"' in answer.text) == (kind == "text/html")

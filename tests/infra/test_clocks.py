@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.clocks import CORRECTED_SAID_S, HEARD_MIN, HOLDS_S, LEAP, ServiceClock, steady, wall
+from infra.clocks import CORRECTED_SAID_S, HEARD_MIN, HOLDS_S, LEAP, PlayedClock, ServiceClock, steady, wall
 
 START = datetime(2026, 3, 3, 14, 5, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -182,3 +182,51 @@ def test_this_machine_has_both_clocks() -> None:
         pass
     assert clock.now() > first
     assert clock.doubt is None
+
+
+@pytest.fixture
+def machine_clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the machine's steady clock reads: seconds, in a list of one."""
+    reads = [100.0]
+    monkeypatch.setattr("infra.clocks.time.monotonic", lambda: reads[0])
+    return reads
+
+
+BEGAN = datetime(2000, 1, 1, 8, tzinfo=UTC)
+
+
+def test_recorded_time_runs_at_its_speed_and_never_past_what_was_handed_over(machine_clock: list[float]) -> None:
+    """At 60 times real time a second is a minute, up to `until`; how long a moment still takes follows from that."""
+    clock = PlayedClock(BEGAN, 60.0)
+    machine_clock[0] += 2.0
+    assert clock.aim() == BEGAN + timedelta(minutes=2)
+    assert clock.now() == BEGAN
+    clock.until = BEGAN + timedelta(minutes=5)
+    assert clock.now() == BEGAN + timedelta(minutes=2)
+    machine_clock[0] += 10.0
+    assert clock.now() == BEGAN + timedelta(minutes=5)
+    assert clock.seconds_until(BEGAN + timedelta(minutes=13)) == 1.0
+    assert clock.seconds_until(BEGAN) == 0.0
+
+
+def test_recorded_time_begins_again_from_where_it_stands(machine_clock: list[float]) -> None:
+    """What went by before everything was ready is not made up for."""
+    clock = PlayedClock(BEGAN, 60.0)
+    machine_clock[0] += 30.0
+    clock.restart()
+    clock.until = BEGAN + timedelta(hours=1)
+    assert clock.now() == BEGAN
+    machine_clock[0] += 1.0
+    assert clock.now() == BEGAN + timedelta(minutes=1)
+
+
+def test_when_nothing_plays_any_more_time_goes_on_at_its_real_pace(machine_clock: list[float]) -> None:
+    """After the last recorded event the clock is a real one from there, and whatever senders say is nothing to it."""
+    clock = PlayedClock(BEGAN, 60.0)
+    clock.until = BEGAN + timedelta(minutes=1)
+    machine_clock[0] += 30.0
+    clock.stop()
+    clock.heard(3_600.0)
+    machine_clock[0] += 7.0
+    assert clock.now() == BEGAN + timedelta(minutes=1, seconds=7)
+    assert (clock.speed, clock.doubt) == (1.0, None)
