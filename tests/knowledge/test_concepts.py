@@ -17,7 +17,9 @@ from tests.knowledge.asking import truth
 from tests.knowledge.charts import DAY, HOUR, MINUTE, TICK, Chart, reading
 from tests.knowledge.oracle import UNKNOWN, YES
 
-ENTERED: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("limits.toml").read_text(encoding="utf-8"))
+_LIMITS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("limits.toml").read_text(encoding="utf-8"))
+OTHERS: Mapping[str, Any] = _LIMITS["others"]
+ENTERED: Mapping[str, Any] = {name: row for name, row in _LIMITS.items() if name != "others"}
 BY_METHOD = {(concept, method): span for concept in ("sbp", "dbp", "map")
              for method, span in (("invasive", 15 * MINUTE), ("nibp", 60 * MINUTE))}  # fmt: skip
 # concept, the last value, what goes on, and how long the value is valid then (reference, column "valid")
@@ -75,10 +77,15 @@ def is_valid(concept: str, ago: timedelta, setting: Setting | None, value: float
     return answer is YES
 
 
-@pytest.mark.parametrize("concept", ENTERED)
+def test_every_concept_is_entered_twice() -> None:
+    """None is left out of the second entry."""
+    assert {*ENTERED, *OTHERS} == set(CONCEPTS)
+
+
+@pytest.mark.parametrize("concept", [*ENTERED, *OTHERS])
 def test_limits_and_validity_are_those_of_the_reference(concept: str) -> None:
     """Both entries of each row agree: hard limits, ICU, ward."""
-    known, (*limits, icu, ward) = CONCEPTS[concept], ENTERED[concept]
+    known, (*limits, icu, ward) = CONCEPTS[concept], {**ENTERED, **OTHERS}[concept]
     assert [known.hard_low, known.hard_high] == (limits or [None, None])
     assert (known.validity("icu"), known.validity("ward")) == (span(icu), span(ward))
 

@@ -153,3 +153,69 @@ def test_a_code_outside_the_set_is_refused(concept: str) -> None:
     """A coded concept is asked for codes that it can have."""
     with pytest.raises(BadCondition, match="expected one of"):
         parse(f"{concept} is Zzz")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("% map", "at column 1, near '% map'"),
+        ("map beneath 65 for ten whole minutes", "at column 5, near 'beneath 65 for ten w'"),
+        ("any_of(map below 65", "column"),
+    ],
+)
+def test_where_a_text_cannot_be_read_is_said(text: str, said: str) -> None:
+    """The column, and the next twenty letters."""
+    with pytest.raises(BadCondition) as refusal:
+        parse(text)
+    assert said in str(refusal.value)
+
+
+H = HOUR
+EACH_KIND: dict[str, c.Condition] = {
+    "map below 65": c.Compare("map", c.Op.BELOW, 65),
+    "map at_most 65.5 for 10 min": c.Compare("map", c.Op.AT_MOST, 65.5, 10 * MINUTE),
+    "base_excess above -3": c.Compare("base_excess", c.Op.ABOVE, -3),
+    "acvpu is C": c.Coded("acvpu", ("C",)),
+    "acvpu is C or V or P": c.Coded("acvpu", ("C", "V", "P")),
+    "min of hr over 1 h below 50": c.Windowed(c.Aggregate.MIN, "hr", H, c.Op.BELOW, 50),
+    "max of lactate over 6 h above 4": c.Windowed(c.Aggregate.MAX, "lactate", 6 * H, c.Op.ABOVE, 4),
+    "mean of hr over 90 min at_least 50": c.Windowed(c.Aggregate.MEAN, "hr", 90 * MINUTE, c.Op.AT_LEAST, 50),
+    "count of hr over 1 d equals 3": c.Windowed(c.Aggregate.COUNT, "hr", DAY, c.Op.EQUALS, 3),
+    "hr rises_by 20 within 15 min": c.Change("hr", True, 20, 15 * MINUTE),
+    "creatinine falls_by 0.3 within 2 d": c.Change("creatinine", False, 0.3, 2 * DAY),
+    "creatinine rises_by 50 % within 7 d": c.Change("creatinine", True, 50, 7 * DAY, percent=True),
+    "trend of map over 2 h below -5": c.Trend("map", 2 * H, c.Op.BELOW, -5),
+    "noted perf.mottled within 2 h": c.Noted("perf.mottled", 2 * H),
+    "maybe noted bleed.* within 6 h": c.Noted("bleed.*", 6 * H, uncertain=True),
+    "on norepinephrine": c.On("norepinephrine"),
+    "on any vasopressor": c.On("vasopressor"),
+    "given meropenem within 1 h": c.Given("meropenem", H),
+    "given any antimicrobial within 1 h": c.Given("antimicrobial", H),
+    "ordered gelatin within 1 h": c.Ordered("gelatin", H),
+    "ordered any starch within 1 h": c.Ordered("starch", H),
+    "rate of norepinephrine at_least 0.25": c.Rate("norepinephrine", c.Op.AT_LEAST, 0.25),
+    "rate of norepinephrine at_least 0.25 for 4 h": c.Rate("norepinephrine", c.Op.AT_LEAST, 0.25, 4 * H),
+    "total of any crystalloid over 3 h at_least 30 mL/kg":
+        c.Total("crystalloid", 3 * H, c.Op.AT_LEAST, 30, per_kg=True),
+    "total of saline_0_9 over 3 h at_least 500 mL": c.Total("saline_0_9", 3 * H, c.Op.AT_LEAST, 500),
+    "diagnosed heart_failure": c.Diagnosed("heart_failure"),
+    "allergic penicillin": c.Allergic("penicillin"),
+    "allergic penicillin with anaphylaxis": c.Allergic("penicillin", "anaphylaxis"),
+    "age at_least 65": c.Person("age", c.Op.AT_LEAST, 65),
+    "is hypotension": c.Named("hypotension"),
+    "expected map in 1 h below 65": c.Expected("map", H, c.Op.BELOW, 65),
+    "q 10 of expected map in 1 h below 65": c.Expected("map", H, c.Op.BELOW, 65, 0.1),
+    "chance of (map below 65 for 15 min) within 4 h at_least 50 %":
+        c.Chance(c.Compare("map", c.Op.BELOW, 65, 15 * MINUTE), 4 * H, 0.5),
+    "all_of(is a; is b)": c.AllOf((c.Named("a"), c.Named("b"))),
+    "any_of(is a; is b)": c.AnyOf((c.Named("a"), c.Named("b"))),
+    "none_of(is a)": c.NoneOf((c.Named("a"),)),
+    "at_least 2 of (is a; is b; is c)": c.AtLeastOf(2, (c.Named("a"), c.Named("b"), c.Named("c"))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", EACH_KIND)
+def test_each_kind_of_condition_has_its_text(text: str) -> None:
+    """Both ways, with everything that it can have."""
+    assert parse(text) == EACH_KIND[text]
+    assert write(EACH_KIND[text]) == text

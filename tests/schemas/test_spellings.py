@@ -9,6 +9,7 @@ from schemas.codes.concepts import concept
 from schemas.codes.drugs import Drug, drug
 from schemas.codes.ucum import UnknownUnit, size
 from schemas.codes.units import (
+    UNIT_CHARS_MAX,
     ImpossibleUnit,
     WeightNeeded,
     amount_to_canonical,
@@ -299,3 +300,18 @@ def test_a_milliequivalent_is_a_charge(name: str) -> None:
         to_canonical(2.0 / CHARGES[name], "mmol/L", concept(name)), rel=1e-9
     )
     assert concept(name).valence == CHARGES[name]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_unit_is_forty_letters_long_at_most(room: int) -> None:
+    """Blanks count: what is longer is not even looked at."""
+    for convert, what, unit in (
+        (rate_to_canonical, drug("saline_0_9"), "mL/h"),
+        (to_canonical, concept("map"), "mmHg"),
+    ):
+        padded = unit.ljust(UNIT_CHARS_MAX + room)
+        if room:
+            with pytest.raises(UnknownUnit):
+                convert(1.0, padded, what)  # type: ignore[operator]
+        else:
+            assert convert(1.0, padded, what) == 1.0  # type: ignore[operator]
