@@ -23,7 +23,7 @@ WORDS = Words("it is so", "it is so", "pressure fell", "pressure is low", ("map"
 
 def said(*rows: Row, sources: Sequence[Source] = (), words: Words = WORDS, sex: str | None = None) -> str:
     """The sentence of a warning about these rows, without its opening."""
-    seen = chart(rows, **({"sex": sex} if sex else {}))
+    seen = chart(rows, sex=sex)
     made = warning(Case(seen, NO_OUTLOOK, GRAPH), words, Answer(Truth.YES, tuple(sources)), "Warning", WORSE)
     assert unbound(made) == []
     opening, body = made.text.split(": it is so.")

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -305,13 +307,14 @@ def test_a_milliequivalent_is_a_charge(name: str) -> None:
 @pytest.mark.parametrize("room", [0, 1])
 def test_a_unit_is_forty_letters_long_at_most(room: int) -> None:
     """Blanks count: what is longer is not even looked at."""
-    for convert, what, unit in (
+    cases: tuple[tuple[Callable[..., float], Any, str], ...] = (
         (rate_to_canonical, drug("saline_0_9"), "mL/h"),
         (to_canonical, concept("map"), "mmHg"),
-    ):
+    )
+    for convert, what, unit in cases:
         padded = unit.ljust(UNIT_CHARS_MAX + room)
         if room:
             with pytest.raises(UnknownUnit):
-                convert(1.0, padded, what)  # type: ignore[operator]
+                convert(1.0, padded, what)
         else:
-            assert convert(1.0, padded, what) == 1.0  # type: ignore[operator]
+            assert convert(1.0, padded, what) == 1.0
