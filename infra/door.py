@@ -84,7 +84,7 @@ class Door:
             turn = self._turns.setdefault(body.client, asyncio.Lock())
             for start in range(0, len(lines), AT_ONCE):
                 async with turn:
-                    await self._kept(lines[start : start + AT_ONCE])
+                    await self._kept(lines[start : start + AT_ONCE], body.client)
                 body.waits_since = _now()
         MESSAGES.inc(len(lines))
         return len(lines)
@@ -143,13 +143,13 @@ class Door:
         coming = [body for body in self._bodies if body.waits_since is None and body.size]
         return max(coming, key=lambda b: (held[b.client], b.size, b is not newest))
 
-    async def _kept(self, lines: list[bytes]) -> None:
+    async def _kept(self, lines: list[bytes], sender: str) -> None:
         now = self._clock.now()
         if (sent_at := _sent_at(lines[-1])) is not None:
             self._clock.heard((now - sent_at).total_seconds())
         try:
             async with asyncio.timeout(KEPT_S):
-                await asyncio.gather(*(self._service.submit(line, now) for line in lines))
+                await asyncio.gather(*(self._service.submit(line, now, sender or None) for line in lines))
         except Exception as problem:  # of whatever database: the sender must know that it has to send again
             why = f"The messages could not all be kept ({type(problem).__name__}): send the request again."
             raise HTTPException(503, why, {"retry-after": "5"}) from None

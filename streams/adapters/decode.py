@@ -67,25 +67,37 @@ class Decoded(NamedTuple):
 
 
 def decode(
-    raw: bytes, received_at: datetime, *, sender: str | None = None, place: str | None = None
+    raw: bytes,
+    received_at: datetime,
+    *,
+    sender: str | None = None,
+    place: str | None = None,
+    bytes_max: int = MESSAGE_BYTES_MAX,
 ) -> tuple[Entry, ...]:
     """The events of one wire message, in its order; what cannot be one comes back as `Rejected`. Never raises.
 
     A value outside the hard limits gives both: a `Rejected`, to be asked about, and the reading marked as artefact, to
     be shown and never scored. So does a dose that cannot be read: that it was given is known, how much is not.
     `sender` is whom the door knows the message to be from, `place` where in its source it stands: with it, two equal
-    messages that are refused are two refusals.
+    messages that are refused are two refusals. `bytes_max`: more than a sender may send is taken from ourselves alone.
     """
-    return decoded(raw, received_at, sender=sender, place=place).entries
+    return decoded(raw, received_at, sender=sender, place=place, bytes_max=bytes_max).entries
 
 
-def decoded(raw: bytes, received_at: datetime, *, sender: str | None = None, place: str | None = None) -> Decoded:
+def decoded(
+    raw: bytes,
+    received_at: datetime,
+    *,
+    sender: str | None = None,
+    place: str | None = None,
+    bytes_max: int = MESSAGE_BYTES_MAX,
+) -> Decoded:
     """As `decode`, with the sender."""
     origin = Origin(raw, received_at, sender, place)
-    if len(raw) > MESSAGE_BYTES_MAX:
-        why = f"expected at most {MESSAGE_BYTES_MAX} bytes, found {len(raw)}"
+    if len(raw) > bytes_max:
+        why = f"expected at most {bytes_max} bytes, found {len(raw)}"
         return Decoded((origin.rejected(Fault.TOO_LARGE, why),), sender)
-    if raw.count(b"[") + raw.count(b"{") > OPENED_MAX:
+    if raw.count(b"[") + raw.count(b"{") > OPENED_MAX * bytes_max // MESSAGE_BYTES_MAX:
         why = f"expected at most {OPENED_MAX} lists and objects, found more"
         return Decoded((origin.rejected(Fault.TOO_LARGE, why),), sender)
     return _safely(origin, lambda: parse(raw))

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
+from schemas.codes.concepts import CONCEPTS
 from schemas.events import Event, Note, Reading, Status, Treatment, identity
 from schemas.events.quarantine import Fault, Rejected, rejected
 from schemas.events.wire import encode
@@ -182,4 +183,6 @@ def _over(line: Line, event: Event) -> str | None:
 
 def refused(event: Event, fault: Fault, why: str, now: datetime) -> Rejected:
     """The refusal of an event that was decoded well: it can be sent again as it is."""
-    return rejected(encode(event), fault, why, now, encounter=event.encounter)
+    code = event.concept if isinstance(event, Reading) else event.item if isinstance(event, Treatment) else None
+    unit = CONCEPTS[event.concept].unit if isinstance(event, Reading) and event.value is not None else None
+    return rejected(encode(event), fault, why, now, encounter=event.encounter, code=code, unit=unit)

@@ -22,11 +22,12 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import AlertEvent
 from schemas.events import Event, Response, Tick
-from schemas.events.quarantine import Rejected
+from schemas.events.quarantine import Rejected, printable
 from schemas.events.wire import MESSAGE_BYTES_MAX, encode
 from schemas.frozen import from_json, to_json
 from streams.adapters.decode import decode
@@ -40,7 +41,7 @@ from streams.shells.log_clock import LogClock
 from streams.stores.codec import Damaged, bed_of, change, whole
 from streams.stores.failures import Fenced, StoreFailed
 from streams.stores.kept import BedRow, Refusals, Store
-from streams.stores.tables import EMBEDDED
+from streams.stores.tables import EMBEDDED, SENDERS_CHARS_MAX
 
 BATCH_MAX = 64  # messages that are logged and stepped together
 WAITING_MAX = 1024  # messages taken but not yet logged: beyond, `submit` waits
@@ -51,8 +52,10 @@ REFUSALS_KEPT = timedelta(days=30)  # in the quarantine, and of late notices
 REFUSALS_MAX = 100_000  # of each of the two: a flood must not fill the disk
 PRUNED_AT_ONCE = 5_000  # rows of the log that are deleted together: messages wait no longer than that takes
 TRIED_AGAIN_S = 1.0  # a store that could not be written
+TURN_LOOKED_FOR_S = 0.02  # by a message that waits for older ones
 
 Result = TypeVar("Result")
+_SENDER = re.compile(rb'"sender"\s*:\s*"([^"\\]{1,64})"')
 _KNOWN_AT = re.compile(rb'"available_at"\s*:\s*"([^"]{10,40})"')
 
 log = structlog.get_logger()
@@ -79,6 +82,7 @@ class _Message(NamedTuple):
     applied: "asyncio.Future[None]"
     logged: "asyncio.Future[None]"
     taken_at: float  # by the loop's clock
+    sender: str | None
 
 
 class Embedded:
@@ -182,19 +186,24 @@ class Embedded:
 
     # -- in
 
-    async def submit(self, raw: bytes, received_at: datetime) -> None:
-        """Take one wire message. Returns when it is in the log; what is wrong with it goes to the quarantine."""
+    async def submit(self, raw: bytes, received_at: datetime, sender: str | None = None) -> None:
+        """Take one wire message. Returns when it is in the log; what is wrong with it goes to the quarantine.
+
+        `sender`: whom it is from, as far as the door knows.
+        """
+        sender = None if sender is None else printable(sender, SENDERS_CHARS_MAX)
         if len(raw) <= MESSAGE_BYTES_MAX:
-            await self._taken(self._log_time(raw, received_at), "message", raw)
+            at = await self._log_time(raw, received_at, _sender_of(raw) or sender)
+            await self._taken(at, "message", raw, sender=sender)
             return
-        for refusal in decode(raw, received_at):  # too large for the log: its beginning is kept with the refusal
+        for refusal in decode(raw, received_at, sender=sender):  # too large for the log: it keeps the beginning
             assert isinstance(refusal, Rejected)
-            await self._taken(received_at, "refusal", to_json(refusal))
+            await self._taken(received_at, "refusal", to_json(refusal), sender=sender)
 
     async def submit_event(self, event: Event, now: datetime, until_applied: bool = False) -> None:
         """Take one event. Returns when it is in the log, or when its effects are in the beds."""
         raw = encode(event)
-        await self._taken(self._log_time(raw, now), "message", raw, until_applied)
+        await self._taken(await self._log_time(raw, now), "message", raw, until_applied)
 
     def look(self) -> None:
         """The process is awake: whoever keeps the time says so several times a second, also when nothing is due."""
@@ -218,12 +227,22 @@ class Embedded:
             except StoreFailed:  # of all that is written a tick is often the first that fails
                 await self._pass_time(now)
 
-    def _log_time(self, raw: bytes, now: datetime) -> datetime:
-        return self._clock.of_message(_known_at(raw), now, asyncio.get_running_loop().time())
+    async def _log_time(self, raw: bytes, now: datetime, sender: str | None = None) -> datetime:
+        """When a message is logged; after a restart or a pause it may have to wait until what is older has come."""
+        elapsed_s = asyncio.get_running_loop().time
+        coming = self._clock.came(_known_at(raw), now, elapsed_s(), sender)
+        try:
+            while (at := self._clock.turn(coming, now, elapsed_s())) is None:
+                await asyncio.sleep(TURN_LOOKED_FOR_S)
+            return at
+        finally:
+            self._clock.left(coming)
 
-    async def _taken(self, now: datetime, kind: str, body: bytes, until_applied: bool = False) -> None:
+    async def _taken(
+        self, now: datetime, kind: str, body: bytes, until_applied: bool = False, sender: str | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
-        message = _Message(now, kind, body, loop.create_future(), loop.create_future(), loop.time())
+        message = _Message(now, kind, body, loop.create_future(), loop.create_future(), loop.time(), sender)
         if self._worker.done():
             self._worker.result()
             raise RuntimeError("the service has stopped")
@@ -376,7 +395,8 @@ class Embedded:
             if self.trouble is not None and not await self._try_again():
                 raise StoreFailed(self.trouble.why)
             first = self._next
-            await self._stored(self._store.append, self._owner, first, [(m.now, m.kind, m.body) for m in taken])
+            told, senders = [(m.now, m.kind, m.body) for m in taken], [m.sender for m in taken]
+            await self._stored(self._store.append, self._owner, first, told, senders)
         except Fenced:
             raise
         except StoreFailed as problem:
@@ -387,7 +407,7 @@ class Embedded:
         self._next = first + len(taken)
         _tell(message.logged for message in taken)
         try:
-            await self._run([_record(offset, m.now, m.kind, m.body) for offset, m in enumerate(taken, first)])
+            await self._run([_record(offset, m.now, m.kind, m.body, m.sender) for offset, m in enumerate(taken, first)])
         except Fenced:
             raise
         except StoreFailed as problem:  # a bed that it is about cannot be read: it is in the log, and read from there
@@ -510,10 +530,12 @@ def _rows(before: Mapping[str, Bed], changed: Mapping[str, Bed], wholes: frozens
     ]
 
 
-def _record(offset: int, now: datetime, kind: str, body: bytes) -> Record:
-    """A row of the log as the engine takes it. What a message means depends on its bytes and its time alone."""
-    refused = kind == "refusal"
-    return Record(offset, now, (from_json(body, Rejected),) if refused else decode(body, now))
+def _record(offset: int, now: datetime, kind: str, body: bytes, sender: str | None) -> Record:
+    """A row of the log as the engine takes it. What a message means depends on its row alone."""
+    place = f"log {offset}"  # two equal messages that are refused are two refusals
+    if kind == "refusal":
+        return Record(offset, now, (replace(from_json(body, Rejected), place=place),))
+    return Record(offset, now, decode(body, now, sender=sender, place=place))
 
 
 def _only(record: Record, encounters: frozenset[str]) -> Record:
@@ -534,6 +556,12 @@ def _known_at(raw: bytes) -> datetime | None:
     except ValueError:
         return None
     return moment.astimezone(UTC) if moment.tzinfo else None
+
+
+def _sender_of(raw: bytes) -> str | None:
+    """Whom a message says that it is from, as far as a look tells."""
+    found = _SENDER.search(raw)
+    return None if found is None else found[1].decode(errors="replace")
 
 
 def _fail(taken: Iterable[_Message], problem: Exception) -> None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
@@ -62,12 +62,13 @@ class BedRow(NamedTuple):
 
 
 class LogRow(NamedTuple):
-    """One record of the embedded log; `at` is what the clock said when it was written."""
+    """One record of the embedded log; `at` is what the clock said when it was written, `sender` whom it is from."""
 
     offset: int
     at: datetime
     kind: str
     body: bytes
+    sender: str | None = None
 
 
 class Refusals(NamedTuple):
@@ -154,11 +155,17 @@ class Store:
 
     # -- the ordered log of the embedded shell
 
-    def append(self, owner: Owner, first: int, messages: Sequence[tuple[datetime, str, bytes]]) -> None:
-        """Adds (time, kind, body) records at consecutive offsets from `first`."""
+    def append(
+        self,
+        owner: Owner,
+        first: int,
+        messages: Sequence[tuple[datetime, str, bytes]],
+        senders: Sequence[str | None] = (),
+    ) -> None:
+        """Adds (time, kind, body) records at consecutive offsets from `first`; `senders`: of each, if any is known."""
         rows = [
-            {"offset": offset, "at_us": to_us(at), "kind": kind, "body": body}
-            for offset, (at, kind, body) in enumerate(messages, first)
+            {"offset": offset, "at_us": to_us(at), "kind": kind, "body": body, "sender": sender}
+            for offset, ((at, kind, body), sender) in enumerate(zip_longest(messages, senders), first)
         ]
         with self._writing(owner) as (connection, _):
             there = connection.execute(select(log).where(log.c.offset >= first).order_by(log.c.offset)).mappings()
@@ -172,7 +179,8 @@ class Store:
         """The records that follow an offset."""
         query = select(log).where(log.c.offset > after).order_by(log.c.offset).limit(limit)
         with self._database.reading() as connection:
-            return [LogRow(row.offset, from_us(row.at_us), row.kind, row.body) for row in connection.execute(query)]
+            rows = connection.execute(query)
+            return [LogRow(row.offset, from_us(row.at_us), row.kind, row.body, row.sender) for row in rows]
 
     def last_offset(self) -> int:
         """The offset of the newest record of the embedded log, also when it was pruned; -1: there was none."""

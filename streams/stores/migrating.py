@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from streams.stores.failures import StoreNewer
 
-NEWEST = "0002"
+NEWEST = "0003"
 
 
 def is_newest(connection: Connection) -> bool:

@@ -21,6 +21,7 @@ log = Table(  # the ordered log of the embedded shell; Kafka keeps its own
     Column("at_us", BigInteger, nullable=False),  # what the clock said when it was written
     Column("kind", String(8), nullable=False),  # message | refusal
     Column("body", LargeBinary, nullable=False),
+    Column("sender", String(SENDERS_CHARS_MAX)),  # as the door knows it
 )
 partitions = Table(
     "partitions",

@@ -259,6 +259,19 @@ async def test_readiness_says_that_posts_wait(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.anyio
+async def test_a_refusal_names_the_machine_that_posted_it_unless_the_message_names_its_sender(tmp_path: Path) -> None:
+    """The page of refusals tells which client sent what cannot be read, and believes a message about its sender."""
+    async with ward(tmp_path) as here:
+        await here.post(b"{", line(concept="zzz", sender="lab-7"))
+        await here.judged()
+        await here.counted(2)
+        assert {refusal.sender for refusal in await here.service.quarantined()} == {"127.0.0.1", "lab-7"}
+        page = (await here.client.get("/refused")).text
+        assert "127.0.0.1" in page
+        assert "lab-7" in page
+
+
+@pytest.mark.anyio
 async def test_the_clock_hears_what_the_senders_take_for_the_time(tmp_path: Path) -> None:
     """Of each piece of a post one message's `available_at` is told to the clock, if it gives one that is a time."""
     async with ward(tmp_path) as here:

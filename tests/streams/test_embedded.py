@@ -128,6 +128,23 @@ async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None
         assert service.beds["e1"].chart.readings["hr"][0].value == 80
 
 
+async def test_a_refusal_says_whom_it_is_from_and_equal_ones_are_counted(url: str) -> None:
+    """The same garbage twice at one moment is two refusals; the sender is the door's, also of what was only logged."""
+    async with Embedded(url, mind()) as service:
+        for raw in (b"{", b"{", b"x" * 600_000, b"x" * 600_000):
+            await service.submit(raw, at("08:00"), "10.1.2.3")
+        await service.advance(at("08:01"))
+        assert await service.faults() == {"undecodable": 2, "too_large": 2}
+        assert {(r.sender, r.place) for r in await service.quarantined()} == {
+            ("10.1.2.3", f"log {offset}") for offset in range(4)
+        }
+    store = Store(url)  # a process that was killed when it had logged one more
+    store.append(store.take(EMBEDDED, 0).owner, 5, [(at("08:02"), "message", b"[")], ["10.9.9.9"])
+    store.close()
+    async with Embedded(url, mind()) as service:
+        assert "10.9.9.9" in {refusal.sender for refusal in await service.quarantined()}
+
+
 async def test_a_subscriber_hears_at_once_and_a_slow_one_is_told_so(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is an update with the beds that changed; who does not read is told to read everything anew."""
     monkeypatch.setattr("streams.shells.embedded.UPDATES_MAX", 4)  # the real limit takes long to reach

@@ -26,7 +26,7 @@ from streams.core.ordering import (
 )
 from streams.core.step import Output, Turn, run, step
 from streams.stores.codec import bed_of, whole
-from tests.streams.bedside import PNEUMONIA, admitted, at, fed, mind, note, play, reading, vitals
+from tests.streams.bedside import PNEUMONIA, admitted, at, fed, mind, note, play, reading, treatment, vitals
 
 
 def test_a_clock_that_steps_back_moves_nothing() -> None:
@@ -121,6 +121,21 @@ def test_an_event_ahead_of_the_clock_is_refused() -> None:
     bed, said = fed([(at(0), Tick(available_at=at(0))), (at(0), reading("map", 61, 6)), (at(0), reading("map", 61, 5))])
     assert [o.fault for o in said if isinstance(o, Rejected)] == [Fault.FUTURE_TIME]
     assert len(bed.line.waiting) == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "about"),
+    [
+        (reading("map", 61, 9), ("map", "mm[Hg]")),
+        (reading("acvpu", "A", 9), ("acvpu", None)),
+        (treatment("meropenem", "given", 9), ("meropenem", None)),
+        (note(PNEUMONIA, 9), (None, None)),
+    ],
+)
+def test_what_the_line_refuses_says_what_it_is_about(event: Event, about: tuple[str | None, str | None]) -> None:
+    """An event that is refused though it could be read names its bed, its code and its unit as other refusals do."""
+    (refusal,) = queued(Line(), event, at(0)).refused
+    assert (refusal.encounter, refusal.code, refusal.unit) == ("e1", *about)
 
 
 def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
@@ -343,3 +358,13 @@ def test_of_one_event_the_version_that_counts_comes_last() -> None:
     twins = [replace(versions[1], value=v) for v in (5.0, 3.0)]
     one, two = (released(line_at(10, *order), None)[2] for order in (twins, twins[::-1]))
     assert one == two
+
+
+def test_of_letters_in_a_flood_the_same_one_stays_in_any_order() -> None:
+    """Two of one moment that differ by their letter alone: what they say decides, not which came first."""
+    letters = [replace(reading("acvpu", said, 9), observed_at=at(8)) for said in "VA"]
+    kept = []
+    for order in (letters, letters[::-1]):
+        line = line_at(9, order[0])._replace(crowded=(at(9),))
+        kept.append([r.code for r in queued(line, order[1], at(9)).line.waiting if isinstance(r, Reading)])
+    assert kept == [["V"], ["V"]]

@@ -14,8 +14,9 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.clinical.alerts import AlertEvent
+from schemas.events.wire import encode
 from streams.shells.embedded import Embedded
-from tests.streams.bedside import SHOCK, as_bytes, asleep, at, mind, play
+from tests.streams.bedside import SHOCK, as_bytes, asleep, at, mind, play, reading
 from tests.streams.mortal import feed_on
 
 pytestmark = pytest.mark.anyio
@@ -50,6 +51,27 @@ async def test_a_restart_makes_nothing_late(root: Path, tmp_path: Path) -> None:
     expected = [output for output in replayed if isinstance(output, AlertEvent)]
     assert {as_bytes([output]) for output in said} == {as_bytes([output]) for output in expected}
     assert "late" not in counts
+
+
+async def test_one_sender_that_is_up_to_date_makes_no_other_late(tmp_path: Path) -> None:
+    """After ten minutes away a monitor goes on at once; what a laboratory brings of those minutes is not late by it."""
+    url, now = f"sqlite:///{tmp_path}/store.sqlite", at("08:10")
+    async with Embedded(url, mind()) as service:
+        await service.submit_event(reading("hr", 80, "08:00"), at("08:00"))
+    async with Embedded(url, mind()) as service:
+        live = asyncio.create_task(service.submit(encode(reading("hr", 90, "08:10")), now, "monitor"))
+        for minute in range(1, 10):
+            await asyncio.sleep(0.05)
+            await service.submit(encode(reading("lactate", minute / 4, minute, source="lab")), now, "laboratory")
+        await service.submit(encode(reading("lactate", 4, "08:10", source="lab")), now, "laboratory")
+        await live
+        while service.logged_at is None or service.logged_at < at("08:11"):
+            await service.advance(at("08:11"))
+            await asyncio.sleep(0.05)
+        bed = service.beds["e1"]
+        assert "late" not in bed.counts
+        assert len(bed.chart.readings["lactate"]) == 10
+        assert [one.value for one in bed.chart.readings["hr"]] == [80, 90]
 
 
 async def test_a_damaged_row_is_made_anew_from_the_log_and_touches_no_other(tmp_path: Path) -> None:

@@ -187,7 +187,6 @@ async def test_what_was_refused_and_comes_again_is_the_same_live_and_replayed(
 
     The log must not say that it came before the bed had gone on: a replay would find it in time.
     """
-    monkeypatch.setattr("streams.shells.log_clock.PAUSED_S", 0.0)  # the log waits for what was on its way
     file = tmp_path / "store.sqlite"
     missed = reading("lactate", 6, "08:10", source="lab")
     async with Embedded(f"sqlite:///{file}", mind()) as service:
@@ -198,6 +197,9 @@ async def test_what_was_refused_and_comes_again_is_the_same_live_and_replayed(
         async with asyncio.timeout(10):
             while service.trouble is not None:
                 await asyncio.sleep(0.01)
+        with monkeypatch.context() as paused:
+            paused.setattr("streams.shells.log_clock.PAUSED_S", 0.0)  # the log waits for what was on its way
+            service.look()
         await service.submit_event(missed, at("08:21"))
         await service.submit_event(reading("hr", 90, "08:22"), at("08:22"))
         await service.advance(at("08:30"))

@@ -15,11 +15,13 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from schemas.events import Event, Movement, Note, Reading, Response, Source, Treatment
+from schemas.events.wire import MESSAGE_BYTES_MAX
 from schemas.frozen import Frozen, Moment
 
 INPUTS = ("vitals", "labs", "notes", "treatments", "movements", "responses")
 OUTPUTS = ("events", "quarantine", "late", "alerts", "views")
 BYTES_MAX = 8 * 2**20  # of one request: notes, events, quarantine, late and views may be so large
+RECORD_BYTES_MAX = 4 * MESSAGE_BYTES_MAX  # of the log: a message in our own words, which name what a sender left out
 ANSWER_TIMEOUT_MS = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -38,8 +40,12 @@ class Src(NamedTuple):
     offset: int
 
     @property
+    def place(self) -> str:
+        return f"{self.source} {self.offset}"
+
+    @property
     def header(self) -> bytes:
-        return f"{self.source} {self.offset}".encode()
+        return self.place.encode()
 
 
 @dataclass(frozen=True)

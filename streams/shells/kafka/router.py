@@ -113,6 +113,9 @@ class Router:
     def _name(self, tp: TopicPartition) -> str:
         return str(tp.topic).removeprefix(self._names.prefix)
 
+    def _src(self, tp: TopicPartition, offset: int) -> Src:
+        return Src(self._names.source(self._name(tp), tp.partition), offset)
+
     # -- in
 
     def _take(self, tp: TopicPartition, records: Iterable[Any]) -> None:
@@ -122,7 +125,7 @@ class Router:
             now = moment(record.timestamp * 1000)
             if self._timing is Timing.FEED:
                 now = read_now(record.headers) or self._merge.clock
-            entries = decode(record.value or b"", now)
+            entries = decode(record.value or b"", now, place=self._src(tp, record.offset).place)
             if all(isinstance(entry, Tick) for entry in entries):
                 self._merge.passed(tp, now if self._timing is Timing.FEED else EARLIEST, record.offset)
             else:
@@ -155,8 +158,7 @@ class Router:
     def _routed(self, record: Released[TopicPartition, Entries]) -> list[dict[str, Any]]:
         """One message as records of the log, one per partition, and as refusals."""
         number = record.source.partition
-        src = Src(self._names.source(self._name(record.source), number), record.offset).header
-        headers = [now_header(record.now), ("src", src)]
+        headers = [now_header(record.now), ("src", self._src(record.source, record.offset).header)]
         found: dict[int, list[Event]] = {}
         messages = []
         for entry in record.load:

@@ -31,7 +31,17 @@ from streams.core.resting import DISCHARGED_KEPT, back, left_before, may_rest
 from streams.core.step import Output
 from streams.core.view import view
 from streams.shells.engine import Engine, Record
-from streams.shells.kafka.log import BYTES_MAX, Log, Pulse, moment, now_header, pulse_key, read_now, read_src
+from streams.shells.kafka.log import (
+    BYTES_MAX,
+    RECORD_BYTES_MAX,
+    Log,
+    Pulse,
+    moment,
+    now_header,
+    pulse_key,
+    read_now,
+    read_src,
+)
 from streams.stores.codec import Damaged, bed_of, change, whole
 from streams.stores.kept import BedRow, Store
 from streams.stores.outputs import named
@@ -121,7 +131,8 @@ class Carried:
             raise ValueError(f"offset {message.offset} of the log has no log time: it was not written by a router")
         entries: tuple[Event | Tick | Rejected, ...] = ()
         if src is None or src.offset > self._batch_heard.get(src.source, -1):
-            entries = decode(message.value, now)
+            place = None if src is None else src.place
+            entries = decode(message.value, now, place=place, bytes_max=RECORD_BYTES_MAX)
         if src is not None:
             self._batch_heard[src.source] = max(src.offset, self._batch_heard.get(src.source, -1))
         return Record(message.offset, now, entries)

@@ -31,6 +31,16 @@ def test_the_log_comes_back_in_order_to_the_microsecond(url: str, opened: Opened
     assert again.last_offset() == 4
 
 
+def test_the_log_knows_whom_a_message_is_from(url: str, opened: Opened) -> None:
+    """The sender comes back with each record, where it was known; other senders are other records."""
+    store = opened(url)
+    owner = store.take(EMBEDDED, 0).owner
+    store.append(owner, 0, messages(3), ["10.1.2.3", None, "a" * 40])
+    assert [row.sender for row in opened(url).log(-1, 10)] == ["10.1.2.3", None, "a" * 40]
+    with pytest.raises(Fenced, match="not as its owner left it"):
+        store.append(owner, 0, messages(3), ["10.1.2.3", None, "b" * 40])
+
+
 def test_appending_again_adds_nothing_and_other_records_are_refused(url: str, opened: Opened) -> None:
     """The same records at the same offsets are there once; others there mean that this owner knows the log no more."""
     store = opened(url)
