@@ -36,7 +36,7 @@ LIBRARIES = ("hypothesis", "pydantic", "msgspec", "lark", "sqlalchemy", "structl
 LAYERS = ("schemas", "guidelines", "forecasting", "streams")
 LIMIT_S = 15.0  # for a trial to start and collect; its tests may take five times as long as without the fault
 FILE_LIMIT_S = 6 * 3600.0
-SLOW_S = 3.0  # a test that takes longer alone is left out of the trials
+SLOW_S = 3.0  # of CPU; a test that takes longer alone is left out of the trials
 PLAIN = [
     "-q",
     "-p",
@@ -173,13 +173,15 @@ class _Recorder:
 
     def __init__(self, measured: coverage.Coverage) -> None:
         self.measured, self.seconds, self.failing = measured, dict[str, float](), list[str]()
+        self.busy_s: dict[str, float] = {}  # of CPU: on a machine that others use a test is not slow because of them
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self.measured.switch_context(item.nodeid)
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         yield
         self.seconds[item.nodeid] = time.perf_counter() - start
+        self.busy_s[item.nodeid] = time.process_time() - busy
         self.measured.switch_context("")
 
     @pytest.hookimpl(hookwrapper=True)
@@ -211,12 +213,13 @@ def mapped(tests: Sequence[str], root: Path, limit_s: float = 3600.0) -> Map:
             }
             for file in data.measured_files()
         }
-        return {"lines": lines, "seconds": recorder.seconds, "failing": recorder.failing}
+        slow = [test for test, busy_s in recorder.busy_s.items() if busy_s >= SLOW_S]
+        return {"lines": lines, "seconds": recorder.seconds, "failing": recorder.failing, "slow": slow}
 
     made = _forked(work, limit_s)
     if made is None:
         raise Failed("the tests did not end, or did not run at all")
-    quick = {t: s for t, s in made["seconds"].items() if t not in made["failing"] and s < SLOW_S}
+    quick = {t: s for t, s in made["seconds"].items() if t not in made["failing"] and t not in made["slow"]}
     lines = {file: {int(n): tests for n, tests in of.items()} for file, of in made["lines"].items()}
     return Map(lines, quick, made["failing"])
 
