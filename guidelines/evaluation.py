@@ -39,16 +39,20 @@ class Evaluation(NamedTuple):
     is_whole: bool = False  # a trigger speaks: the list of a question or of an order alone is never the whole one
     until: datetime = FAR  # what was asked beside the triggers stays so, without news, until then
 
+    @property
+    def says(self) -> tuple[object, ...]:
+        """All of it but until when."""
+        return self[:-1]
+
 
 def evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
     """What one guideline says. `onsets`: by rule, when each first spoke in its present episode."""
     outer, case.until = case.until, FAR
     if is_outside(case, rules):
         truths = dict.fromkeys((t.rule.id for t in rules.triggers), Truth.NO)
-        found = Evaluation(rules.guideline.id, (), truths)
+        found = Evaluation(rules.guideline.id, (), truths, until=case.until)
     else:
         found = _evaluated(case, rules, onsets)
-    found = found._replace(until=case.until)
     case.stays(outer)
     return found
 
@@ -83,6 +87,7 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) ->
         truths={trigger.rule.id: answer.truth for trigger, answer in answers},
         outline=frozenset([line for one in speaking for line in one.outline]),
         is_whole=bool(fired),
+        until=case.until,
     )
 
 
@@ -120,7 +125,7 @@ def fired_lines(
 def asked_lines(checklist: Checklist, rules: GuidelineNode, answer: Answer) -> tuple[Line, ...]:
     """The steps that would settle it."""
     subjects = {missing.subject for missing in answer.missing}
-    return _lines(checklist, (s for s in rules.steps if set(s.rule.measures) & subjects))
+    return _lines(checklist, (s for s in rules.steps if not subjects.isdisjoint(s.rule.measures)))
 
 
 def _lines(checklist: Checklist, steps: Iterable[StepNode]) -> tuple[Line, ...]:

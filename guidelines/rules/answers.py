@@ -114,5 +114,5 @@ def exact(subject: str, value: float, at: datetime, *sources: Source) -> Interva
 def bare(answer: Answer) -> Answer:
     """An answer without what made it so: what a bed keeps. An open one still says what would settle it."""
     if answer.truth is Truth.UNKNOWN:
-        return answer._replace(sources=()) if answer.sources else answer
+        return Answer(answer.truth, (), answer.missing, answer.met) if answer.sources else answer
     return YES if answer.truth is Truth.YES else NO

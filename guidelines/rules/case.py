@@ -77,13 +77,14 @@ def full_minute(moment: datetime) -> datetime:
 class Case:
     """One snapshot with its outlook, asked about the nodes of one graph; each node is answered at most once."""
 
-    def __init__(self, snapshot: Snapshot, outlook: Outlook, graph: "Graph") -> None:
+    def __init__(self, snapshot: Snapshot, outlook: Outlook, graph: "Graph", other: "Case | None" = None) -> None:
+        """`other`: another look at the same instant; what it has looked up and worked out in full is not done again."""
         self.snapshot, self.outlook, self.graph = snapshot, outlook, graph
         self.now = snapshot.now
         self.until = FAR
-        self._latest: dict[str, tuple[Reading | None, datetime]] = {}
-        self._memory: dict[Any, Any] = {}
-        self._answers: dict[int, tuple[Any, datetime]] = {}
+        self._latest: dict[str, tuple[Reading | None, datetime]] = {} if other is None else other._latest
+        self._memory: dict[Any, Any] = {} if other is None else other._memory
+        self._answers: dict[int, tuple[Any, datetime]] = {} if other is None else other._answers
 
     # -- time
 

@@ -143,9 +143,11 @@ class KeptCase(Case):
         """Asks a leaf again; whether it has another answer."""
         outer, asked, self.until = self.until, self.asked, FAR
         value = node.work(self)
+        index, until, self.asked = node.index, self.until, asked
         if type(value) is Answer:
             value = bare(value)
-        index, until, self.asked = node.index, self.until, asked
+        else:
+            self._answers[index] = value, until
         before = self._values[index]
         self._values[index], self._untils[index] = value, until
         self._stale &= ~node.bit
@@ -173,6 +175,10 @@ class KeptCase(Case):
             return self._values[index]
         self._anew(node)
         return self._values[index]
+
+    def in_full(self) -> Case:
+        """The same instant as a case whose answers say what made them so."""
+        return Case(self.snapshot, self.outlook, self.graph, self)
 
     def same_until(self, asked: int, until: datetime) -> datetime | None:
         """Until when all these nodes stay as they were kept, which they did `until` then; None: one is another by now.

@@ -4,6 +4,7 @@ Each is compiled once into a function of a case, with what it reads. A function 
 change says until when (`Case.stays`, `Case.leaves`); windows and strictness are those of the reference, §0.3.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -510,17 +511,23 @@ def _unavailable(why: Unavailable, subject: str) -> Answer:
 
 def _quantile(fan: Fan, hours: float, level: float) -> float | None:
     """The fan at a horizon and level, linear in between; None outside of both."""
-    rows = [_between(LEVELS, row, level) for row in fan.quantiles]
-    if any(row is None for row in rows):
-        return None
-    return _between(fan.horizons_h, [row for row in rows if row is not None], hours)
+    if level in LEVELS:
+        place = LEVELS.index(level)
+        return _between(fan.horizons_h, [row[place] for row in fan.quantiles], hours)
+    rows = [row for made in fan.quantiles if (row := _between(LEVELS, made, level)) is not None]
+    return _between(fan.horizons_h, rows, hours) if len(rows) == len(fan.horizons_h) else None
 
 
 def _between(xs: Sequence[float], ys: Sequence[float], x: float) -> float | None:
-    for (x0, y0), (x1, y1) in zip(zip(xs, ys, strict=True), list(zip(xs, ys, strict=True))[1:], strict=False):
-        if x0 <= x <= x1:
-            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
-    return ys[0] if xs and xs[0] == x else None
+    after = bisect_left(xs, x)
+    if after == len(xs):
+        return None
+    if xs[after] == x:
+        return ys[after]
+    if after == 0:
+        return None
+    x0, y0, x1, y1 = xs[after - 1], ys[after - 1], xs[after], ys[after]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
 # -- combinations (Kleene)

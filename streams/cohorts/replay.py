@@ -5,6 +5,7 @@ Stays are independent, so they are shared out among processes; results are writt
 number of processes changes no byte of the first four files.
 """
 
+import gc
 import json
 import multiprocessing as mp
 import platform
@@ -46,6 +47,7 @@ STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per proce
 FORECAST_ROWS_PER_PART = 500_000
 NO_SEPSIS_MODEL = "unavailable: no sepsis model is fitted yet; alarm is the rules' own"
 JUST_AFTER = timedelta(microseconds=1)
+COLLECTED_AFTER = 100_000  # new objects
 SIDE_BY_SIDE = 32  # stays that one process plays together: their instants go through the model in waves
 POLICY = Policy()
 
@@ -261,6 +263,9 @@ def _played(job: Job, share: int, shares: int) -> Iterator[Played]:
 
 
 def _work(job: Job, share: int, shares: int, queue: "Queue[Played | str | None]") -> None:
+    """One process of several. What is played holds no cycles: the collector of garbage need not look at it often."""
+    gc.freeze()
+    gc.set_threshold(COLLECTED_AFTER)
     try:
         for played in _played(job, share, shares):
             queue.put(played)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -24,7 +24,6 @@ from guidelines.rules.kept import KeptCase, nothing_kept
 from schemas.clinical.alerts import AlertEvent, Change
 from schemas.clinical.findings import Finding, Level, Onset, Truth
 from schemas.clinical.forecasts import Fan, Odds, Outlook, Unavailable
-from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
 from schemas.events import Response
 from schemas.frozen import EARLIEST
@@ -148,7 +147,7 @@ def _judged(
     onsets = bed.onsets
     said: list[AlertEvent] = []
     if not is_timer or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
-        full = _Full(seen, outlook, mind)
+        full = _Full(case, mind)
         for guideline, evaluation in zip(rules.guidelines, found, strict=True):
             if evaluation.speaking or evaluation.guideline in bed.episodes:
                 bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
@@ -180,19 +179,24 @@ def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None,
 
 def _differs(new: Looked, old: Looked | None) -> bool:
     """Whether a guideline says anything else than at the last judgement."""
-    return new is not old and (old is None or new.found._replace(until=old.found.until) != old.found)
+    return new is not old and (old is None or new.found.says != old.found.says)
 
 
 class _Full:
     """The full case of one instant, made when the first word is needed."""
 
-    def __init__(self, seen: Snapshot, outlook: Guarded, mind: Mind) -> None:
-        self._seen, self.outlook, self._mind = seen, outlook, mind
+    def __init__(self, kept: KeptCase, mind: Mind) -> None:
+        self._kept, self._mind = kept, mind
         self._case: Case | None = None
+
+    @property
+    def outlook(self) -> Guarded:
+        outlook: Any = self._kept.outlook
+        return outlook  # type: ignore[no-any-return]
 
     def telling(self, guideline: GuidelineNode, onsets: Mapping[str, Onset]) -> Telling:
         if self._case is None:
-            self._case = Case(self._seen, self.outlook, self._mind.book.rules.graph)
+            self._case = self._kept.in_full()
         return Telling(self._case, guideline, onsets, self._mind.book.worse)
 
 
