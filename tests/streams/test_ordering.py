@@ -11,6 +11,7 @@ from schemas.clinical.alerts import AlertEvent, Change
 from schemas.clinical.findings import Level
 from schemas.events import Event, Reading, Tick
 from schemas.events.quarantine import Fault, Rejected
+from streams.core.absorb import put_right
 from streams.core.bed import Bed, Line
 from streams.core.ordering import (
     CROWDED_MAX,
@@ -24,6 +25,7 @@ from streams.core.ordering import (
     queued,
     released,
 )
+from streams.core.policy import Policy
 from streams.core.step import Output, Turn, run, step
 from streams.stores.codec import bed_of, whole
 from tests.streams.bedside import PNEUMONIA, admitted, at, fed, mind, note, play, reading, treatment, vitals
@@ -368,3 +370,15 @@ def test_of_letters_in_a_flood_the_same_one_stays_in_any_order() -> None:
         line = line_at(9, order[0])._replace(crowded=(at(9),))
         kept.append([r.code for r in queued(line, order[1], at(9)).line.waiting if isinstance(r, Reading)])
     assert kept == [["V"], ["V"]]
+
+
+def test_a_clock_that_is_put_right_closes_what_is_older_than_the_lateness() -> None:
+    """It goes on at the right time, waits as long as ever, and expects no leap; a clock that is behind is left alone."""
+    bed = Bed("e1", line=line_at(10)._replace(ahead=at(99)), judged_at=at(9), due=at(20))
+    policy = Policy(allowed_lateness=LATENESS)
+    right = put_right(bed, at(5), policy)
+    assert (right.line.clock, right.line.closed, right.line.ahead) == (at(5), at(4.5), None)
+    assert (right.due, right.judged_at, right.counts) == (at(5), None, {"clock_corrected": 1})
+    assert put_right(bed._replace(judged_at=None), at(5), policy).due is None
+    assert put_right(bed, at(10), policy) is bed
+    assert put_right(Bed("e1"), at(5), policy).line.clock is None
