@@ -10,6 +10,7 @@ from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, So
 from guidelines.rules.case import FAR, Case
 from guidelines.rules.graph import Graph
 from schemas.clinical.findings import Evidence
+from schemas.clinical.forecasts import Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions.text import parse
 from schemas.events import Quality, identity
@@ -236,6 +237,6 @@ def test_a_need_keeps_the_reason_that_it_was_given_and_no_more_than_200_letters(
 
 def test_without_a_forecaster_nothing_is_expected_for_ever() -> None:
     """No fan, no chance, and no moment at which that changes."""
-    assert NO_OUTLOOK.fan("map").reason == "no forecaster for map"  # type: ignore[union-attr]
-    assert NO_OUTLOOK.chance(parse("map below 65"), timedelta(hours=4)).reason == "no forecaster"  # type: ignore[union-attr]
+    assert NO_OUTLOOK.fan("map") == Unavailable(reason="no forecaster for map")
+    assert NO_OUTLOOK.chance(parse("map below 65"), timedelta(hours=4)) == Unavailable(reason="no forecaster")
     assert NO_OUTLOOK.until == FAR > NOW + 365 * DAY

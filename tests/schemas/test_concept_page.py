@@ -1,6 +1,7 @@
 """The page of concepts and the printed units: a made-up list, word for word."""
 
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,9 @@ PRINTED = {
 }  # fmt: skip
 
 
-def made(id: str, **more: object) -> Concept:
-    return Concept(**{"id": id, "name": f"the {id}", "short": id, "group": "vital", "unit": "mm[Hg]",  # type: ignore[arg-type]
-                      "valid_icu_min": 15, "valid_ward_min": 360, **more})  # fmt: skip
+def made(id: str, **more: Any) -> Concept:
+    common = {"name": f"the {id}", "short": id, "group": "vital", "unit": "mm[Hg]"}
+    return Concept(**{"id": id, **common, "valid_icu_min": 15, "valid_ward_min": 360, **more})
 
 
 @pytest.mark.parametrize("unit", PRINTED)

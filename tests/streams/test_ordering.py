@@ -373,7 +373,7 @@ def test_of_letters_in_a_flood_the_same_one_stays_in_any_order() -> None:
 
 
 def test_a_clock_that_is_put_right_closes_what_is_older_than_the_lateness() -> None:
-    """It goes on at the right time, waits as long as ever, and expects no leap; a clock that is behind is left alone."""
+    """It goes on at the right time, waits as long as ever, expects no leap; one that is behind is left alone."""
     bed = Bed("e1", line=line_at(10)._replace(ahead=at(99)), judged_at=at(9), due=at(20))
     policy = Policy(allowed_lateness=LATENESS)
     right = put_right(bed, at(5), policy)
