@@ -364,7 +364,7 @@ def test_an_answer_that_shows_later_is_said_to_be_saved(source: FakeSource, clie
         source.apply = False
         began = time.monotonic()
         answer = client.post(path, data=data, headers=ours)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3  # what the embedded shell waits for it to show (infra/service.py)
         assert "saved; it shows here in a moment" in words(answer.text)
     assert source.views == views
     assert len(source.answers) == 2
