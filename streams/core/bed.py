@@ -3,8 +3,8 @@
 A `Bed` is frozen, of named tuples, which are cheap to make anew: an update shares everything that did not change.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -19,7 +19,7 @@ from schemas.clinical.findings import Finding, Level, Onset
 from schemas.clinical.forecasts import Outlook
 from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import Situation
-from schemas.codes.drugs import DRUGS
+from schemas.codes.situations import AFTER, NOTED, WHILE_RUNNING
 from schemas.events import Action, Event, Note, Patient, Reading, Treatment
 from streams.core.cards import card
 from streams.core.retention import HISTORY_MAX
@@ -39,12 +39,8 @@ __all__ = [
     "snapshot",
 ]
 
-_WHILE_RUNNING: Mapping[str, Situation] = {  # class of drug -> situation
-    "insulin": "insulin_infusion",
-    "potassium_source": "potassium_infusion",
-    "heparin_class": "heparin_infusion",
-}
-BLEEDING_NOTED = timedelta(hours=6)  # reference §3.0, bleeding
+_OF_INFUSIONS = (Action.START, Action.CHANGE, Action.STOP)
+_OF_DOSES = (Action.GIVEN, Action.START)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -188,29 +184,35 @@ def snapshot(bed: Bed, now: datetime | None = None) -> Snapshot:
 
 
 def situations(chart: Chart, now: datetime) -> tuple[frozenset[Situation], datetime]:
-    """What makes some readings age faster (reference §2): what runs now, and a bleeding that somebody noted; and until
-    when, without news, that stays so."""
-    if not chart.treatments and not chart.facts:
-        return frozenset(), FAR
+    """What makes some readings age faster (`schemas.codes.situations`), and until when, without news, that stays so."""
     found: set[Situation] = set()
     until = FAR
+    for situation, begin, end in _signs(chart):
+        if begin > now:
+            until = min(until, begin)
+        elif now < end:
+            found.add(situation)
+            until = min(until, end)
+    return frozenset(found), until
+
+
+def _signs(chart: Chart) -> Iterator[tuple[Situation, datetime, datetime]]:
+    """What tells of a situation, from when until when (exclusive) it does."""
     running: dict[str, Treatment] = {}
     for treatment in chart.treatments:
-        if treatment.action in (Action.START, Action.CHANGE, Action.STOP):
+        if treatment.item in WHILE_RUNNING and treatment.action in _OF_INFUSIONS:
             running[treatment.item] = treatment
+        if treatment.item in AFTER and treatment.action in _OF_DOSES:
+            begin = treatment.observed_at
+            yield from ((situation, begin, begin + span + MOMENT) for situation, span in AFTER[treatment.item])
     for item, last in running.items():
-        named = [situation for cls, situation in _WHILE_RUNNING.items() if cls in DRUGS[item].classes]
-        end = last.observed_at + INFUSION_VALID + MOMENT
-        if named and last.action is not Action.STOP and last.rate != 0 and now < end:
-            found.update(named)
-            until = min(until, end)
+        if last.action is not Action.STOP and last.rate != 0:
+            end = last.observed_at + INFUSION_VALID + MOMENT
+            yield from ((situation, last.observed_at, end) for situation in WHILE_RUNNING[item])
     for fact in chart.facts:
-        if fact.concept.startswith("bleed.") and fact.usable:
-            end = fact.effective_at + BLEEDING_NOTED + MOMENT
-            if now < end:
-                found.add("bleeding")
-                until = min(until, end)
-    return frozenset(found), until
+        for beginning, situation, span in NOTED:
+            if fact.usable and fact.concept.startswith(beginning):
+                yield situation, fact.effective_at, fact.effective_at + span + MOMENT
 
 
 def counted(counts: Mapping[str, int], *names: str) -> Mapping[str, int]:
