@@ -99,7 +99,19 @@ TABLE: tuple[Row, ...] = (
         "standing",
         low_since="from now on",
     ),
-    Row("nothing supports it, something lower speaks", lambda x: x.possible is not None, "eased", "possible"),
+    Row(
+        "nothing supports it, something lower speaks",
+        lambda x: x.seen is not None and x.seen is x.possible,
+        "eased",
+        "seen",
+    ),
+    Row(
+        "nothing supports it, something lower may still hold",
+        lambda x: x.possible is not None,
+        "eased",
+        "possible",
+        blind_since="from now on",
+    ),
     Row("nothing supports it", lambda _: True, "resolved", "standing"),
 )
 """The first row that fits is taken. docs/alerting.md is this table in words; a test compares them."""

@@ -157,8 +157,9 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
     "a level that is over eases to what may still hold": [
         ("08:00", "T1 T3", True, "raised critical", "nothing stands, something speaks"),
         ("08:10", "t1", True, "", "nothing supports it, not for long enough yet"),
-        ("08:25", "t1", True, "eased warning", "nothing supports it, something lower speaks"),
-        ("08:26", "t1", True, "updated warning", "it may still hold, but cannot be seen"),
+        ("08:25", "t1", True, "eased warning", "nothing supports it, something lower may still hold"),
+        ("08:26", "t1", True, "", "it may still hold, and that was said, or it was last seen over"),
+        ("08:27", "T1", True, "updated warning", "it is seen again"),
     ],
     "a question is quiet, and becomes a warning": [
         ("08:00", "?", True, "raised ask", "nothing stands, something speaks"),
