@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,23 @@ async def test_a_damaged_checkpoint_is_rebuilt_from_the_log(url: str) -> None:
     async with Embedded(url, mind()) as service:
         assert saved(service) == before
         assert await service.alert_events() == said
+
+
+async def test_a_bed_that_was_made_anew_is_saved_before_it_may_rest(url: str) -> None:
+    """A damaged bed is rebuilt, falls silent and leaves memory, and the log is pruned: it comes back all the same."""
+    async with Embedded(url, mind()) as service:
+        for minute in range(3):
+            await service.submit_event(reading("weight", 80 + minute, minute), at(minute))
+        await service.advance(at(5))
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        database.execute("update bed_changes set body = x'00'")
+        database.commit()
+    async with Embedded(url, mind()) as service:
+        await service.tidy(at(6) + LOG_KEPT)
+        assert list(service.resting) == ["e1"]
+        await service.bring("e1")
+        assert [one.value for one in service.beds["e1"].chart.readings["weight"]] == [80, 81, 82]
+        assert service.damaged == frozenset()
 
 
 async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None:
