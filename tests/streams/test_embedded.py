@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from schemas.events import Movement
 from schemas.events.quarantine import Fault
 from streams.core.bed import Bed
-from streams.core.resting import DISCHARGED_KEPT
+from streams.core.resting import DISCHARGED_KEPT, SILENT_HELD
 from streams.shells.embedded import LOG_KEPT, Embedded
 from streams.stores.failures import Fenced, StoreBusy, StoreFailed
 from streams.stores.kept import Store
@@ -42,6 +42,12 @@ async def everything_said(url: str) -> tuple[bytes, dict[str, int]]:
 def nothing_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a restart, or a pause of a slow machine, the log does not wait for messages that are still to come."""
     monkeypatch.setattr("streams.shells.log_clock.QUIET_S", 0.0)
+
+
+def saved_rows(url: str) -> list[Any]:
+    """The rows of all beds."""
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
+        return database.execute("select whole from bed_changes").fetchall()
 
 
 def saved(service: Embedded) -> dict[str, Bed]:
@@ -127,6 +133,23 @@ async def test_a_bed_that_was_made_anew_is_saved_before_it_may_rest(url: str) ->
         await service.bring("e1")
         assert [one.value for one in service.beds["e1"].chart.readings["weight"]] == [80, 81, 82]
         assert service.damaged == frozenset()
+
+
+async def test_a_bed_that_rests_is_written_whole_with_all_that_the_store_has(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its outline's turn to be a whole row comes: the row is the bed's, and not the outline's."""
+    async with Embedded(url, mind()) as service:
+        for minute in range(3):
+            await service.submit_event(reading("weight", 80 + minute, minute), at(minute))
+        await service.advance(at(5))
+        await service.tidy(at(6) + SILENT_HELD)
+        assert list(service.resting) == ["e1"]
+        monkeypatch.setattr("streams.shells.embedded.CHANGES_MAX", 0)
+        await service.advance(at(5) + timedelta(hours=13))
+        assert saved_rows(url) == [(1,)]
+        await service.bring("e1")
+        assert [one.value for one in service.beds["e1"].chart.readings["weight"]] == [80, 81, 82]
 
 
 async def test_bad_messages_are_in_quarantine_and_nobody_stops(url: str) -> None:
