@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from guidelines.rules.answers import Answer, Computed, Missing, Sample, no, unknown, yes
-from guidelines.rules.case import Case
+from guidelines.rules.case import NOTHING_REPORTED, Case, full_minute
 from guidelines.rules.kinds import window
 from guidelines.rules.registry import given_of, predicate, shared
 from schemas.clinical.facts import Polarity
@@ -39,20 +39,23 @@ def dosing_weight(case: Case) -> Sample | None:
 def _fluid_made_it_worse(case: Case) -> Answer:
     """After a bolus in the last hour oxygen had to be raised or SpO2 fell by 4 points."""
     bolus = case.volume("crystalloid", HOUR)
-    if bolus.missing:
-        return unknown(*bolus.missing)
-    if bolus.low < BOLUS_ML:
+    if bolus is None:
+        return unknown(Missing("crystalloid", NOTHING_REPORTED))
+    minute = full_minute(case.now)
+    case.stays_beside(bolus, BOLUS_ML)
+    if bolus.at(minute) < BOLUS_ML:
         return no()
+    given = bolus.counted(minute)[-1:]
     raised = case.holds("o2_up")
     if raised.truth is Truth.YES:
-        return yes(*bolus.sources[-1:], *raised.sources)
+        return yes(*given, *raised.sources)
     saturations = window(case, "spo2", HOUR)
     if not saturations:
         return unknown(Missing("spo2"))
     case.stays(saturations[-1].at + HOUR)
     best = max(saturations, key=lambda s: s.value)
     if best.value - saturations[0].value >= DESATURATED:
-        return yes(*bolus.sources[-1:], saturations[0].source, best.source)
+        return yes(*given, saturations[0].source, best.source)
     return no()
 
 

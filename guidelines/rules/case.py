@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FAR = datetime.max.replace(tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 INFUSION_VALID = timedelta(hours=24)
 """An infusion of which nothing was heard for longer is not known to run (our choice; the reference is silent)."""
@@ -59,6 +60,57 @@ class Stretch(NamedTuple):
     rate: float
     treatment: Treatment
     runs: bool
+
+
+class Volume(NamedTuple):
+    """A sum in mL: of doses, and of infusions up to the last full minute, so that it stands still in between."""
+
+    over: timedelta
+    doses: tuple[Treatment, ...]
+    runs: tuple[Stretch, ...]
+
+    def at(self, minute: datetime) -> float:
+        """The sum at a full minute, as long as no dose comes or leaves."""
+        run_in = sum(run.rate * lasted for run in self.runs if (lasted := self._lasted(run, minute)) > 0)
+        return sum(t.amount or 0.0 for t in self.doses) + run_in / (HOUR / MOMENT)
+
+    def counted(self, minute: datetime) -> tuple[Treatment, ...]:
+        """What the sum is made of, oldest first."""
+        parts = [*self.doses, *(run.treatment for run in self.runs if self._lasted(run, minute) > 0)]
+        return tuple(sorted(parts, key=lambda t: (t.observed_at, t.item)))
+
+    def turn(self, minute: datetime, side: Callable[[float], int]) -> datetime | None:
+        """The first full minute after this one at which the sum is on another `side` of its bound; None: never.
+
+        The sum is linear between the minutes at which a run begins, ends or starts to leave: only those are looked at,
+        and where it turns between two of them, the minute is found by halving.
+        """
+        now, before = side(self.at(minute)), minute
+        for after in self._corners(minute):
+            if side(self.at(after)) != now:
+                return self._first(before, after, lambda m: side(self.at(m)) != now)
+            before = after
+        return None
+
+    def _lasted(self, run: Stretch, minute: datetime) -> int:
+        """Microseconds of it that lie in the window; in whole numbers, so that equal sums are equal to the bit."""
+        end = minute if run.runs else min(run.end, minute)
+        return (end - max(run.start, minute - self.over)) // MOMENT
+
+    def _corners(self, minute: datetime) -> list[datetime]:
+        found = set()
+        for run in self.runs:
+            ends = (run.start,) if run.runs else (run.start, run.end)
+            for edge in (*ends, *(end + self.over for end in ends)):
+                found |= {full_minute(edge), full_minute(edge) + MINUTE}
+        return sorted(corner for corner in found if corner > minute)
+
+    @staticmethod
+    def _first(before: datetime, after: datetime, turned: Callable[[datetime], bool]) -> datetime:
+        while after - before > MINUTE:
+            half = full_minute(before + (after - before) / 2)
+            before, after = (before, half) if turned(half) else (half, after)
+        return after
 
 
 @cache
@@ -346,15 +398,14 @@ class Case:
         total = sum(t.rate or 0.0 for t in running)
         return Interval(total, total, tuple(running))
 
-    def volume(self, item: str, over: timedelta) -> Interval:
-        """mL given in (now - over, now]: doses and resuscitation rates; maintenance (at most 125 mL/h) is left out.
+    def volume(self, item: str, over: timedelta) -> "Volume | None":
+        """What was given of a drug id or class for resuscitation, as a sum that goes on with time; None: not reported.
 
-        What runs is counted up to the last full minute, so that the sum stands still in between.
+        Doses count while they are in (now - over, now], infusions at more than maintenance (125 mL/h).
         """
         if not self.treatments_heard:
-            return open_range(Missing(item, NOTHING_REPORTED))
-        total = 0.0
-        counted: list[Treatment] = []
+            return None
+        doses: list[Treatment] = []
         for t in self.of(item):
             bolus = t.action is Action.GIVEN or (t.action is Action.START and t.rate is None)
             if not bolus or not t.amount or t.amount_unit not in (None, "mL"):
@@ -363,20 +414,19 @@ class Case:
                 self.stays(t.observed_at)
             elif t.observed_at + over > self.now:
                 self.stays(t.observed_at + over)
-                total += t.amount
-                counted.append(t)
-        minute = full_minute(self.now)
-        for name in sorted(members(item) & self.by_item().keys()):
-            for run in self.stretches(name):
-                if run.rate <= MAINTENANCE_ML_H or run.end + over <= minute:
-                    continue
-                self.stays(minute + MINUTE)
-                hours = (min(run.end, minute) - max(run.start, minute - over)) / timedelta(hours=1)
-                if hours > 0:
-                    total += run.rate * hours
-                    counted.append(run.treatment)
-        counted.sort(key=lambda t: (t.observed_at, t.item))
-        return Interval(total, total, tuple(counted))
+                doses.append(t)
+        runs = [run for name in sorted(members(item) & self.by_item().keys()) for run in self.stretches(name)]
+        return Volume(over, tuple(doses), tuple([run for run in runs if run.rate > MAINTENANCE_ML_H]))
+
+    def stays_beside(self, volume: Volume, bound: float, per: float = 1.0) -> None:
+        """What was just looked at stays while the sum (per kg, if so divided) stays below, at or above the bound."""
+
+        def side(ml: float) -> int:
+            return (ml / per > bound) - (ml / per < bound)
+
+        turn = volume.turn(full_minute(self.now), side)
+        if turn is not None:
+            self.stays(turn)
 
 
 def _mentions(case: Case) -> dict[str, list[NoteFact]]:

@@ -27,7 +27,7 @@ from guidelines.rules.answers import (
     unknown,
     yes,
 )
-from guidelines.rules.case import NOTHING_REPORTED, Case, item_name, members
+from guidelines.rules.case import NOTHING_REPORTED, Case, Volume, full_minute, item_name, members
 from guidelines.rules.registry import SERIES, given_of
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.clinical.findings import Truth
@@ -404,24 +404,33 @@ def _total(c: Total, graph: "Graph") -> Compiled:
     reads = frozenset(given_of(c.item))
     given = graph.add(("volume", c.item, c.over), Compiled(lambda case: case.volume(c.item, c.over), reads))
 
+    unheard = open_range(Missing(c.item, NOTHING_REPORTED))
+
     def plain(case: Case) -> Answer:
-        volume: Interval = case.ask(given)
-        if volume.low == volume.high and volume.sources:
-            made = Computed(f"total {c.item}", volume.low, case.now, volume.sources[-4:])
-            volume = Interval(volume.low, volume.high, (made,))
-        return settled(c.op, volume, c.value)
+        volume: Volume | None = case.ask(given)
+        if volume is None:
+            return settled(c.op, unheard, c.value)
+        minute = full_minute(case.now)
+        case.stays_beside(volume, c.value)
+        ml, counted = volume.at(minute), volume.counted(minute)
+        made = (Computed(f"total {c.item}", ml, case.now, counted[-4:]),) if counted else ()
+        return settled(c.op, Interval(ml, ml, made), c.value)
 
     def per_kg(case: Case) -> Answer:
-        volume: Interval = case.ask(given)
-        if volume.missing:
-            return settled(c.op, volume, c.value)
+        volume: Volume | None = case.ask(given)
+        if volume is None:
+            return settled(c.op, unheard, c.value)
+        minute = full_minute(case.now)
+        ml, counted = volume.at(minute), volume.counted(minute)
         weight: Sample | None = case.ask(graph.named["dosing_weight"])
         if weight is None:
             # Nothing given is nothing per kg, whoever it is given to.
-            return settled(c.op, volume if volume.high == 0 else open_range(Missing("weight")), c.value)
-        each = volume.low / weight.value
-        made = Computed(f"total {c.item} per kg", each, case.now, (*volume.sources[-4:], weight.source))
-        return settled(c.op, Interval(each, each, (made,)), c.value)
+            case.stays_beside(volume, 0.0)
+            return settled(c.op, open_range(Missing("weight")) if ml > 0 else Interval(0.0, 0.0), c.value)
+        kg = weight.value
+        case.stays_beside(volume, c.value, kg)
+        made = Computed(f"total {c.item} per kg", ml / kg, case.now, (*counted[-4:], weight.source))
+        return settled(c.op, Interval(ml / kg, ml / kg, (made,)), c.value)
 
     return Compiled(per_kg, reads | graph.named["dosing_weight"].reads) if c.per_kg else Compiled(plain, reads)
 

@@ -36,7 +36,7 @@ from streams.core.judge import Mind
 from streams.core.resting import DISCHARGED_KEPT, back, left_before, may_rest
 from streams.core.step import Output
 from streams.core.view import view
-from streams.shells.engine import Applied, Engine, Record
+from streams.shells.engine import Applied, Engine, Record, Stepping
 from streams.shells.log_clock import LogClock
 from streams.stores.codec import Damaged, bed_of, change, whole
 from streams.stores.failures import Fenced, StoreFailed
@@ -424,14 +424,14 @@ class Embedded:
         async with self._turn:
             await self._take_in(self._engine.wanted(records))
             self._responses += [e for record in records for e in record.entries if isinstance(e, Response)]
-            applied = self._engine.step(records)
+            applied = await _in_turns(self._engine.stepping(records))
             await self._settle()
         self._offer(applied)
 
     async def _pass_time(self, now: datetime) -> None:
         self._clock.passed(now, asyncio.get_running_loop().time())
         async with self._turn:
-            applied = self._engine.pass_time(now)
+            applied = await _in_turns(self._engine.passing_time(now))
         self._offer(applied)
 
     async def _settle(self) -> bool:
@@ -562,6 +562,17 @@ def _sender_of(raw: bytes) -> str | None:
     """Whom a message says that it is from, as far as a look tells."""
     found = _SENDER.search(raw)
     return None if found is None else found[1].decode(errors="replace")
+
+
+async def _in_turns(stepping: Stepping) -> Applied:
+    """Some beds, then whoever else waits (boards, clients, the clock), then the next."""
+    while True:
+        try:
+            next(stepping)
+        except StopIteration as end:
+            applied: Applied = end.value
+            return applied
+        await asyncio.sleep(0)
 
 
 def _fail(taken: Iterable[_Message], problem: Exception) -> None:

@@ -17,9 +17,9 @@ them, and `take_in` puts them back as they were, before the batch is stepped.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from typing import NamedTuple, Protocol
 
 from schemas.events import Event, Tick
@@ -44,6 +44,12 @@ class Applied(NamedTuple):
 
     outputs: tuple[Output, ...] = ()
     changed: Mapping[str, Bed] = {}
+
+
+AT_A_TIME = 16
+"""Beds that are judged before others get their turn: the longest pause of a service is theirs."""
+
+Stepping = Generator[None, None, Applied]
 
 
 class Sink(Protocol):
@@ -94,6 +100,10 @@ class Engine:
 
     def step(self, batch: Sequence[Record]) -> Applied:
         """What a batch does to the beds in memory; nothing of it is written yet. Raises Gap."""
+        return _finished(self.stepping(batch))
+
+    def stepping(self, batch: Sequence[Record]) -> Stepping:
+        """The same, a few beds at a time: between them a shell may do other things, but nothing to the engine."""
         new = [record for record in batch if record.offset > self.applied]
         for expected, record in enumerate(new, self.applied + 1):
             if record.offset != expected:
@@ -103,13 +113,17 @@ class Engine:
         outputs: list[Output] = []
         for is_tick, alike in groupby(new, _is_tick):
             records = tuple(alike)
-            outputs += self._ticked(records) if is_tick else self._heard(records)
+            outputs += yield from self._ticked(records) if is_tick else self._heard(records)
         self.applied, self._unsaved_offset = new[-1].offset, True
         return self._owed(outputs)
 
     def pass_time(self, now: datetime) -> Applied:
         """Time passes for the beds in memory alone: what a shell does while nothing can be logged."""
-        return self._owed(self._ticked([Record(self.applied, now, ())]))
+        return _finished(self.passing_time(now))
+
+    def passing_time(self, now: datetime) -> Stepping:
+        """The same, a few beds at a time."""
+        return self._owed((yield from self._ticked([Record(self.applied, now, ())])))
 
     async def settle(self) -> None:
         """Effects b to d of what was stepped; after a failure it may be called again."""
@@ -187,7 +201,7 @@ class Engine:
 
     # -- the beds
 
-    def _heard(self, records: Sequence[Record]) -> list[Output]:
+    def _heard(self, records: Sequence[Record]) -> Generator[None, None, list[Output]]:
         """Records of events, each brought to its bed; what they said in the order of the log."""
         turns: dict[str, list[Turn]] = {}
         said: list[list[Output]] = []
@@ -203,11 +217,11 @@ class Engine:
                     continue
                 events = [entry for entry in entries if not isinstance(entry, Rejected | Tick)]
                 turns.setdefault(encounter, []).append(Turn(record.now, events, said=told.extend))
-        self._live(turns)
+        yield from self._live(turns)
         self._count(refused)
         return [output for told in said for output in told]
 
-    def _ticked(self, records: Sequence[Record]) -> list[Output]:
+    def _ticked(self, records: Sequence[Record]) -> Generator[None, None, list[Output]]:
         """Time passed for every bed, in the order of their names; those for which that changes nothing sleep on."""
         outputs: list[Output] = []
         for record in records:
@@ -218,7 +232,7 @@ class Engine:
                 if encounter in self.beds:
                     said = told.setdefault(encounter, []).extend
                     woken[encounter] = [Turn(record.now, corrected=corrected, said=said)]
-            self._live(woken)
+            yield from self._live(woken)
             self._sleep_on([encounter for encounter in due if encounter in self.resting], record.now)
             outputs += [output for encounter in sorted(told) for output in told[encounter]]
         return outputs
@@ -230,11 +244,14 @@ class Engine:
             del self._wakes[encounter]
             yield encounter
 
-    def _live(self, turns: Mapping[str, Sequence[Turn]]) -> None:
+    def _live(self, turns: Mapping[str, Sequence[Turn]]) -> Generator[None, None, None]:
         if missing := turns.keys() & self.resting.keys():
             raise LookupError(f"{len(missing)} beds rest: take them in first")
-        beds = {encounter: self.beds.get(encounter) or Bed(encounter) for encounter in turns}
-        self._put(run(beds, turns, self._mind))
+        waiting = iter(turns.items())
+        while some := dict(islice(waiting, AT_A_TIME)):
+            beds = {encounter: self.beds.get(encounter) or Bed(encounter) for encounter in some}
+            self._put(run(beds, some, self._mind))
+            yield
 
     def _sleep_on(self, encounters: Iterable[str], now: datetime) -> None:
         """Time passes for beds that rest; what they would be judged by waits until they are taken in."""
@@ -275,6 +292,15 @@ class Engine:
             self._saved.setdefault(name, touched[name] or Bed(name))
         self._unsaid += outputs
         return Applied(tuple(outputs), changed)
+
+
+def _finished(stepping: Stepping) -> Applied:
+    while True:
+        try:
+            next(stepping)
+        except StopIteration as end:
+            applied: Applied = end.value
+            return applied
 
 
 def _is_tick(record: Record) -> bool:
