@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from forecasting.contract import ModelState
 from schemas.clinical.alerts import AlertEvent
-from schemas.events import Event
+from schemas.events import Event, Quality
 from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
 from streams.core.absorb import Instant, arrived, opened, passed, put_right
@@ -175,7 +175,7 @@ def _awakened(bed: Bed, mind: Mind) -> Bed:
     at = bed.foreseen_at or bed.judged_at
     if at is None:
         return bed
-    if bed.model is None or bed.model.digest != mind.forecaster.digest:
+    if _is_foreign(bed, mind):
         bed = bed._replace(model=_rebuilt(bed, at, mind))
     if bed.failure is not None:
         return bed  # what came since then was never asked about: all is asked anew
@@ -184,6 +184,13 @@ def _awakened(bed: Bed, mind: Mind) -> Bed:
         return recalled(bed, outlook, mind)
     except Exception as problem:
         return _not_judged(bed, at, problem)
+
+
+def _is_foreign(bed: Bed, mind: Mind) -> bool:
+    """Whether another model saw what this bed knows, or none did: a bed of which nothing was heard yet has no state."""
+    if bed.model is not None:
+        return bed.model.digest != mind.forecaster.digest
+    return any(reading.quality is Quality.OK for row in bed.chart.readings.values() for reading in row)
 
 
 def _rebuilt(bed: Bed, at: datetime, mind: Mind) -> ModelState | None:
