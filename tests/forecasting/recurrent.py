@@ -1,7 +1,9 @@
 """A small recurrent forecaster, seeded and untrained: it shows that a network keeps the contract, bit for bit.
 
 The last bits of a matrix product depend on the shape of the matrices, so each batch is padded to ROWS rows, also for
-one bed. One hidden vector per concept, so that a corrected concept can be made anew alone.
+one bed. On some processors they depend on a row's place in the matrix as well, so products are summed here element by
+element, and not by the library of the machine. One hidden vector per concept, so that a corrected concept can be made
+anew alone.
 """
 
 from collections.abc import Sequence
@@ -29,6 +31,12 @@ NEVER = -(2**62)
 
 def _us(moment: datetime) -> int:
     return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def _product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """`rows @ weights`, each row summed in the same order wherever it stands."""
+    summed: np.ndarray = np.einsum("ij,jk->ik", rows, weights)
+    return summed
 
 
 def _empty() -> np.ndarray:
@@ -94,10 +102,10 @@ class Recurrent:
             gap_h = min((at - int(lane["kept_at"])) / 3.6e9, 48.0)
             x[row, :INPUTS] = value / (about.normal_high or 1.0), gap_h / 48, HELD.index(reading.concept) / 4
             x[row, INPUTS:] = lane["kept"]
-        update, reset = np.split(1 / (1 + np.exp(-(x @ self.gates))), 2, axis=1)
+        update, reset = np.split(1 / (1 + np.exp(-_product(x, self.gates))), 2, axis=1)
         kept = x[:, INPUTS:].copy()
         x[:, INPUTS:] *= reset
-        hidden = kept + update * (np.tanh(x @ self.proposal) - kept)
+        hidden = kept + update * (np.tanh(_product(x, self.proposal)) - kept)
         for row, (lane, reading) in enumerate(told):
             if _us(reading.observed_at) == lane["at"]:
                 lane["hidden"] = hidden[row]
@@ -112,7 +120,7 @@ class Recurrent:
             some = [self._lanes(state) for state in states[start : start + ROWS // len(HELD)]]
             hidden = np.zeros((ROWS, WIDTH), np.float32)
             hidden[: len(some) * len(HELD)] = np.concatenate(some)["hidden"]
-            read = np.tanh(hidden @ self.read_out).reshape(-1, len(HELD), len(HORIZONS_H), len(LEVELS))
+            read = np.tanh(_product(hidden, self.read_out)).reshape(-1, len(HELD), len(HORIZONS_H), len(LEVELS))
             made += [
                 RecurrentOutlook(s, lanes["at"], r) for s, lanes, r in zip(snapshots[start:], some, read, strict=False)
             ]
