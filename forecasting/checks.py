@@ -178,7 +178,7 @@ def says_how_long_it_stands(forecaster: Forecaster, snapshot: Snapshot) -> None:
     assert first.until > snapshot.now, "it has ended before it began"
     end = min(first.until, snapshot.now + timedelta(days=365))
     for part in (0.0, 0.1, 0.5, 0.9):
-        moment = snapshot.now + part * (end - snapshot.now)
+        moment = min(snapshot.now + part * (end - snapshot.now), end - TICK)
         assert _available(at(moment), forecaster.concepts) == there, f"something ends {first.until - moment} too early"
     assert _available(at(end - TICK), forecaster.concepts) == there, "something ends just before `until`"
     if first.until < FAR:

@@ -42,7 +42,7 @@ def _fluid_made_it_worse(case: Case) -> Answer:
     if bolus is None:
         return unknown(Missing("crystalloid", NOTHING_REPORTED))
     minute = full_minute(case.now)
-    case.stays_beside(bolus, BOLUS_ML)
+    case.stays_with(bolus, lambda ml: ml >= BOLUS_ML)
     if bolus.at(minute) < BOLUS_ML:
         return no()
     given = bolus.counted(minute)[-1:]

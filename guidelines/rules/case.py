@@ -418,12 +418,8 @@ class Case:
         runs = [run for name in sorted(members(item) & self.by_item().keys()) for run in self.stretches(name)]
         return Volume(over, tuple(doses), tuple([run for run in runs if run.rate > MAINTENANCE_ML_H]))
 
-    def stays_beside(self, volume: Volume, bound: float, per: float = 1.0) -> None:
-        """What was just looked at stays while the sum (per kg, if so divided) stays below, at or above the bound."""
-
-        def side(ml: float) -> int:
-            return (ml / per > bound) - (ml / per < bound)
-
+    def stays_with(self, volume: Volume, side: Callable[[float], int]) -> None:
+        """What was just looked at stays while the sum is on the same `side` of its bound."""
         turn = volume.turn(full_minute(self.now), side)
         if turn is not None:
             self.stays(turn)

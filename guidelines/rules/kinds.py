@@ -406,12 +406,18 @@ def _total(c: Total, graph: "Graph") -> Compiled:
 
     unheard = open_range(Missing(c.item, NOTHING_REPORTED))
 
+    def side(number: float) -> int:
+        """Of the bound: where it holds, or not; to be equal to it is a place of its own between two that are not."""
+        if c.op is Op.EQUALS:
+            return (number > c.value) - (number < c.value)
+        return COMPARED[c.op](number, c.value)
+
     def plain(case: Case) -> Answer:
         volume: Volume | None = case.ask(given)
         if volume is None:
             return settled(c.op, unheard, c.value)
         minute = full_minute(case.now)
-        case.stays_beside(volume, c.value)
+        case.stays_with(volume, side)
         ml, counted = volume.at(minute), volume.counted(minute)
         made = (Computed(f"total {c.item}", ml, case.now, counted[-4:]),) if counted else ()
         return settled(c.op, Interval(ml, ml, made), c.value)
@@ -425,10 +431,10 @@ def _total(c: Total, graph: "Graph") -> Compiled:
         weight: Sample | None = case.ask(graph.named["dosing_weight"])
         if weight is None:
             # Nothing given is nothing per kg, whoever it is given to.
-            case.stays_beside(volume, 0.0)
+            case.stays_with(volume, lambda ml: ml > 0)
             return settled(c.op, open_range(Missing("weight")) if ml > 0 else Interval(0.0, 0.0), c.value)
         kg = weight.value
-        case.stays_beside(volume, c.value, kg)
+        case.stays_with(volume, lambda ml: side(ml / kg))
         made = Computed(f"total {c.item} per kg", ml / kg, case.now, (*counted[-4:], weight.source))
         return settled(c.op, Interval(ml / kg, ml / kg, (made,)), c.value)
 

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,8 @@ def test_one_address_cannot_take_all_connections(service: Running) -> None:
         for _ in range(connections.CLIENT_MAX):
             lines.enter_context(opened(service, b"GET", SLOW_FROM))
         time.sleep(0.3)
-        assert rest(lines.enter_context(opened(service, b"GET", SLOW_FROM))) == b""
+        with suppress(ConnectionResetError):  # it is closed at once, maybe before we have said a word
+            assert rest(lines.enter_context(opened(service, b"GET", SLOW_FROM))) == b""
         assert status(service, "/healthz", ELSEWHERE) == 200
 
 
