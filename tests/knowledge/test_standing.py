@@ -66,7 +66,7 @@ def pressor(ago: timedelta, action: str = "start", rate: float | None = 0.1) -> 
 
 HALF_AN_HOUR = 30 * MINUTE
 LAST = 15 * MINUTE + TICK  # of a heart rate or pressure of now: valid for 15 min, the last moment included
-PAST_AN_HOUR = HOUR + MINUTE  # the first full minute at which it is more
+PAST_1_H = HOUR + MINUTE  # the first full minute at which it is more
 ENDS: list[tuple[str, list[Row], timedelta]] = [
     ("news2 at_least 3", [reading("rr", 25)], HALF_AN_HOUR + TICK),
     ("sirs at_least 1", [reading("wbc", 13)], DAY + TICK),
@@ -89,7 +89,7 @@ ENDS: list[tuple[str, list[Row], timedelta]] = [
     ("is fluid_responsive", [fact("fluid.responsive", 20 * MINUTE)], 40 * MINUTE),
     ("total of any crystalloid over 3 h above 1 mL", [treatment("saline_0_9", "given", HOUR, amount=250)], 2 * HOUR),
     ("total of any crystalloid over 3 h above 1 mL", [treatment("saline_0_9", "start", HOUR, rate=500)], 23 * HOUR),
-    ("total of any crystalloid over 3 h above 900 mL", [treatment("saline_0_9", "start", HOUR, rate=450)], PAST_AN_HOUR),
+    ("total of any crystalloid over 3 h above 900 mL", [treatment("saline_0_9", "start", HOUR, rate=450)], PAST_1_H),
     ("total of any crystalloid over 3 h above 1 mL", [treatment("saline_0_9", "start", HOUR, rate=125)], 23 * HOUR),
     ("is repeated_low_map", [reading("map", 64)], LAST),
     ("is sbp_below_usual", [reading("sbp", 89)], HOUR),  # the usual pressure is looked up anew each full hour
