@@ -10,6 +10,9 @@ from guidelines.notes.scope import Found
 from guidelines.notes.words import Text, is_number, number
 from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
+GIVEN_ML_LEAST = 20.0  # a smaller number without a unit may be litres or bags
+_LITRES = frozenset({"l", "liter", "liters", "litre", "litres"})
+_MILLILITRES = frozenset({"ml", "cc", "mls", "ccs"})
 CELSIUS_MAX = 80  # what is higher was written in Fahrenheit
 
 
@@ -50,14 +53,21 @@ def _value(entry: Entry, words: Sequence[str]) -> tuple[bool, float | None]:
         return False, None
     if entry.times and len(numbers) > index + 1:
         value = round(value * numbers[index + 1], 6)
-    if entry.unit == "mL" and any(w in {"l", "liter", "liters", "litre", "litres"} for w in words):
-        value *= 1000
+    if entry.unit == "mL":
+        if _is_amount_open(entry, words, value):
+            return True, None
+        value *= 1000 if any(w in _LITRES for w in words) else 1
     if entry.percent and value > 1:
         value /= 100
     if entry.unit == "Cel" and value > CELSIUS_MAX:
         value = round((value - 32) / 1.8, 1)
     fits = (entry.above is None or value > entry.above) and (entry.below is None or value < entry.below)
     return fits, value
+
+
+def _is_amount_open(entry: Entry, words: Sequence[str], value: float) -> bool:
+    """ "Bolused 2" says that it was given; nobody can know how much."""
+    return entry.kind == "act" and value < GIVEN_ML_LEAST and not any(w in _LITRES | _MILLILITRES for w in words)
 
 
 def _named(entry: Entry, words: Sequence[str]) -> str | None:

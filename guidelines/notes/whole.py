@@ -9,7 +9,7 @@ from schemas.clinical.facts import Experiencer, Polarity, Temporality
 
 _LEFT = frozenset({"l", "left", "lul", "lll", "lt"})
 _RIGHT = frozenset({"r", "right", "rul", "rll", "rml", "rt"})
-_VITALS = ("spo2", "resp.desat", "hr", "bp.low", "resp.rr", "rr")
+_VITALS = ("spo2", "resp.desat", "hr", "hr.high", "hr.low", "bp.low", "resp.rr", "resp.rr_high", "resp.rr_low", "rr")
 _REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor")
 _INFECTIONS = ("infection.source", "infection.sepsis", "infection.other", "infection.nec")
 

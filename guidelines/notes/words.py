@@ -55,11 +55,11 @@ def number(word: str) -> float | None:
         return None
 
 
-def _is_wrap(low: str, at: int) -> bool:
+def _is_wrap(original: str, at: int) -> bool:
     """Whether the line end at `at` only wraps a long line, so that the sentence goes on."""
-    start = low.rfind("\n", 0, at) + 1
-    before = low[start:at].rstrip()
-    following = low[at + 1 : at + 2]
+    start = original.rfind("\n", 0, at) + 1
+    before = original[start:at].rstrip()
+    following = original[at + 1 : at + 2]
     return at - start >= WRAP_COLUMN and following.islower() and not before.endswith((".", ":", ";", "!", "?"))
 
 
@@ -83,7 +83,7 @@ def cut(original: str) -> Text:
         ends = ""  # what the word ends: a clause or its sentence
         if not word[0].isalnum():
             if word == "\n":
-                if not _is_wrap(low, span[0]):
+                if not _is_wrap(original, span[0]):
                     line, sentence, clause = line + 1, sentence + 1, clause + 1
                     if last == word:
                         text.blank_before.add(line)

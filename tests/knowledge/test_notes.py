@@ -252,11 +252,19 @@ def test_of_devices_and_rhythms_the_last_is_current() -> None:
     assert said("coded, rosc")["arrest.event"] == "historical"
 
 
-@pytest.mark.xfail(strict=True, reason="the phrases for a bolus know no British litre: 2 litres are read as 2 mL")
 @pytest.mark.parametrize("unit", ["litre", "litres"])
 def test_a_british_litre_is_a_thousand_millilitres_too(unit: str) -> None:
     """As a liter is."""
     assert facts(f"bolused 2 {unit} LR")["tx.fluid_bolus"].value == 2000
+    assert facts(f"2 {unit} fluid bolus")["tx.fluid_bolus"].value == 2000
+
+
+def test_a_small_bolus_without_a_unit_is_no_amount() -> None:
+    """Two bolused: that it was done, not how much; never two millilitres. With a unit, or large, it is an amount."""
+    assert facts("bolused 2 LR")["tx.fluid_bolus"].value is None
+    assert facts("bolused 19 LR")["tx.fluid_bolus"].value is None
+    assert facts("bolused 20 LR")["tx.fluid_bolus"].value == 20
+    assert facts("bolused 5 ml LR")["tx.fluid_bolus"].value == 5
 
 
 @pytest.mark.parametrize(
@@ -290,7 +298,6 @@ def test_a_line_with_an_end_of_sentence_is_not_wrapped(end: str) -> None:
     assert said(f"no {'x' * 70}{end}\nfever")["temp.high"] == "affirmed"
 
 
-@pytest.mark.xfail(strict=True, reason="the text is in small letters by then: every line of 60 columns goes on")
 def test_a_line_that_goes_on_with_a_capital_is_a_new_one() -> None:
     """A new line that begins with a capital letter is a sentence of its own."""
     assert said(f"no {'x' * 70}\nFever")["temp.high"] == "affirmed"
@@ -697,9 +704,6 @@ def test_a_number_called_an_artefact_is_not_the_patients(text: str, concept: str
     assert said(f"{text}. Artifact later")[concept] == "affirmed"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="only numbers within their bounds are taken back, not hr.high, hr.low or resp.rr_high"
-)
 @pytest.mark.parametrize(
     ("text", "concept"),
     [("HR 180", "hr.high"), ("HR 30", "hr.low"), ("RR 50", "resp.rr_high"), ("RR 4", "resp.rr_low")],
