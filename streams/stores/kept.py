@@ -133,6 +133,7 @@ class Store:
             if found != before and found != applied:
                 raise Fenced("the partition is not as its owner left it: take it again")
             if found != before:  # it was done, and its answer was lost: a change may not come twice, the rest may
+                gone = [bed for bed in gone if bed not in {row.encounter for row in rows}]
                 rows = [row for row in rows if row.whole]
             connection.execute(update(partitions).where(*_is(partitions, key)).values(progress))
             _write_beds(connection, key, rows, gone)

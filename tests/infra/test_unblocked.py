@@ -110,6 +110,6 @@ def test_a_service_whose_standard_error_nobody_reads_serves_and_ends(tmp_path: P
                 assert time.monotonic() < end, "it does not answer"
                 time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     os.close(writer)
     os.close(reader)
