@@ -105,7 +105,7 @@ async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_quiet_ward_is_judged_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One message, and nothing else is heard: its turn comes when its lateness of 1.5 s is over, not when it is quiet."""
+    """One message, and nothing else is heard: its turn comes when its lateness of 1.5 s is over, quiet or not."""
     monkeypatch.setattr("streams.shells.log_clock.QUIET_S", 60.0)
     async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind(1.5)) as service:
         clock = ServiceClock()
