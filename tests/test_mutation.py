@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutation.mutants import enumerations, mutants_of
+from benchmarks.mutation.trials import modules_apart_from
 
 ENUM = "class Truth(Enum):\n    YES = 1\n    NO = 2\n"
 
@@ -157,3 +158,12 @@ def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Pa
         "return x + 2": "survived",
         "return x + 0": "survived",
     }
+
+
+@pytest.mark.parametrize("package", ["schemas.events", "schemas.conditions"])
+def test_a_package_is_not_loaded_before_the_fault_is_in_it(package: str) -> None:
+    """Whoever lies in it loads it: such a module is none that does not rest on it."""
+    root = Path(__file__).parents[1]
+    apart = modules_apart_from(f"{package.replace('.', '/')}/__init__.py", root)
+    assert apart
+    assert not [name for name in apart if name.startswith(package)]

@@ -341,13 +341,19 @@ def modules_apart_from(path: str, root: Path) -> list[str]:
     """The modules of the pure layers that do not import, however far down, the module that a file belongs to."""
     files = [f for layer in LAYERS for f in sorted((root / layer).rglob("*.py"))]
     sources = {module_name(f.relative_to(root)): f.read_text(encoding="utf-8") for f in files}
-    imports = {name: _spelled_out(_imported(text), sources) for name, text in sources.items()}
+    imports = {name: {*_spelled_out(_imported(text), sources), *_packages(name)} for name, text in sources.items()}
     if _read_by(path) == RULES and path.endswith(".toml"):  # rules are read when they are asked for, not on import
         return [name for name in imports if _is_pure(name)]
     resting = {module_name(Path(_read_by(path)))}
     while grown := {n for n, of in imports.items() if n not in resting and _meets(of, resting)}:
         resting |= grown
     return [name for name in imports if name not in resting and _is_pure(name)]
+
+
+def _packages(name: str) -> Iterator[str]:
+    """The packages that a module lies in: they are loaded before it."""
+    while name := name.rpartition(".")[0]:
+        yield name
 
 
 def _is_pure(name: str) -> bool:
