@@ -32,7 +32,7 @@ class Telling:
         self._case, self._rules, self._onsets, self._worse = case, rules, onsets, worse
         self._triggers = {t.rule.id: t for t in rules.triggers}
         self._begun: dict[str, Onset] = {}
-        self._sentences: dict[str, Sentence] = {}
+        self._sentences: dict[tuple[str, str], Sentence] = {}
         self._checklist = Checklist(case, rules, self._begun)
         self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers})
 
@@ -54,9 +54,10 @@ class Telling:
 
     def sentence(self, one: Speaking) -> Sentence:
         """The sentence alone, to see whether there is anything new to say; each is made once."""
-        if one.rule not in self._sentences:
-            self._sentences[one.rule] = self._sentence(one)
-        return self._sentences[one.rule]
+        key = one.rule, one.subject  # one block may speak against two orders
+        if key not in self._sentences:
+            self._sentences[key] = self._sentence(one)
+        return self._sentences[key]
 
     def _sentence(self, one: Speaking) -> Sentence:
         case = self._case

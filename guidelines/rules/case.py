@@ -398,7 +398,7 @@ class Case:
         total = sum(t.rate or 0.0 for t in running)
         return Interval(total, total, tuple(running))
 
-    def volume(self, item: str, over: timedelta) -> "Volume | None":
+    def volume(self, item: str, over: timedelta) -> Volume | None:
         """What was given of a drug id or class for resuscitation, as a sum that goes on with time; None: not reported.
 
         Doses count while they are in (now - over, now], infusions at more than maintenance (125 mL/h).
