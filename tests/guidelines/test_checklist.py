@@ -386,6 +386,15 @@ def test_an_order_alone_speaks_where_nothing_else_does() -> None:
     assert [f.rule for f in judge(seen(ORDERED, YES["hard"]), made).findings] == ["X.T1"]
 
 
+def test_two_orders_against_one_block_are_named_each() -> None:
+    """Each is a warning of its own, with its own sentence."""
+    made = book(S1, block("O", "hard", 'when = "rr above 20"\norders = ["meropenem", "cefepime"]\nalone = true'))
+    both = chart(reading("hr", 80), ORDERED, treatment("cefepime", "ordered", 5 * MINUTE), YES["hard"])
+    said = {found.title: found.sentence.text for found in judge(both, made).findings}
+    for drug in ("meropenem", "cefepime"):
+        assert said[f"Order to check: {drug}"].startswith(f"Warning: an order of {drug} should not be given.")
+
+
 # -- what a text leaves open
 
 SLOTS = """
