@@ -117,12 +117,8 @@ class Engine:
         self.applied, self._unsaved_offset = new[-1].offset, True
         return self._owed(outputs)
 
-    def pass_time(self, now: datetime) -> Applied:
-        """Time passes for the beds in memory alone: what a shell does while nothing can be logged."""
-        return _finished(self.passing_time(now))
-
     def passing_time(self, now: datetime) -> Stepping:
-        """The same, a few beds at a time."""
+        """Time passes for the beds in memory alone: what a shell does while nothing can be logged."""
         return self._owed((yield from self._ticked([Record(self.applied, now, ())])))
 
     async def settle(self) -> None:

@@ -181,7 +181,7 @@ def test_what_an_outline_heard_and_could_not_be_saved_comes_back_with_the_bed() 
     engine.take_in({"e1": bed})
     engine.rest(["e1"])
     later = at("08:10") + timedelta(hours=20)
-    engine.pass_time(later)
+    assert list(engine.passing_time(later)) == []
     refusal = Rejected(fault=Fault.UNKNOWN_UNIT, why="expected mmHg", received_at=later, encounter="e1")
     engine.step([Record(0, later, (refusal,))])
     engine.take_in({"e1": bed})
