@@ -53,6 +53,8 @@ class _Given(NamedTuple):
 
 
 TRIED_AGAIN_AFTER = timedelta(minutes=1)  # a bed that could not be judged
+LOST = ModelState(digest="", body=b"", from_chart=True)
+"""The state of a bed whose model failed to take something in: no model's own, so it is made anew at the next news."""
 
 Life = Generator[_Wanted, _Given, Bed]
 
@@ -130,7 +132,9 @@ def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
                 own, bed = rules, bed._replace(awake=None)
             model, outlook = yield _Wanted(bed, instant, _needs_outlook(bed, instant))
             if model is not bed.model:
-                bed = bed._replace(model=model)
+                failed = model is not None and model.from_chart and bed.model is not None and not bed.model.from_chart
+                counts = counted(bed.counts, "told_from_chart") if failed else bed.counts
+                bed = bed._replace(model=model, counts=counts)
             if bed.awake is None or outlook is not bed.awake.outlook:
                 bed = bed._replace(foreseen_at=instant.at)
             try:
@@ -176,7 +180,7 @@ def _awakened(bed: Bed, mind: Mind) -> Bed:
     if at is None:
         return bed
     if _is_foreign(bed, mind):
-        bed = bed._replace(model=_rebuilt(bed, at, mind))
+        bed = bed._replace(model=_from_chart(bed, at, mind))
     if bed.failure is not None:
         return bed  # what came since then was never asked about: all is asked anew
     outlook = _outlooks([bed], [snapshot(bed, at)], mind)[0]
@@ -193,11 +197,11 @@ def _is_foreign(bed: Bed, mind: Mind) -> bool:
     return any(reading.quality is Quality.OK for row in bed.chart.readings.values() for reading in row)
 
 
-def _rebuilt(bed: Bed, at: datetime, mind: Mind) -> ModelState | None:
+def _from_chart(bed: Bed, at: datetime, mind: Mind) -> ModelState:
     try:
         return mind.forecaster.rebuilt(snapshot(bed, at))
     except Exception:
-        return None
+        return LOST
 
 
 def _foreseen(wanted: Sequence[_Wanted], mind: Mind) -> list[_Given]:
@@ -222,20 +226,14 @@ def _same(bed: Bed) -> Guarded:
     return outlook  # type: ignore[no-any-return]
 
 
-def _encoded(wanted: Sequence[_Wanted], mind: Mind) -> list[ModelState | None]:
+def _encoded(wanted: Sequence[_Wanted], mind: Mind) -> list[ModelState]:
     seen = [one.instant.seen for one in wanted if one.instant.seen is not None]
     try:
         return list(mind.forecaster.encode([one.bed.model for one in wanted], seen))
-    except Exception:  # of one bed: the others are told alone
-        return [_alone(one, mind) for one in wanted]
-
-
-def _alone(one: _Wanted, mind: Mind) -> ModelState | None:
-    assert one.instant.seen is not None
-    try:
-        return mind.forecaster.encode([one.bed.model], [one.instant.seen])[0]
     except Exception:
-        return one.bed.model
+        if len(wanted) > 1:  # of one bed: the others are told alone
+            return [state for one in wanted for state in _encoded([one], mind)]
+        return [_from_chart(wanted[0].bed, wanted[0].instant.at, mind)]
 
 
 def _outlooks(beds: Sequence[Bed], snapshots: Sequence[Any], mind: Mind) -> list[Guarded]:

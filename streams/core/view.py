@@ -37,13 +37,19 @@ def view(bed: Bed, mind: Mind) -> BedView:
         alerts=tuple(sorted(alerts, key=lambda alert: (-alert.level.rank, alert.raised_at, alert.key))),
         trends={c: points for c, row in chart.readings.items() if (points := _points(row, seen))},
         fans=fans,
-        forecast_model=None if missing else f"{mind.forecaster.name}@{mind.forecaster.version}",
+        forecast_model=None if missing else _model(bed, mind),
         forecast_missing=missing,
         problem=_problem(bed),
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
         counts=dict(bed.counts),  # what JSON can hold
     )
+
+
+def _model(bed: Bed, mind: Mind) -> str:
+    """Which model it is, and whether it knows less than all that was heard."""
+    name = f"{mind.forecaster.name}@{mind.forecaster.version}"
+    return f"{name}, from the chart alone" if bed.model is not None and bed.model.from_chart else name
 
 
 def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
