@@ -96,7 +96,13 @@ def test_every_fault_in_our_own_code_still_parses(root: Path) -> None:
 
 THING = '''"""A thing."""
 
+from functools import cache
+from pathlib import Path
+
+import tomllib
+
 LIMIT = 3
+TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
 def low(x: int) -> bool:
@@ -105,15 +111,37 @@ def low(x: int) -> bool:
 
 def loud(x: int) -> int:
     return x + 1
+
+
+@cache
+def twice(x: int) -> int:
+    return x * 2
 '''
+TABLE = "[a]\nvalue = 4\n"
+USER = """
+from schemas.thing import TABLE
+
+def sides():
+    return TABLE["a"]["value"]
+"""
 TESTS = """
-from schemas.thing import loud, low
+from schemas.thing import loud, low, twice
+from schemas.user import sides
 
 def test_low():
     assert low(2) and not low(3)
 
 def test_loud():
     loud(1)
+
+def test_twice_is_only_run():
+    twice(3)
+
+def test_twice():
+    assert twice(3) == 6
+
+def test_sides():
+    assert sides() == 4
 """
 JOB = """
 import json
@@ -121,16 +149,26 @@ from pathlib import Path
 from benchmarks.mutation.mutants import mutants_of
 from benchmarks.mutation.trials import mapped, trials_of
 root = Path.cwd()
-made = mutants_of(root / "schemas/thing.py", (root / "schemas/thing.py").read_text(), root)
-trials = trials_of("schemas/thing.py", made, mapped(["tests"], root), root)
-text = (root / "schemas/thing.py").read_text()
-print(json.dumps({t.mutant.diff(text)[1]: t.outcome for t in trials}))
+tests, said = mapped(["tests"], root), {}
+for name in ("schemas/thing.py", "schemas/thing.toml"):
+    text = (root / name).read_text()
+    trials = trials_of(name, mutants_of(root / name, text, root), tests, root)
+    said |= {t.mutant.diff(text)[1]: t.outcome for t in trials}
+print(json.dumps(said))
 """
 
 
 def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Path) -> None:
-    """Faults of what a test checks are noticed, also in a constant; of what it only runs, they live."""
-    for name, text in {"schemas/thing.py": THING, "schemas/__init__.py": "", "tests/test_thing.py": TESTS}.items():
+    """Faults of what a test checks are noticed, also in a constant, in data, and in an answer that is kept for the next
+    who asks; of what a test only runs, they live."""
+    files = {
+        "schemas/__init__.py": "",
+        "schemas/thing.py": THING,
+        "schemas/thing.toml": TABLE,
+        "schemas/user.py": USER,
+        "tests/test_thing.py": TESTS,
+    }
+    for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     for layer in ("guidelines", "forecasting", "streams"):
@@ -153,10 +191,15 @@ def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Pa
         "LIMIT = 2": "killed",
         "return x <= LIMIT": "killed",
         "return x > LIMIT": "killed",
-        "return None": "survived",  # of `loud`; that of `low`, which reads the same, comes before it
+        "return None": "killed",  # of `twice`; those of `low` and `loud`, which read the same, come before it
         "return x - 1": "survived",
         "return x + 2": "survived",
         "return x + 0": "survived",
+        "return x / 2": "killed",
+        "return x * 3": "killed",
+        "return x * 1": "killed",
+        "value = 5": "killed",
+        "value = 3": "killed",
     }
 
 
@@ -167,3 +210,11 @@ def test_a_package_is_not_loaded_before_the_fault_is_in_it(package: str) -> None
     apart = modules_apart_from(f"{package.replace('.', '/')}/__init__.py", root)
     assert apart
     assert not [name for name in apart if name.startswith(package)]
+
+
+@pytest.mark.parametrize("name", ["lexicon", "cues"])
+def test_the_words_of_notes_are_not_read_before_the_fault_is_in_them(name: str) -> None:
+    """The module that reads them as it is loaded is none that does not rest on them."""
+    apart = modules_apart_from(f"guidelines/knowledge/notes/{name}.toml", Path(__file__).parents[1])
+    assert "schemas.codes.drugs" in apart
+    assert not {"guidelines.notes.lexicon", "guidelines.notes.reading"} & set(apart)

@@ -66,19 +66,21 @@ class Map(NamedTuple):
     tests_of: Mapping[str, Mapping[int, Sequence[str]]]  # of the lines that stand in a function
     seconds: Mapping[str, float]
     failing: Sequence[str]
+    users: Mapping[str, Sequence[str]] = {}  # of each file, those that import it
 
     def rounds(self, mutant: Mutant, lately: str) -> list[list[str]]:
         """The tests that run the statement of a mutant, in two rounds: first the test file that noticed one `lately`,
         else the one that is most about the line.
 
-        Of what is run on import only, the tests that run any function of its file. The quickest go first. What a test
-        file runs as it is collected, all its tests rest on.
+        Of what is run on import only, and of data, the tests that run any function of its file or of one that imports
+        it. The quickest go first. What a test file runs as it is collected, all its tests rest on.
         """
         lines = self.tests_of.get(_read_by(mutant.path), {})
         wanted = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.inside else ()
         contexts = {context for n in wanted for context in lines.get(n, ())}
         if not any("::" in context for context in contexts):
-            contexts = {context for of_line in lines.values() for context in of_line}
+            files = (_read_by(mutant.path), *self.users.get(_read_by(mutant.path), ()))
+            contexts |= {c for f in files for of_line in self.tests_of.get(f, {}).values() for c in of_line}
         chosen = [t for t in self.seconds if t in contexts or _file(t) in contexts] or list(self.seconds)
         ordered = sorted(chosen, key=lambda t: (self.seconds[t], t))
         in_all, in_chosen = (Counter(map(_file, tests)) for tests in (self.seconds, ordered))
@@ -95,7 +97,7 @@ def _file(test: str) -> str:
     return test.partition("::")[0]
 
 
-NOTES, RULES = "guidelines/notes/reading.py", "guidelines/book/load.py"
+NOTES, RULES = "guidelines/notes/lexicon.py", "guidelines/book/load.py"
 
 
 def _read_by(path: str) -> str:
@@ -177,6 +179,7 @@ class _Recorder:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        _forget()
         self.measured.switch_context(item.nodeid)
         start, busy = time.perf_counter(), time.process_time()
         yield
@@ -193,6 +196,15 @@ class _Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.outcome == "failed" and report.nodeid not in self.failing:
             self.failing.append(report.nodeid)
+
+
+def _forget() -> None:
+    """Empty the caches of the project's functions: else only the first test that asks one is seen to run it."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in LAYERS:
+            for thing in list(vars(module).values()):
+                if hasattr(thing, "cache_clear"):
+                    thing.cache_clear()
 
 
 def mapped(tests: Sequence[str], root: Path, limit_s: float = 3600.0) -> Map:
@@ -221,7 +233,11 @@ def mapped(tests: Sequence[str], root: Path, limit_s: float = 3600.0) -> Map:
         raise Failed("the tests did not end, or did not run at all")
     quick = {t: s for t, s in made["seconds"].items() if t not in made["failing"] and t not in made["slow"]}
     lines = {file: {int(n): tests for n, tests in of.items()} for file, of in made["lines"].items()}
-    return Map(lines, quick, made["failing"])
+    imports = _imports(root)
+    files = {module_name(file.relative_to(root)): file.relative_to(root).as_posix() for file in _modules(root)}
+    users = {file: [files[n] for n, of in imports.items() if n != name and _meets(of, {name})]
+             for name, file in files.items()}  # fmt: skip
+    return Map(lines, quick, made["failing"], users)
 
 
 # -- one file with a fault in it
@@ -320,9 +336,10 @@ def trials_of(path: str, mutants: Sequence[Mutant], tests: Map, root: Path) -> l
     text = (root / path).read_text(encoding="utf-8")
 
     def work() -> list[Any]:
+        read = _files_read()
         for name in modules_apart_from(path, root):
             importlib.import_module(name)
-        if path.endswith(".py") and module_name(Path(path)) in sys.modules:
+        if module_name(Path(path)) in sys.modules if path.endswith(".py") else root / path in read:
             raise Failed(f"{path} was loaded before a fault could be put into it")
         made: list[Trial] = []
         lately = ""
@@ -337,17 +354,37 @@ def trials_of(path: str, mutants: Sequence[Mutant], tests: Map, root: Path) -> l
     return [Trial(mutant, *said) for mutant, said in zip(mutants, made, strict=True)]
 
 
+def _files_read() -> set[Path]:
+    """The files that this process reads as text from now on."""
+    plain, read = Path.read_text, set[Path]()
+
+    def read_text(self: Path, *args: Any, **more: Any) -> str:
+        read.add(self.resolve())
+        return plain(self, *args, **more)
+
+    Path.read_text = read_text  # type: ignore[method-assign]
+    return read
+
+
 def modules_apart_from(path: str, root: Path) -> list[str]:
     """The modules of the pure layers that do not import, however far down, the module that a file belongs to."""
-    files = [f for layer in LAYERS for f in sorted((root / layer).rglob("*.py"))]
-    sources = {module_name(f.relative_to(root)): f.read_text(encoding="utf-8") for f in files}
-    imports = {name: {*_spelled_out(_imported(text), sources), *_packages(name)} for name, text in sources.items()}
+    imports = _imports(root)
     if _read_by(path) == RULES and path.endswith(".toml"):  # rules are read when they are asked for, not on import
         return [name for name in imports if _is_pure(name)]
     resting = {module_name(Path(_read_by(path)))}
     while grown := {n for n, of in imports.items() if n not in resting and _meets(of, resting)}:
         resting |= grown
     return [name for name in imports if name not in resting and _is_pure(name)]
+
+
+def _modules(root: Path) -> list[Path]:
+    return [f for layer in LAYERS for f in sorted((root / layer).rglob("*.py"))]
+
+
+def _imports(root: Path) -> dict[str, set[str]]:
+    """Of each module what it loads: modules, things in them, the packages that it lies in."""
+    sources = {module_name(f.relative_to(root)): f.read_text(encoding="utf-8") for f in _modules(root)}
+    return {name: {*_spelled_out(_imported(text), sources), *_packages(name)} for name, text in sources.items()}
 
 
 def _packages(name: str) -> Iterator[str]:
