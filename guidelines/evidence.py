@@ -167,11 +167,15 @@ def _of_computed(case: Case, computed: Computed) -> Evidence:
         kind="score",
         subject=computed.subject,
         label=label(computed.subject),
-        shown=least + (amount(computed.subject, computed.value) if reading else f"{computed.value:g}"),
+        shown=least + (amount(computed.subject, computed.value) if reading else _bare(computed)),
         at=computed.at,
         ref=" + ".join((computed.subject, *refs))[:REF_CHARS_MAX],
         value=float(computed.value),
     )
+
+
+def _bare(computed: Computed) -> str:
+    return f"{round(computed.value, 2):g} {computed.unit}".rstrip()
 
 
 def unfolded(sources: Iterable[Source]) -> list[Source]:

@@ -46,8 +46,7 @@ class TriggerNode(NamedTuple):
 class GuidelineNode(NamedTuple):
     """One guideline. `orders`: its blocks that speak about orders; `choices`: the conditions of its slots.
 
-    `leaves`: what its
-    triggers rest on.
+    `watched`: its triggers and whom it does not speak of; they are kept up to date. `leaves`: what these rest on.
     """
 
     guideline: Guideline
@@ -56,6 +55,7 @@ class GuidelineNode(NamedTuple):
     steps: tuple[StepNode, ...]
     orders: tuple[BlockNode, ...]
     choices: Mapping[str, tuple[tuple[Node, str], ...]]
+    watched: tuple[Node, ...]
     leaves: tuple[Node, ...]
 
 
@@ -77,12 +77,12 @@ def compiled(guidelines: Iterable[Guideline], definitions: Mapping[str, Conditio
         asked |= {read for t in made.triggers for value in t.rule.values for read in reads_of(value, graph)}
     for name in definitions:
         asked |= graph.named[name].reads
-    graph.watch(root for made in nodes for root in (made.outside, *(t.node for t in made.triggers)) if root is not None)
+    graph.watch(root for made in nodes for root in made.watched)
     return Rules(graph, nodes, frozenset(asked))
 
 
 def _all_nodes(made: GuidelineNode) -> Iterable[Node]:
-    yield from (t.node for t in made.triggers)
+    yield from made.watched
     for step in made.steps:
         yield from (n for n in (step.when, step.done, *step.requires) if n is not None)
         yield from (b.when for b in step.blocks if b.when is not None)
@@ -118,9 +118,9 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
     triggers = tuple(_trigger(t, graph.node(t.when)) for t in guideline.triggers)
     orders = tuple(b for b in blocks if b.items)
     outside = _node(guideline.outside, graph)
-    watched = [*(t.node for t in triggers), *([] if outside is None else [outside])]
+    watched = (*(t.node for t in triggers), *(() if outside is None else (outside,)))
     leaves = {leaf.index: leaf for node in watched for leaf in node.leaves()}
-    return GuidelineNode(guideline, outside, triggers, steps, orders, choices, tuple(leaves.values()))
+    return GuidelineNode(guideline, outside, triggers, steps, orders, choices, watched, tuple(leaves.values()))
 
 
 def _trigger(trigger: Trigger, node: Node) -> TriggerNode:

@@ -75,7 +75,7 @@ def _named(entry: Entry, words: Sequence[str]) -> str | None:
     if entry.names is None:
         return None
     names = NAMES[entry.names]
-    spans = ((k, n) for n in range(min(4, len(words)), 0, -1) for k in range(len(words) - n + 1))
+    spans = ((k, n) for n in range(len(words), 0, -1) for k in range(len(words) - n + 1))
     return next((names[name] for k, n in spans if (name := " ".join(words[k : k + n])) in names), None)
 
 

@@ -29,6 +29,7 @@ class Computed(NamedTuple):
     at: datetime
     sources: "tuple[Source, ...]"
     missing: tuple[Missing, ...] = ()
+    unit: str = ""  # as printed, where the subject is no concept
 
 
 class Personal(NamedTuple):

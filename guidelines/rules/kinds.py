@@ -419,7 +419,7 @@ def _total(c: Total, graph: "Graph") -> Compiled:
         minute = full_minute(case.now)
         case.stays_with(volume, side)
         ml, counted = volume.at(minute), volume.counted(minute)
-        made = (Computed(f"total {c.item}", ml, case.now, counted[-4:]),) if counted else ()
+        made = (Computed(f"total {c.item}", ml, case.now, counted[-4:], unit="mL"),) if counted else ()
         return settled(c.op, Interval(ml, ml, made), c.value)
 
     def per_kg(case: Case) -> Answer:
@@ -435,7 +435,7 @@ def _total(c: Total, graph: "Graph") -> Compiled:
             return settled(c.op, open_range(Missing("weight")) if ml > 0 else Interval(0.0, 0.0), c.value)
         kg = weight.value
         case.stays_with(volume, lambda ml: side(ml / kg))
-        made = Computed(f"total {c.item} per kg", ml / kg, case.now, (*counted[-4:], weight.source))
+        made = Computed(f"total {c.item} per kg", ml / kg, case.now, (*counted[-4:], weight.source), unit="mL/kg")
         return settled(c.op, Interval(ml / kg, ml / kg, (made,)), c.value)
 
     return Compiled(per_kg, reads | graph.named["dosing_weight"].reads) if c.per_kg else Compiled(plain, reads)

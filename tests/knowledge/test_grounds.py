@@ -97,10 +97,14 @@ FLUID = [
          asks=["weight: never measured"]),
     case("total of any crystalloid over 3 h at_least 30 mL/kg", NO, gave("paracetamol")),
     case("total of any crystalloid over 3 h at_least 5 mL/kg", YES, gave("saline_0_9", amount=500),
-         reading("weight", 80), rests=["total crystalloid per kg 6.25", "saline_0_9 500 mL", "weight 80.0 kg"]),
+         reading("weight", 80), rests=["total crystalloid per kg 6.25 mL/kg", "saline_0_9 500 mL", "weight 80.0 kg"]),
+    case("total of any crystalloid over 3 h at_least 5 mL/kg", YES, gave("saline_0_9", amount=500),
+         reading("weight", 120), reading("height", 180), sex="male",
+         rests=["total crystalloid per kg 5.37 mL/kg", "saline_0_9 500 mL", "weight 93.1 kg", "weight 120.0 kg",
+                "height 180 cm"]),
     case("total of any crystalloid over 3 h at_least 500 mL", YES,
          *(gave("saline_0_9", n * MINUTE, amount=100) for n in (50, 40, 30, 20, 10)),
-         rests=["total crystalloid 500", *["saline_0_9 100 mL"] * 4]),
+         rests=["total crystalloid 500 mL", *["saline_0_9 100 mL"] * 4]),
 ]  # fmt: skip
 PRESSURE = [
     case("is repeated_low_map", UNKNOWN, asks=["map: never measured"]),

@@ -24,6 +24,7 @@ from streams.core.ordering import Late
 from streams.core.step import Turn, run, step, wakes_at
 from streams.core.view import view
 from streams.stores.codec import bed_of, whole
+from tests.guidelines.test_checklist import book
 from tests.streams.bedside import (
     EIGHT,
     PNEUMONIA,
@@ -155,6 +156,21 @@ def test_what_was_heard_of_a_patient_who_was_away_is_not_forgotten() -> None:
     assert [o.alert.key for o in said if isinstance(o, AlertEvent) and o.at > at("08:10")] == []
     bed, said = play([back], at("08:31"), bed=bed)
     assert [(o.change, o.alert.level) for o in of_sepsis(said)] == [(Change.RAISED, Level.CRITICAL)]
+
+
+def test_who_comes_to_be_outside_of_a_guideline_hears_no_more_of_it_from_that_instant() -> None:
+    """Told by a reading that no other part of the rules looks at: no worsening meanwhile, and after it there is one."""
+    of = replace(mind(), book=book(head='outside = "acvpu is U"\n'))
+    story = [
+        reading("hr", 110, "08:00"),
+        reading("acvpu", "U", "08:10"),
+        reading("hr", 125, "08:15"),
+        reading("lactate", 3.0, "08:15"),
+        reading("acvpu", "A", "08:20"),
+    ]
+    _, said = play(story, at("08:21"), of)
+    changes = [(f"{o.at:%H:%M}", o.change.value) for o in said if isinstance(o, AlertEvent)]
+    assert changes == [("08:00", "raised"), ("08:20", "worsened")]
 
 
 # --- the model -------------------------------------------------------------------------------------------------------

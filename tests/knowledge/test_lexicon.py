@@ -1,0 +1,128 @@
+"""What each entry and each cue of the notes' lexicon does, entered a second time in lexicon.toml beside this file."""
+
+import tomllib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from guidelines.notes.lexicon import CUES, LEXICON, Entry, Item
+from guidelines.notes.phrases import PHRASES
+from guidelines.notes.reading import read
+from guidelines.notes.words import cut, is_number, number
+from schemas.clinical.facts import NoteFact, Polarity, Temporality
+from schemas.events import Note
+
+AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+DATA = tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text(encoding="utf-8"))
+SAYS, REACH, ENDS = ([case for part in DATA[of].values() for case in part.items()] for of in ("says", "reach", "ends"))
+KINDS = [(phrase, concept, kind) for kind, part in DATA["kinds"].items() for phrase, concept in part.items()]
+WORDS = {"family": "family", "other": "other", "historical": "past", "planned": "plan", "hypothetical": "if",
+         "negated": "no", "uncertain": "maybe"}  # fmt: skip
+
+
+def facts_of(text: str) -> list[NoteFact]:
+    found = read(Note(encounter="e1", text=text, observed_at=AT, available_at=AT))
+    return [fact for fact in found if fact.concept != "infection.level"]
+
+
+def spelled(fact: NoteFact) -> str:
+    """A fact as lexicon.toml writes it: "past no bp.low = 64 mm[Hg] (map)"."""
+    marks = [WORDS[word] for word in (fact.experiencer, fact.temporality, fact.polarity) if word in WORDS]
+    value = [] if fact.value is None else ["=", f"{fact.value:g}"]
+    parts = [*(["copied"] if fact.copied else []), *marks, fact.concept, *value, fact.unit]
+    detail = f"({fact.detail})" if fact.detail else None
+    return " ".join(part for part in (*parts, detail) if part) + (f", {fact.change}" if fact.change else "")
+
+
+def said(text: str) -> list[str]:
+    return sorted(spelled(fact) for fact in facts_of(text))
+
+
+@pytest.mark.parametrize(("text", "facts"), SAYS)
+def test_a_sentence_says_exactly_this(text: str, facts: list[str]) -> None:
+    """Every phrase gives its fact with number, unit and all, and nothing beside."""
+    assert said(text) == sorted(facts)
+
+
+@pytest.mark.parametrize(("text", "facts"), REACH)
+def test_a_cue_touches_exactly_this(text: str, facts: list[str]) -> None:
+    """Each cue looks its way, touches its kinds of phrase, over a comma or not, and no further than it may."""
+    assert said(text) == sorted(facts)
+
+
+@pytest.mark.parametrize(("text", "facts"), ENDS)
+def test_a_word_ends_exactly_this(text: str, facts: list[str]) -> None:
+    """A word that turns the sentence ends some cues and lets others go on; a header holds for what follows it."""
+    assert said(text) == sorted(facts)
+
+
+@pytest.mark.parametrize(("phrase", "concept", "kind"), KINDS)
+def test_what_kind_of_thing_a_phrase_is(phrase: str, concept: str, kind: str) -> None:
+    """Denied along a list: findings and diagnoses; old along a list: diagnoses; "from": states; planned: acts."""
+
+    def last(text: str) -> NoteFact:
+        return next(fact for fact in reversed(facts_of(text)) if fact.concept == concept)
+
+    listed = last(f"no pallor, or {phrase}").polarity is Polarity.NEGATED
+    assert listed == (kind in {"finding", "diagnosis"} or last(phrase).polarity is Polarity.NEGATED)
+    old = {"diagnosis": f"h/o CHF, or {phrase}", "state": f"from {phrase}", "act": f"Dispo: {phrase}"}
+    plain = last(phrase).temporality
+    for of, text in old.items():
+        marked = Temporality.PLANNED if of == "act" else Temporality.HISTORICAL
+        assert last(text).temporality is (marked if of == kind else plain)
+
+
+# -- nothing is left out
+
+STATING = [entry for entry in LEXICON if entry != Entry(entry.row, entry.concept, entry.phrases, names=entry.names)]
+"""The entries that say more than a name: a kind, a number, a bound, a change …"""
+
+
+def met(text: str) -> Iterator[tuple[Item, list[float]]]:
+    """The entries and cues whose phrases stand in a text, each with the numbers in it."""
+    words = cut(text)
+    for start, end, items in PHRASES.find(words):
+        numbers = [number(word) for word in words.words[start:end] if is_number(word)]
+        yield from ((item, [n for n in numbers if n is not None]) for item in items)
+
+
+def named(entries: Iterable[Entry]) -> list[str]:
+    return [f"{entry.concept}: {entry.phrases[0]}" for entry in entries]
+
+
+def test_every_entry_that_states_something_has_a_sentence() -> None:
+    """One that gives its fact, with all that the entry says of it."""
+    tried = [(item, facts) for text, facts in SAYS for item, _ in met(text)]
+    missing = [
+        e for e in STATING if not any(item is e and any(e.concept in fact for fact in facts) for item, facts in tried)
+    ]
+    assert named(missing) == []
+
+
+def test_every_entry_that_states_something_has_a_kind() -> None:
+    """Entered twice, too."""
+    tried = [(item, kind) for phrase, _, kind in KINDS for item, _ in met(phrase)]
+    assert named(e for e in STATING if not any(item is e and kind == e.kind for item, kind in tried)) == []
+
+
+def test_every_bound_is_tried_on_both_sides() -> None:
+    """With a number that is just kept and one that is just not."""
+    tried = [(item, numbers) for text, _ in SAYS for item, numbers in met(text) if numbers]
+    for entry, bound in [(e, bound) for e in STATING for bound in (e.above, e.below) if bound is not None]:
+        near = 1 if bound == int(bound) else max(bound / 10, 0.5)
+        away = [numbers[0] - bound for item, numbers in tried if item is entry and abs(numbers[0] - bound) <= near]
+        kept = [gap > 0 if bound == entry.above else gap < 0 for gap in away]
+        assert set(kept) == {True, False}, named([entry])
+
+
+def test_every_cue_has_a_sentence() -> None:
+    """So has every word that ends one, and every header."""
+    tried = [item for text, _ in (*SAYS, *REACH, *ENDS) for item, _ in met(text)]
+    assert [cue.words[0] for cue in CUES if not any(item is cue for item in tried)] == []
+
+
+def test_the_numbers_of_a_phrase_are_counted_from_one() -> None:
+    """None of them is the one before the first."""
+    assert named(entry for entry in LEXICON if isinstance(entry.value, int) and entry.value < 1) == []
