@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from guidelines.evidence import NO_OUTLOOK
 from guidelines.rules.graph import Graph
@@ -40,3 +41,40 @@ def test_an_answer_is_asked_again_at_the_end_of_its_time(text: str, last: object
     assert until - TICK == last
     assert KeptCase(snapshot(BED, until - TICK), NO_OUTLOOK, kept, ()).ask(node).truth is Truth.YES
     assert KeptCase(snapshot(BED, until), NO_OUTLOOK, kept, ()).ask(node).truth is after
+
+
+def test_an_answer_is_asked_again_where_values_age_faster_all_at_once() -> None:
+    """A glucose that stands for hours stands for one while insulin runs: known at once, without news of the glucose."""
+    graph = Graph()
+    node = graph.node(parse("glucose above 10"))
+    graph.watch([node])
+    charted = snapshot(Bed("e1", chart=Chart(readings={"glucose": (reading("glucose", 14.0, "08:00"),)})), at("09:30"))
+    kept = KeptCase(charted, NO_OUTLOOK, nothing_kept(graph), ()).kept()
+    running = replace(charted, situations=frozenset({"insulin_infusion"}))
+    assert KeptCase(charted, NO_OUTLOOK, kept, ()).ask(node).truth is Truth.YES
+    assert KeptCase(running, NO_OUTLOOK, kept, ("t:insulin_regular",)).ask(node).truth is Truth.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        ("lactate above 2", ""),  # too old, it is not known: neither true nor false
+        ("map below 65", "true false"),  # another way to work it out takes its place
+        ("news2 at_least 5", "true false"),
+        ("map below 65 for 15 min", "true false"),
+        ("o2_device is nc", ""),
+        ("acvpu is U", "true false"),
+        ("max of lactate over 1 h above 2", "true false"),
+        ("given cefepime within 1 h", "true false"),
+        ("ordered cefepime within 1 h", "false"),
+        ("diagnosed copd", ""),
+        ("allergic cefepime", ""),
+        ("any_of(ordered cefepime within 1 h; diagnosed copd)", "false"),
+        ("none_of(ordered cefepime within 1 h; diagnosed copd)", "true"),
+        ("none_of(diagnosed copd; allergic cefepime)", ""),
+    ],
+)
+def test_what_time_alone_can_make_of_an_answer(text: str, turns: str) -> None:
+    """Without any news: whether it can come true, and whether it can come to be false."""
+    node = Graph().node(parse(text))
+    assert (node.may_rise, node.may_fall) == ("true" in turns, "false" in turns)

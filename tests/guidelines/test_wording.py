@@ -53,6 +53,18 @@ def test_a_change_is_told_with_the_minutes_since(ago: timedelta, span: str) -> N
     assert told == f"The patient's pressure fell in the last {span} (MAP 80 → 60 mmHg)."
 
 
+@pytest.mark.parametrize(
+    ("ago", "span", "old"),
+    [(15 * MINUTE, "15 minutes", 72), (15 * MINUTE + TICK, "25 minutes", 90), (30 * MINUTE, "30 minutes", 72),
+     (30 * MINUTE + TICK, "50 minutes", 90)],
+)  # fmt: skip
+def test_what_lies_further_back_than_the_window_is_no_part_of_its_change(ago: timedelta, span: str, old: float) -> None:
+    """The start of a window is in it; a microsecond more, and only the next window shows the fall, from its oldest."""
+    further = 25 * MINUTE if ago < 20 * MINUTE else 50 * MINUTE
+    told = said(reading("map", 90, further), reading("map", 72, ago), reading("map", 60))
+    assert told == f"The patient's pressure fell in the last {span} (MAP {old} → 60 mmHg)."
+
+
 def test_what_is_longer_ago_than_an_hour_is_no_change() -> None:
     """A microsecond more, and the value stands alone."""
     told = said(reading("map", 80, HOUR + TICK), reading("map", 60))
