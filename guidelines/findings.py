@@ -11,7 +11,7 @@ from guidelines.book.compiled import BlockNode, GuidelineNode, TriggerNode
 from guidelines.book.records import Words
 from guidelines.checklist import Checklist, Line
 from guidelines.evaluation import Speaking, asked_lines, fired_lines
-from guidelines.evidence import evidences, needs
+from guidelines.evidence import REF_CHARS_MAX, evidences, needs
 from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import Case, item_name
 from guidelines.wording import question, warning
@@ -20,7 +20,6 @@ from schemas.clinical.findings import Finding, Level, Onset, Sentence, Truth
 from schemas.events import Treatment, identity
 
 TITLE_CHARS_MAX = 200
-REF_CHARS_MAX = 400
 
 
 class Telling:

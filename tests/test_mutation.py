@@ -102,6 +102,7 @@ from pathlib import Path
 import tomllib
 
 LIMIT = 3
+LONGEST = 8
 TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
@@ -125,8 +126,11 @@ def sides():
     return TABLE["a"]["value"]
 """
 TESTS = """
-from schemas.thing import loud, low, twice
+from schemas.thing import LONGEST, loud, low, twice
 from schemas.user import sides
+
+def test_longest():
+    assert LONGEST == 8
 
 def test_low():
     assert low(2) and not low(3)
@@ -189,6 +193,8 @@ def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Pa
     assert json.loads(done.stdout) == {
         "LIMIT = 4": "killed",
         "LIMIT = 2": "killed",
+        "LONGEST = 9": "killed",
+        "LONGEST = 7": "killed",
         "return x <= LIMIT": "killed",
         "return x > LIMIT": "killed",
         "return None": "killed",  # of `twice`; those of `low` and `loud`, which read the same, come before it

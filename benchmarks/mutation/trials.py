@@ -66,21 +66,22 @@ class Map(NamedTuple):
     tests_of: Mapping[str, Mapping[int, Sequence[str]]]  # of the lines that stand in a function
     seconds: Mapping[str, float]
     failing: Sequence[str]
-    users: Mapping[str, Sequence[str]] = {}  # of each file, those that import it
+    users: Mapping[str, Sequence[str]] = {}  # of each file, those that import it, test files among them
 
     def rounds(self, mutant: Mutant, lately: str) -> list[list[str]]:
         """The tests that run the statement of a mutant, in two rounds: first the test file that noticed one `lately`,
         else the one that is most about the line.
 
         Of what is run on import only, and of data, the tests that run any function of its file or of one that imports
-        it. The quickest go first. What a test file runs as it is collected, all its tests rest on.
+        it, and all of a test file that does. The quickest go first. What a test file runs as it is collected, all its
+        tests rest on.
         """
         lines = self.tests_of.get(_read_by(mutant.path), {})
         wanted = range(mutant.lines[0], mutant.lines[1] + 1) if mutant.inside else ()
         contexts = {context for n in wanted for context in lines.get(n, ())}
         if not any("::" in context for context in contexts):
             files = (_read_by(mutant.path), *self.users.get(_read_by(mutant.path), ()))
-            contexts |= {c for f in files for of_line in self.tests_of.get(f, {}).values() for c in of_line}
+            contexts |= {c for f in files for of_line in self.tests_of.get(f, {}).values() for c in of_line} | {*files}
         chosen = [t for t in self.seconds if t in contexts or _file(t) in contexts] or list(self.seconds)
         ordered = sorted(chosen, key=lambda t: (self.seconds[t], t))
         in_all, in_chosen = (Counter(map(_file, tests)) for tests in (self.seconds, ordered))
@@ -233,9 +234,10 @@ def mapped(tests: Sequence[str], root: Path, limit_s: float = 3600.0) -> Map:
         raise Failed("the tests did not end, or did not run at all")
     quick = {t: s for t, s in made["seconds"].items() if t not in made["failing"] and t not in made["slow"]}
     lines = {file: {int(n): tests for n, tests in of.items()} for file, of in made["lines"].items()}
-    imports = _imports(root)
     files = {module_name(file.relative_to(root)): file.relative_to(root).as_posix() for file in _modules(root)}
-    users = {file: [files[n] for n, of in imports.items() if n != name and _meets(of, {name})]
+    imports = {files[name]: of for name, of in _imports(root).items()}
+    imports |= {file: set(_imported((root / file).read_text(encoding="utf-8"))) for file in {*map(_file, quick)}}
+    users = {file: [user for user, of in imports.items() if user != file and _meets(of, {name})]
              for name, file in files.items()}  # fmt: skip
     return Map(lines, quick, made["failing"], users)
 

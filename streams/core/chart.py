@@ -27,7 +27,6 @@ READING_BYTES = 72  # times, numbers and marks of one reading
 ROW_READINGS_MAX = 320  # one concept, before it is thinned
 ROW_READINGS_THINNED = 256  # … and after
 WITHDRAWN_MAX = 256
-NOTES_MAX = 200
 
 _STATUS_RANK = {Status.PRELIMINARY: 0, Status.FINAL: 1, Status.CORRECTED: 2, Status.ENTERED_IN_ERROR: 3}
 _observed_at = attrgetter("observed_at")
@@ -191,7 +190,7 @@ def with_note(chart: Chart, ref: str, note: Note, facts: tuple[NoteFact, ...]) -
     placed = sorted((*notes, KeptNote(ref, _cut(note))), key=lambda kept: kept.note.observed_at)
     known = sorted((*facts_left, *facts), key=attrgetter("effective_at"))
     chart = chart._replace(
-        notes=_newest_within(placed, NOTE_BYTES_MAX, _kept_bytes)[-NOTES_MAX:],
+        notes=_newest_within(placed, NOTE_BYTES_MAX, _kept_bytes),
         facts=_newest_within(known, FACT_BYTES_MAX, lambda fact: len(to_json(fact))),
     )
     return chart, "corrected" if gone else "new"
