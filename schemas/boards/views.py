@@ -72,6 +72,7 @@ class BedView(Record, frozen=True, kw_only=True):
     forecast_model: str | None
     forecast_missing: str | None  # why there is no forecast
     problem: str | None = None  # after "This bed": why it cannot be judged, and since when, or is not shown whole
+    clocks: tuple[str, ...] = ()  # sentences about clocks of sources that are wrong
     notes: tuple[ShownNote, ...]
     treatments: tuple[ShownTreatment, ...]
     counts: Mapping[str, int]  # late, duplicate, corrected, artefact, rejected by fault …

@@ -50,6 +50,7 @@ class _Event(Record, frozen=True, kw_only=True, tag_field="kind"):
     encounter: str
     observed_at: datetime  # both times in UTC
     available_at: datetime
+    sender: str | None = None  # whom it is from, where that is known; forgotten when it is written into the chart
 
 
 class Reading(_Event, frozen=True, kw_only=True, tag="reading"):

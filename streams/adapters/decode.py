@@ -221,6 +221,7 @@ def _common(record: _OfPatient, origin: Origin) -> dict[str, Any]:
         "encounter": record.encounter,
         "observed_at": record.observed_at,
         "available_at": min(record.available_at or origin.received_at, origin.received_at),  # not before it was here
+        "sender": origin.sender,
     }
 
 

@@ -145,7 +145,7 @@ def _placed(bed: Bed, events: Sequence[Event]) -> tuple[Bed, Sequence[Event]]:
     clocks, found, names = bed.clocks, [], []
     for said in events:
         event, clocks, moved = placed(said, clocks, said.available_at)
-        found.append(event)
+        found.append(event if event.sender is None else replace(event, sender=None))
         names += [] if moved is None else [moved]
     if clocks is not bed.clocks or names:
         bed = bed._replace(clocks=clocks, counts=counted(bed.counts, *names) if names else bed.counts)

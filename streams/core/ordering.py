@@ -185,4 +185,6 @@ def refused(event: Event, fault: Fault, why: str, now: datetime) -> Rejected:
     """The refusal of an event that was decoded well: it can be sent again as it is."""
     code = event.concept if isinstance(event, Reading) else event.item if isinstance(event, Treatment) else None
     unit = CONCEPTS[event.concept].unit if isinstance(event, Reading) and event.value is not None else None
-    return rejected(encode(event), fault, why, now, encounter=event.encounter, code=code, unit=unit)
+    return rejected(
+        encode(event), fault, why, now, encounter=event.encounter, code=code, unit=unit, sender=event.sender
+    )

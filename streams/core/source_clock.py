@@ -64,15 +64,15 @@ class Offset(NamedTuple):
     since: datetime
 
 
-def placed(event: Event, clocks: Clocks, received_at: datetime, sender: str | None = None) -> Placed:
+def placed(event: Event, clocks: Clocks, received_at: datetime) -> Placed:
     """The event at the time that is true of the patient, as far as can be told when it is received.
 
-    `received_at`: when this system had it; `sender`: whom it is from, where that is known.
+    `received_at`: when this system had it.
     """
     delay = received_at - event.observed_at
     if not isinstance(event, Reading):
         return Placed(event, clocks) if delay >= _NOW else _moved(event, clocks, received_at, "clock_ahead")
-    name = source_name(event, sender)
+    name = source_name(event)
     believed = _NOW <= delay <= BELIEVED
     if believed and name not in clocks:
         return Placed(event, clocks)
@@ -88,9 +88,9 @@ def placed(event: Event, clocks: Clocks, received_at: datetime, sender: str | No
     return Placed(event, clocks) if delay >= _NOW else _moved(event, clocks, received_at, "clock_ahead")
 
 
-def source_name(reading: Reading, sender: str | None = None) -> str:
+def source_name(reading: Reading) -> str:
     """Whose clock stamped a reading, as far as we can tell them apart: the sender, and what kind of source it read."""
-    return reading.source.value if sender is None else f"{sender} {reading.source.value}"
+    return reading.source.value if reading.sender is None else f"{reading.sender} {reading.source.value}"
 
 
 def offsets(clocks: Clocks, now: datetime) -> tuple[Offset, ...]:

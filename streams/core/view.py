@@ -14,6 +14,7 @@ from schemas.events import Quality, Reading, Treatment, identity
 from streams.core.bed import Bed, snapshot
 from streams.core.judge import Mind
 from streams.core.retention import thinned
+from streams.core.source_clock import Offset, offsets
 
 TREND_SPAN = timedelta(hours=24)
 NOTES_SHOWN = 20
@@ -40,6 +41,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
         forecast_model=None if missing else _model(bed, mind),
         forecast_missing=missing,
         problem=_problem(bed),
+        clocks=tuple(map(_clock, offsets(bed.clocks, seen.now))),
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
         counts=dict(bed.counts),  # what JSON can hold
@@ -68,6 +70,14 @@ def _problem(bed: Bed) -> str | None:
     if bed.failure is None:
         return None
     return f"cannot be judged since {bed.failure.since:%H:%M} UTC, because of an internal error ({bed.failure.what})"
+
+
+def _clock(offset: Offset) -> str:
+    off = f"{abs(offset.off_s):.0f} s {'behind' if offset.off_s > 0 else 'ahead'}"
+    return (
+        f"The clock of {offset.source} is {off}, noticed at {offset.since:%H:%M} UTC: "
+        "its readings are moved to the time that is true of the patient."
+    )
 
 
 def _vital(seen: Snapshot, reading: Reading) -> Vital:

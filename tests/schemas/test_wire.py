@@ -18,10 +18,11 @@ from schemas.events import (
     Response,
     Severity,
     Source,
+    Status,
     Tick,
     Treatment,
 )
-from schemas.events.wire import encode, parse
+from schemas.events.wire import WireNote, WireReading, WireTreatment, encode, parse
 
 GOLDEN = Path(__file__).parent / "golden_wire_v1.ndjson"
 
@@ -102,6 +103,23 @@ GOOD = {
     "unit": "mm[Hg]",
     "observed_at": "2026-03-01T08:00:00Z",
 }
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        GOOD,
+        {"v": 1, "kind": "note", "encounter": "e1", "text": "Well.", "observed_at": "2026-03-01T08:00:00Z"},
+        {"v": 1, "kind": "treatment", "encounter": "e1", "item": "meropenem", "action": "given",
+         "observed_at": "2026-03-01T08:00:00Z"},
+    ],
+    ids=lambda said: str(said["kind"]),
+)  # fmt: skip
+def test_what_says_nothing_of_its_status_is_final(said: dict[str, object]) -> None:
+    """And nothing else is assumed of it: who sent it and when it became known stay open."""
+    record = parse(json.dumps(said).encode())
+    assert isinstance(record, WireReading | WireNote | WireTreatment)
+    assert (record.status, record.sender, record.available_at) == (Status.FINAL, None, None)
 
 
 @pytest.mark.parametrize(

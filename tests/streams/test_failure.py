@@ -15,6 +15,7 @@ from schemas.events import Event, Treatment
 from schemas.events.quarantine import Fault, Rejected
 from streams.adapters.decode import decode
 from streams.core import absorb
+from streams.core import step as core
 from streams.core.bed import Bed, Chart, Failure
 from streams.core.step import TRIED_AGAIN_AFTER, Output, Turn, run, step
 from streams.core.view import view
@@ -147,6 +148,28 @@ def test_an_event_that_cannot_be_written_down_is_refused_and_can_be_sent_again(
     bed, _ = step(bed, again, at("10:00"), mind())
     bed, said = play([], at("10:01"), bed=bed)
     assert [t.item for t in bed.chart.treatments] == ["meropenem", "norepinephrine"]
+    assert bed.failure is None
+
+
+def test_a_bed_that_cannot_be_opened_when_its_alarm_rings_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing came, only time: nothing can be refused, and the bed says since when it cannot be judged."""
+    bed, _ = play(EARLY, at("08:06"))
+    assert bed.due is not None
+    due = bed.due
+    rung, works = due + timedelta(seconds=1), absorb.opened
+
+    def fails(bed: Bed, reads: frozenset[str]) -> object:
+        if bed.failure is None:
+            raise ZeroDivisionError
+        return works(bed, reads)
+
+    monkeypatch.setattr(core, "opened", fails)
+    bed, said = step(bed, [], rung, mind())
+    assert said == ()
+    assert bed.failure == Failure(due, "ZeroDivisionError")
+    assert bed.due == due + TRIED_AGAIN_AFTER
+    monkeypatch.setattr(core, "opened", works)
+    bed, _ = step(bed, [], rung + TRIED_AGAIN_AFTER, mind())
     assert bed.failure is None
 
 

@@ -146,7 +146,9 @@ def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
     base = at("08:00")
     flood = [
         replace(
-            reading("map", 50 + (i * 37) % 100, "08:00"), observed_at=base - second + timedelta(microseconds=i * 100)
+            reading("map", 50 + (i * 37) % 100, "08:00"),
+            observed_at=base - second + timedelta(microseconds=i * 100),
+            sender="GW-7",
         )
         for i in range(10_000)
     ]
@@ -155,6 +157,8 @@ def test_a_second_that_is_too_fast_keeps_its_extremes_and_newest() -> None:
     assert {o.fault for o in refused} == {Fault.FLOOD}
     assert len(refused) + len(bed.line.waiting) == 10_000
     assert bed.counts["flood"] == len(refused)
+    assert {o.sender for o in refused} == {"GW-7"}
+    assert b'"sender":"GW-7"' in refused[0].raw
     values = [event.value or 0.0 for event in bed.line.waiting if isinstance(event, Reading)]
     assert (min(values), max(values)) == (50, 149)
     assert flood[-1] in bed.line.waiting
@@ -167,7 +171,8 @@ def test_what_is_left_of_a_flood_does_not_depend_on_its_order(random: object) ->
     """The same flood in any order leaves the same readings."""
     flood = [
         replace(
-            reading("map", 50 + i % 7, "08:00", source="monitor"), observed_at=at("07:59") + timedelta(milliseconds=i)
+            reading("map", 50 + i % 7, "08:00", source="monitor"),
+            observed_at=at("07:59") + timedelta(milliseconds=i // 2),
         )
         for i in range(READINGS_PER_SECOND_MAX + 40)
     ]

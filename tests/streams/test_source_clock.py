@@ -24,11 +24,11 @@ def reading(value: float, claims: float, came: float, source: Source = Source.MO
                    source=source, **more)  # type: ignore[arg-type]  # fmt: skip
 
 
-def told(events: Iterable[Reading], clocks: Clocks | None = None, sender: str | None = None) -> list[Placed]:
+def told(events: Iterable[Reading], clocks: Clocks | None = None) -> list[Placed]:
     """Each event when it came."""
     said: list[Placed] = []
     for event in events:
-        said.append(placed(event, said[-1].clocks if said else clocks or {}, event.available_at, sender))
+        said.append(placed(event, said[-1].clocks if said else clocks or {}, event.available_at))
     return said
 
 
@@ -162,8 +162,8 @@ def test_clocks_of_two_senders_are_two() -> None:
     """A gateway that is behind moves no reading of another."""
     clocks: Clocks = {}
     for n in range(40):
-        moved = placed(reading(60, 5 * n - 300, 5 * n), clocks, at(5 * n), "gateway 1")
-        clocks = placed(reading(60, 5 * n - 200, 5 * n), moved.clocks, at(5 * n), "gateway 2").clocks
+        moved = placed(reading(60, 5 * n - 300, 5 * n, sender="gateway 1"), clocks, at(5 * n))
+        clocks = placed(reading(60, 5 * n - 200, 5 * n, sender="gateway 2"), moved.clocks, at(5 * n)).clocks
     found = {offset.source: offset.off_s for offset in offsets(clocks, at(200))}
     assert found == {"gateway 1 monitor": 300.0, "gateway 2 monitor": 200.0}
 
@@ -190,7 +190,7 @@ def test_the_clocks_of_a_bed_are_bounded() -> None:
     """Of more sources than a bed keeps, the one that was heard longest ago is forgotten."""
     clocks: Clocks = {}
     for n in range(3 * SOURCES_MAX):
-        clocks = placed(reading(60, n + 240, n), clocks, at(n), f"gateway {n}").clocks
+        clocks = placed(reading(60, n + 240, n, sender=f"gateway {n}"), clocks, at(n)).clocks
     assert list(clocks) == [f"gateway {n} monitor" for n in range(2 * SOURCES_MAX, 3 * SOURCES_MAX)]
 
 

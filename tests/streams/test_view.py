@@ -1,5 +1,7 @@
 """The board's picture: every value with its time, its mark and whether it may still be used."""
 
+from msgspec.structs import replace
+
 from schemas.boards.views import POINTS_MAX
 from schemas.events import Quality, identity
 from streams.core.step import step
@@ -14,6 +16,19 @@ def test_a_value_too_old_to_use_is_shown_as_such() -> None:
         shown = {vital.concept: vital for vital in view(bed, mind()).vitals}
         assert (shown["hr"].shown, shown["hr"].at, shown["hr"].valid) == ("122/min", at("09:00"), valid)
         assert shown["sbp"].source == "manual, nibp"
+
+
+def test_a_source_with_a_wrong_clock_is_shown_with_its_offset() -> None:
+    """A gateway five minutes behind, told from its stream: its readings stand in true time, and the bed says why."""
+    late = [replace(reading("hr", 80 + n, n / 6 - 5, n / 6, source="monitor"), sender="GW-7") for n in range(12)]
+    bed, _ = play(late, at(3))
+    shown = view(bed, mind())
+    assert shown.clocks == (
+        "The clock of GW-7 monitor is 300 s behind, noticed at 08:00 UTC: "
+        "its readings are moved to the time that is true of the patient.",
+    )
+    assert shown.vitals[0].at == at(11 / 6)
+    assert all(kept.sender is None for kept in bed.chart.readings["hr"])
 
 
 def test_an_artefact_is_shown_with_its_reason() -> None:
