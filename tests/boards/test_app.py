@@ -110,6 +110,14 @@ def test_a_bed_that_cannot_be_judged_or_shown_whole_says_so(source: FakeSource, 
         assert words(client.get(path).text).count(f"This bed {why}.") == 1
 
 
+def test_a_bed_says_which_clock_is_wrong(source: FakeSource, client: Client) -> None:
+    """On its page, before what rests on those times; nothing where all clocks are right."""
+    told = "The clock of GW-7 monitor is 300 s behind, noticed at 08:00 UTC: its readings are moved."
+    assert "The clock of" not in words(client.get(SEPTIC).text)
+    source.views["mimic3|200001"] = replace(source.views["mimic3|200001"], clocks=(told,))
+    assert words(client.get(SEPTIC).text).count(told) == 1
+
+
 def test_the_summary_shows_evidence_notes_score_and_where_values_come_from(client: Client) -> None:
     """The page of a bed names every reading and note span that its sentence rests on, and what is unknown."""
     text = words(client.get(SEPTIC).text)
