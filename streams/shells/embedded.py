@@ -55,6 +55,7 @@ TRIED_AGAIN_S = 1.0  # a store that could not be written
 TURN_LOOKED_FOR_S = 0.02  # by a message that waits for older ones
 
 Result = TypeVar("Result")
+Made = TypeVar("Made")
 _SENDER = re.compile(rb'"sender"\s*:\s*"([^"\\]{1,64})"')
 _KNOWN_AT = re.compile(rb'"available_at"\s*:\s*"([^"]{10,40})"')
 
@@ -407,7 +408,8 @@ class Embedded:
         self._next = first + len(taken)
         _tell(message.logged for message in taken)
         try:
-            await self._run([_record(offset, m.now, m.kind, m.body, m.sender) for offset, m in enumerate(taken, first)])
+            rows = enumerate(taken, first)
+            await self._run(await _one_by_one(_record(n, m.now, m.kind, m.body, m.sender) for n, m in rows))
         except Fenced:
             raise
         except StoreFailed as problem:  # a bed that it is about cannot be read: it is in the log, and read from there
@@ -497,7 +499,7 @@ class Embedded:
         all_whole = self.trouble is not None  # what was saved meanwhile is not known for certain
         counts = {name: self._changes.get(name, CHANGES_MAX) for name in changed}
         wholes = frozenset(name for name, count in counts.items() if all_whole or count >= CHANGES_MAX)
-        rows = _rows(before, await self._completed(changed, wholes), wholes)
+        rows = await _one_by_one(_rows(before, await self._completed(changed, wholes), wholes))
         await self._stored(self._store.save, self._owner, applied, rows, (), self._responses)
         self._responses = []
         self._changes.update({name: 0 if name in wholes else count + 1 for name, count in counts.items()})
@@ -523,11 +525,9 @@ class _Nowhere:
     async def acknowledge(self, offset: int) -> None: ...
 
 
-def _rows(before: Mapping[str, Bed], changed: Mapping[str, Bed], wholes: frozenset[str]) -> list[BedRow]:
-    return [
-        BedRow(name, whole(bed), True) if name in wholes else BedRow(name, change(before[name], bed), False)
-        for name, bed in changed.items()
-    ]
+def _rows(before: Mapping[str, Bed], changed: Mapping[str, Bed], wholes: frozenset[str]) -> Iterator[BedRow]:
+    for name, bed in changed.items():
+        yield BedRow(name, whole(bed), True) if name in wholes else BedRow(name, change(before[name], bed), False)
 
 
 def _record(offset: int, now: datetime, kind: str, body: bytes, sender: str | None) -> Record:
@@ -562,6 +562,15 @@ def _sender_of(raw: bytes) -> str | None:
     """Whom a message says that it is from, as far as a look tells."""
     found = _SENDER.search(raw)
     return None if found is None else found[1].decode(errors="replace")
+
+
+async def _one_by_one(made: Iterable[Made]) -> list[Made]:
+    """All of them; whoever else waits has a turn after each."""
+    found: list[Made] = []
+    for one in made:
+        found.append(one)
+        await asyncio.sleep(0)
+    return found
 
 
 async def _in_turns(stepping: Stepping) -> Applied:
