@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from schemas.clinical.facts import Polarity, Temporality
@@ -29,7 +29,7 @@ class Entry:
     kind: Kind = "finding"
     polarity: Polarity = Polarity.AFFIRMED
     temporality: Temporality = Temporality.CURRENT
-    value: int | Literal["sum", "minus"] | None = None
+    value: Annotated[int, Field(ge=1)] | Literal["sum", "minus"] | None = None
     unit: str | None = None
     below: float | None = None
     above: float | None = None

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from guidelines.notes.lexicon import CUES, LEXICON, Entry, Item
-from guidelines.notes.phrases import PHRASES
+from guidelines.notes.phrases import PHRASES, Automaton
 from guidelines.notes.reading import read
 from guidelines.notes.words import cut, is_number, number
 from schemas.clinical.facts import NoteFact, Polarity, Temporality
@@ -124,5 +125,27 @@ def test_every_cue_has_a_sentence() -> None:
 
 
 def test_the_numbers_of_a_phrase_are_counted_from_one() -> None:
-    """None of them is the one before the first."""
-    assert named(entry for entry in LEXICON if isinstance(entry.value, int) and entry.value < 1) == []
+    """None of them is the one before the first: such a row is refused."""
+    for value in (0, -1):
+        with pytest.raises(ValidationError):
+            Entry(1, "perf.mottled", ("mottled #",), value=value)
+    assert Entry(1, "perf.mottled", ("mottled #",), value=1).value == 1
+
+
+def test_a_row_without_a_number_in_its_phrases_gives_no_value() -> None:
+    """`value` where no phrase holds a number would be forgotten there."""
+    assert named(e for e in LEXICON if e.value is not None and not any("#" in phrase for phrase in e.phrases)) == []
+
+
+@pytest.mark.parametrize("phrase", ["(a", "[a", "a (b|c", "a)", "a]", "(a]", "[a)", "a [(b] c)"])
+def test_a_bracket_that_is_not_closed_is_refused(phrase: str) -> None:
+    """Nor one that was not opened, or is closed by another kind; all behind it would be optional."""
+    with pytest.raises(ValueError, match="bracket"):
+        Automaton({}).add(phrase, CUES[0])
+
+
+@pytest.mark.parametrize("phrase", ["[a]", "a|[b]", ""])
+def test_a_phrase_that_may_be_empty_is_refused(phrase: str) -> None:
+    """It would stand everywhere."""
+    with pytest.raises(ValueError, match="empty"):
+        Automaton({}).add(phrase, CUES[0])
