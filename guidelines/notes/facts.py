@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from guidelines.notes.lexicon import SECTION_KINDS, Entry
+from guidelines.notes.lexicon import SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
 from guidelines.notes.scope import Found
 from guidelines.notes.words import Text, is_number, number
@@ -86,7 +86,7 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
     fits, value = _value(entry, words)
     if section and entry.kind in SECTION_KINDS.get(section, ("finding", "diagnosis", "state", "act")):
         classes.add(section)
-    unproved = entry.needs is not None and entry.needs not in classes
+    unproved = entry.needs is not None and entry.needs not in classes and VERBS[entry.needs].isdisjoint(words)
     if not fits or (unproved and not (entry.kind == "act" and classes & {"negated", "planned", "hypothetical"})):
         return None
     if "negated" in classes:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import LISTS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
+from guidelines.notes.lexicon import LISTS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
 from guidelines.notes.words import Text, is_number
 
 CUES_MAX = 8  # of one class and clause are looked at
@@ -111,7 +111,7 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
         clause = text.clause[one.start]
         sentence_of[clause] = text.sentence[one.start]
         here = verbs.setdefault(clause, set())
-        if isinstance(one.item, Cue) and one.item.cls in {"done", "held", "home"}:
+        if isinstance(one.item, Cue) and one.item.cls in VERBS:
             here.add(one.item.cls)
     for clause in sorted(verbs):
         if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:

@@ -1,5 +1,6 @@
 """What each entry and each cue of the notes' lexicon does, entered a second time in lexicon.toml beside this file."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -8,13 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from guidelines.notes.lexicon import CUES, LEXICON, Entry, Item
+from guidelines.notes.lexicon import CUES, LEXICON, Cue, Entry, Item
 from guidelines.notes.phrases import PHRASES, Automaton
 from guidelines.notes.reading import read
 from guidelines.notes.words import cut, is_number, number
 from schemas.clinical.facts import NoteFact, Polarity, Temporality
 from schemas.events import Note
 
+REFUSED = 128  # the row of "refused": a denial that is a fact of its own
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 DATA = tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text(encoding="utf-8"))
 SAYS, REACH, ENDS = ([case for part in DATA[of].values() for case in part.items()] for of in ("says", "reach", "ends"))
@@ -130,6 +132,15 @@ def test_the_numbers_of_a_phrase_are_counted_from_one() -> None:
         with pytest.raises(ValidationError):
             Entry(1, "perf.mottled", ("mottled #",), value=value)
     assert Entry(1, "perf.mottled", ("mottled #",), value=1).value == 1
+
+
+def test_no_affirmed_act_swallows_the_word_that_denies_it() -> None:
+    """ "CRRT stopped", "pt refused": within a longer phrase the word would not deny what it stands beside."""
+    denying = {word for cue in CUES if isinstance(cue, Cue) and cue.cls == "negated" and cue.kinds == ("act",)
+               for word in cue.words}  # fmt: skip
+    acts = [e for e in LEXICON if e.polarity is Polarity.AFFIRMED and (e.kind == "act" or e.row == REFUSED)]
+    held = [(phrase, set(re.split(r"[\s()\[\]|]+", phrase)) & denying) for e in acts for phrase in e.phrases]
+    assert [phrase for phrase, words in held if words - {phrase}] == []
 
 
 def test_a_row_without_a_number_in_its_phrases_gives_no_value() -> None:
