@@ -42,6 +42,11 @@ class Entry:
     group: str | None = None
     names: str | None = None  # filled in on loading: the table of names that the phrases use
 
+    @property
+    def may_change(self) -> bool:
+        """Whether its number may be told as a change ("14 -> 12"); a target has a range."""
+        return isinstance(self.value, int) and self.temporality is not Temporality.PLANNED
+
 
 @checked(frozen=True, slots=True, config=_STRICT)
 class Cue:

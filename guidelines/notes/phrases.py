@@ -4,10 +4,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import CUES, LEXICON, PSEUDO, WORD_LISTS, Cue, Item
+from guidelines.notes.lexicon import CUES, LEXICON, PSEUDO, WORD_LISTS, Cue, Entry, Item
 from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
 
 _GROUP = re.compile(r"\\\(|[(\[|)\]]|[^()\[\]|\\]+")  # `\(` is a bracket of the note
+# Where a phrase has a number, the note may tell how it came to it. "8 to 12" given may be a range or the hours of it.
+_GIVEN = "[# ->] [# ->] #"
+_COURSE = "[[from] # [/ #] [%|s] [down|up] (->|to)] [# [/ #] [%|s] (->|to)] #"
 _CLOSING = {"(": ")", "[": "]"}
 
 
@@ -43,6 +46,8 @@ class Automaton:
 
     def add(self, phrase: str, item: Item) -> None:
         spelled = re.sub(r"@(\w+)", lambda used: self._names[used[1]], phrase)
+        if isinstance(item, Entry) and item.may_change:
+            spelled = spelled.replace("#", _GIVEN if item.kind == "act" else _COURSE)
         parts = _GROUP.findall(spelled)
         if not _balanced(parts):
             raise ValueError(f"lexicon: phrase {phrase!r} has a bracket that is not closed or not opened")
