@@ -1,6 +1,6 @@
 """What a phrase states, with the cues that touch it: who, when, whether or not, and its number."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +52,13 @@ def _count(text: Text, one: Found) -> float:
     return count_of(here, one.end - one.start)
 
 
+def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
+    """When it was or is to be; a procedure of the last three days is of now ("s/p EGD today", reference §5.2)."""
+    told = [cls for cls in (Temporality.HYPOTHETICAL, Temporality.PLANNED) if cls in classes]
+    past = "recent" not in classes if "post" in classes else "historical" in classes
+    return (told or ([Temporality.HISTORICAL] if past else [entry.temporality]))[0]
+
+
 def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
     """The fact that a phrase found in the text states; None where its numbers or its verbs do not fit."""
     classes = set(one.classes)
@@ -69,10 +76,7 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
         polarity = Polarity.UNCERTAIN if "uncertain" in classes else entry.polarity
         if entry.polarity is Polarity.NEGATED:
             polarity = Polarity.NEGATED
-    temporality = entry.temporality
-    for cls in (Temporality.HISTORICAL, Temporality.PLANNED, Temporality.HYPOTHETICAL):
-        if cls in classes:
-            temporality = cls
+    temporality = _temporality(entry, classes)
     experiencer = Experiencer.PATIENT
     for other in (Experiencer.OTHER, Experiencer.FAMILY):
         if other in classes:

@@ -58,7 +58,8 @@ class Cue:
     kinds: tuple[Kind, ...] = ("finding", "diagnosis", "state", "act")
     across: tuple[Kind, ...] = ()
     reach: int = 1_000_000
-    last: bool = False
+    edge: bool = False
+    unless_time: bool = False
 
 
 @checked(frozen=True, slots=True, config=_STRICT)
