@@ -44,8 +44,12 @@ class Entry:
 
     @property
     def may_change(self) -> bool:
-        """Whether its number may be told as a change ("14 -> 12"); a target has a range."""
-        return isinstance(self.value, int) and self.temporality is not Temporality.PLANNED
+        """Whether its number may be told as a change ("14 -> 12").
+
+        A target has a range; a finding keeps the number that made it one ("hypotensive 82/40 -> 110/60").
+        """
+        measured = isinstance(self.value, int) and self.kind != "finding"
+        return measured and self.temporality is not Temporality.PLANNED
 
 
 @checked(frozen=True, slots=True, config=_STRICT)

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import CUES, LEXICON, PSEUDO, WORD_LISTS, Cue, Entry, Item
+from guidelines.notes.lexicon import CUES, LEXICON, LISTS, PSEUDO, WORD_LISTS, Cue, Entry, Item
 from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
 
 _GROUP = re.compile(r"\\\(|[(\[|)\]]|[^()\[\]|\\]+")  # `\(` is a bracket of the note
 # Where a phrase has a number, the note may tell how it came to it. "8 to 12" given may be a range or the hours of it.
-_GIVEN = "[# ->] [# ->] #"
-_COURSE = "[[from] # [/ #] [%|s] [down|up] (->|to)] [# [/ #] [%|s] (->|to)] #"
+_MEASURE = "[" + "|".join(sorted(LISTS["measures"])) + "]"
+_GIVEN = f"[# {_MEASURE} ->] [# {_MEASURE} ->] #"
+_COURSE = f"[[from] # [/ #] {_MEASURE} [down|up] (->|to)] [# [/ #] {_MEASURE} (->|to)] #"
 _CLOSING = {"(": ")", "[": "]"}
 
 

@@ -12,8 +12,7 @@ COUNT_MAX = 20  # nothing is given more often in one go
 _LITRES = frozenset({"l", "liter", "liters", "litre", "litres"})
 _MILLILITRES = frozenset({"ml", "cc", "mls", "ccs"})
 _ROUTES = frozenset({"iv", "ivp", "im", "po", "push", "bolus", "boluses"})
-_TO = frozenset({"->", "to"})
-_AFTER_NUMBER = frozenset({"/", "%", "s", "down", "up"})  # may stand between a number and "to"
+_BEFORE_TO = frozenset({"/", "down", "up", *LISTS["measures"]})  # may stand between a number and "to"
 
 
 @dataclass(slots=True)
@@ -24,12 +23,13 @@ class _Numbers:
     old: list[float] = field(default_factory=list)
 
 
-def _has_changed(words: Sequence[str], at: int) -> bool:
+def _has_changed(entry: Entry, words: Sequence[str], at: int) -> bool:
     """Whether an arrow or "to" leads from the number at `at` to another one ("14 -> 12", "128/74 to 84/42")."""
     at += 1
-    while at < len(words) and (words[at] in _AFTER_NUMBER or (is_number(words[at]) and words[at - 1] == "/")):
+    while at < len(words) and (words[at] in _BEFORE_TO or (is_number(words[at]) and words[at - 1] == "/")):
         at += 1
-    return at + 1 < len(words) and words[at] in _TO and is_number(words[at + 1])
+    leads = words[at : at + 1] == ["->"] or (words[at : at + 1] == ["to"] and entry.may_change)
+    return leads and any(map(is_number, words[at + 1 : at + 3]))  # "-> -3"
 
 
 def _numbers(entry: Entry, words: Sequence[str]) -> _Numbers:
@@ -40,7 +40,7 @@ def _numbers(entry: Entry, words: Sequence[str]) -> _Numbers:
         foreign = words[at + 1 : at + 2] == ["%"] and not (entry.percent or entry.unit == "%")  # "40 %" is no flow
         if value is None or counts or foreign:
             continue
-        changed = entry.may_change and _has_changed(words, at)
+        changed = _has_changed(entry, words, at)
         (found.old if changed else found.now).append(value)
     return found
 
