@@ -125,26 +125,21 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
     for clause in sorted(verbs):
         if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:
             verbs[clause] |= verbs.get(clause - 1, set())
-    named, bare, led = _listed(text, found)
-    for clause in sorted(verbs, reverse=True):
+    bare, led = _listed(text, found)
+    for clause in sorted(bare, reverse=True):
         after = clause + 1
-        if (
-            clause in named & bare
-            and after in led
-            and not verbs[clause]
-            and sentence_of.get(after) == sentence_of[clause]
-        ):
+        if after in led and not verbs[clause] and sentence_of.get(after) == sentence_of[clause]:
             verbs[clause] |= verbs[after]
     for one in found:
         one.classes |= verbs[text.clause[one.start]]
 
 
-def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int], set[int]]:
-    """The clauses that name what a verb has to prove, that hold nothing else, and that begin with it ("zosyn, …")."""
+def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:
+    """The clauses that hold nothing but what a verb has to prove ("zosyn, …"), and those that begin with it."""
     proved = [f for f in found if isinstance(f.item, Entry) and f.item.needs is not None]
     covered = {at for one in proved for at in range(one.start, one.end)}
-    named = {text.clause[one.start] for one in proved}
-    bare, led = set(text.clause), set()
+    bare = {text.clause[one.start] for one in proved}
+    led: set[int] = set()
     last = -1
     for at, clause in enumerate(text.clause):
         if not text.words[at].isalpha() or text.words[at] == "and":
@@ -154,4 +149,4 @@ def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int], set
         elif clause != last:
             led.add(clause)
         last = clause
-    return named, bare, led
+    return bare, led
