@@ -7,7 +7,7 @@ from datetime import datetime
 from guidelines.notes.lexicon import SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
 from guidelines.notes.scope import Found
-from guidelines.notes.values import count_of, value_of
+from guidelines.notes.values import count_of, times, value_of
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
@@ -49,7 +49,9 @@ def _count(text: Text, one: Found) -> float:
     """How often the phrase says it was given, in its sentence."""
     ahead = range(one.start, min(one.end + BEHIND, len(text.words)))
     here = [text.words[k] for k in ahead if text.sentence[k] == text.sentence[one.start]]
-    return count_of(here, one.end - one.start)
+    led = range(max(one.start - 2, 0), one.start)
+    before = [text.words[k] for k in led if text.sentence[k] == text.sentence[one.start]]
+    return times(before[0]) if before[1:] == ["x"] else count_of(here, one.end - one.start)  # "2 x 500 cc"
 
 
 def _temporality(entry: Entry, classes: Set[str]) -> Temporality:

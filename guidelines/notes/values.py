@@ -45,6 +45,12 @@ def _numbers(entry: Entry, words: Sequence[str]) -> _Numbers:
     return found
 
 
+def times(word: str) -> float:
+    """The number as a count; 1 where it can be none."""
+    count = number(word) if is_number(word) else None
+    return count if count is not None and 1 <= count <= COUNT_MAX and count == int(count) else 1
+
+
 def count_of(words: Sequence[str], end: int) -> float:
     """How often, of a phrase that ends before word `end`: the number after "x" in it or behind it ("40 IV x2").
 
@@ -53,13 +59,12 @@ def count_of(words: Sequence[str], end: int) -> float:
     while end < len(words) and (words[end] in _ROUTES or words[end] in VERBS["done"]):
         end += 1
     at = next((k for k in range(min(end + 1, len(words) - 1)) if words[k] == "x" and is_number(words[k + 1])), None)
-    count = None if at is None else number(words[at + 1])
-    if at is None or count is None or not 1 <= count <= COUNT_MAX or count != int(count):
+    if at is None:
         return 1
     behind = at + 2
     if behind + 1 < len(words) and words[behind] in {"-", "–", "to"} and is_number(words[behind + 1]):
         behind += 2  # "x 2-3 days"
-    return 1 if words[behind : behind + 1] and words[behind] in LISTS["durations"] else count
+    return 1 if words[behind : behind + 1] and words[behind] in LISTS["durations"] else times(words[at + 1])
 
 
 def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, float | None]:
