@@ -8,9 +8,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass as checked
 
 from schemas.clinical.facts import Polarity, Temporality
@@ -29,7 +29,7 @@ class Entry:
     kind: Kind = "finding"
     polarity: Polarity = Polarity.AFFIRMED
     temporality: Temporality = Temporality.CURRENT
-    value: int | Literal["sum", "minus"] | None = None
+    value: Annotated[int, Field(ge=1)] | Literal["sum", "minus"] | None = None
     unit: str | None = None
     below: float | None = None
     above: float | None = None
@@ -42,6 +42,15 @@ class Entry:
     group: str | None = None
     names: str | None = None  # filled in on loading: the table of names that the phrases use
 
+    @property
+    def may_change(self) -> bool:
+        """Whether its number may be told as a change ("14 -> 12").
+
+        A target has a range; a finding keeps the number that made it one ("hypotensive 82/40 -> 110/60").
+        """
+        measured = isinstance(self.value, int) and self.kind != "finding"
+        return measured and self.temporality is not Temporality.PLANNED
+
 
 @checked(frozen=True, slots=True, config=_STRICT)
 class Cue:
@@ -53,7 +62,8 @@ class Cue:
     kinds: tuple[Kind, ...] = ("finding", "diagnosis", "state", "act")
     across: tuple[Kind, ...] = ()
     reach: int = 1_000_000
-    last: bool = False
+    edge: bool = False
+    unless_time: bool = False
 
 
 @checked(frozen=True, slots=True, config=_STRICT)
@@ -109,4 +119,8 @@ def _entries(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
 
 LEXICON: tuple[Entry, ...] = _entries(_LEXICON["entry"])
 CUES: tuple[Cue | Stop | Section, ...] = _cues(_CUE_TABLE)
+VERBS: Mapping[str, frozenset[str]] = {  # the cues of one word that may prove an act, by class
+    cls: frozenset(word for cue in CUES if isinstance(cue, Cue) and cue.cls == cls for word in cue.words)
+    for cls in ("done", "held", "home")
+}
 PSEUDO: tuple[str, ...] = tuple(phrase for table in _LEXICON["pseudo"] for phrase in table["phrases"])

@@ -4,10 +4,26 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import CUES, LEXICON, PSEUDO, WORD_LISTS, Cue, Item
+from guidelines.notes.lexicon import CUES, LEXICON, LISTS, PSEUDO, WORD_LISTS, Cue, Entry, Item
 from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
 
-_GROUP = re.compile(r"[(\[|)\]]|[^()\[\]|]+")
+_GROUP = re.compile(r"\\\(|[(\[|)\]]|[^()\[\]|\\]+")  # `\(` is a bracket of the note
+# Where a phrase has a number, the note may tell how it came to it. "8 to 12" given may be a range or the hours of it.
+_MEASURE = "[" + "|".join(sorted(LISTS["measures"])) + "]"
+_GIVEN = f"[# {_MEASURE} ->] [# {_MEASURE} ->] #"
+_COURSE = f"[[from] # [/ #] {_MEASURE} [down|up] (->|to)] [# [/ #] {_MEASURE} (->|to)] #"
+_CLOSING = {"(": ")", "[": "]"}
+
+
+def _balanced(parts: Iterable[str]) -> bool:
+    """Whether each bracket is closed by one of its kind."""
+    due: list[str] = []
+    for part in parts:
+        if part in _CLOSING:
+            due.append(_CLOSING[part])
+        elif part in _CLOSING.values() and (not due or due.pop() != part):
+            return False
+    return not due
 
 
 @dataclass(slots=True, eq=False)
@@ -19,7 +35,7 @@ class _Node:
     steps: dict[str, "_Node | None"] = field(default_factory=dict)
 
 
-class _Automaton:
+class Automaton:
     """All phrases at once: from a word, the longest phrase that begins there."""
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
@@ -31,10 +47,14 @@ class _Automaton:
 
     def add(self, phrase: str, item: Item) -> None:
         spelled = re.sub(r"@(\w+)", lambda used: self._names[used[1]], phrase)
+        if isinstance(item, Entry) and item.may_change:
+            spelled = spelled.replace("#", _GIVEN if item.kind == "act" else _COURSE)
         parts = _GROUP.findall(spelled)
-        ends, rest = self._alternatives(parts, {0})
-        if rest or 0 in ends:
-            raise ValueError(f"lexicon: phrase {phrase!r} is unbalanced or may be empty")
+        if not _balanced(parts):
+            raise ValueError(f"lexicon: phrase {phrase!r} has a bracket that is not closed or not opened")
+        ends, _ = self._alternatives(parts, {0})
+        if 0 in ends:
+            raise ValueError(f"lexicon: phrase {phrase!r} may be empty")
         for end in ends:
             self._finals.setdefault(end, []).append(item)
 
@@ -52,7 +72,7 @@ class _Automaton:
                 here = inside | (here if part == "[" else set())
                 parts = parts[1:]
             else:
-                for word in cut(part).words:
+                for word in cut(part.removeprefix("\\")).words:
                     here = self._edge(here, word)
         return ends | here, parts
 
@@ -100,9 +120,9 @@ class _Automaton:
             at = end
 
 
-def _automaton() -> _Automaton:
+def _automaton() -> Automaton:
     names: dict[str, Iterable[str]] = {name: list(words) for name, words in WORD_LISTS.items()}
-    automaton = _Automaton({**names, "year": [str(year) for year in range(1950, 2060)]})
+    automaton = Automaton({**names, "year": [str(year) for year in range(1950, 2060)]})
     for entry in LEXICON:
         for phrase in entry.phrases:
             automaton.add(phrase, entry)

@@ -8,7 +8,7 @@ people). The modules beside this one only apply it, in this order; time is linea
     words     the text in words, sentences, clauses, lines
     phrases   the longest phrases of the lexicon
     scope     which cues touch each of them
-    facts     what each then states, at which of the `times` of the text
+    facts     what each then states, with which of its `values`, at which of the `times` of the text
     copied    what stood in an earlier note
     whole     findings that decide about one another
 """
@@ -17,10 +17,10 @@ from collections.abc import Sequence
 
 from guidelines.notes.copied import EARLIER_MAX, mark_copied
 from guidelines.notes.facts import Fact, fact_of
-from guidelines.notes.lexicon import Entry
+from guidelines.notes.lexicon import Cue, Entry
 from guidelines.notes.phrases import PHRASES
 from guidelines.notes.scope import Found, carry_backward, carry_forward, carry_verbs, continuing, headed
-from guidelines.notes.times import times, when
+from guidelines.notes.times import may_be_time, times, when
 from guidelines.notes.whole import settle
 from guidelines.notes.words import Text, cut
 from schemas.clinical.facts import NoteFact
@@ -37,7 +37,12 @@ def read(note: Note, earlier: Sequence[Note] = ()) -> tuple[NoteFact, ...]:
     `copied` and the time of the first occurrence. `start` and `end` are offsets into `note.text`. Never raises.
     """
     text = cut(note.text)
-    found = [Found(start, end, item) for start, end, items in PHRASES.find(text) for item in items]
+    found = [
+        Found(start, end, item)
+        for start, end, items in PHRASES.find(text)
+        for item in items
+        if not (isinstance(item, Cue) and item.unless_time and may_be_time(text, start, note.observed_at))
+    ]
     goes_on = continuing(text)
     carry_forward(text, found, goes_on)
     carry_backward(text, found)

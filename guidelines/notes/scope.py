@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import LISTS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
+from guidelines.notes.lexicon import LISTS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
 from guidelines.notes.words import Text, is_number
 
 CUES_MAX = 8  # of one class and clause are looked at
@@ -58,6 +58,15 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
     return classes
 
 
+def _looks_forward(text: Text, one: Found, cue: Cue, active: Mapping[str, tuple[Cue, int, int]]) -> bool:
+    """Whether the cue counts for what follows it."""
+    begins = one.start == 0 or text.clause[one.start - 1] != text.clause[one.start]
+    if cue.way == "backward" or cue.cls == "pseudo" or (cue.edge and not begins):
+        return False
+    # "call if … prn, mottled": what holds for the whole sentence is not ended by what holds for less
+    return cue.cls not in WHOLE_SENTENCE or cue.cls not in active or set(cue.across) >= set(active[cue.cls][0].across)
+
+
 def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
     """Mark each phrase with the cues before it whose scope still runs."""
     active: dict[str, tuple[Cue, int, int]] = {}
@@ -78,7 +87,7 @@ def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool
         elif isinstance(one.item, Stop):
             for cls in one.item.ends:
                 active.pop(cls, None)
-        elif isinstance(one.item, Cue) and one.item.way != "backward" and one.item.cls != "pseudo":
+        elif isinstance(one.item, Cue) and _looks_forward(text, one, one.item, active):
             active[one.item.cls] = (one.item, one.end, clause)
 
 
@@ -99,7 +108,7 @@ def carry_backward(text: Text, found: Sequence[Found]) -> None:
                 active.pop(cls, None)
         elif isinstance(one.item, Cue) and one.item.way != "forward":
             last = one.end == len(text.words) or text.clause[one.end] != clause or text.words[one.end] in ".,;)"
-            if last or not one.item.last:
+            if last or not one.item.edge:
                 active.setdefault(one.item.cls, []).append((one.item, one.start))
 
 
@@ -111,10 +120,33 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
         clause = text.clause[one.start]
         sentence_of[clause] = text.sentence[one.start]
         here = verbs.setdefault(clause, set())
-        if isinstance(one.item, Cue) and one.item.cls in {"done", "held", "home"}:
+        if isinstance(one.item, Cue) and one.item.cls in VERBS:
             here.add(one.item.cls)
     for clause in sorted(verbs):
         if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:
             verbs[clause] |= verbs.get(clause - 1, set())
+    bare, led = _listed(text, found)
+    for clause in sorted(bare, reverse=True):
+        after = clause + 1
+        if after in led and not verbs[clause] and sentence_of.get(after) == sentence_of[clause]:
+            verbs[clause] |= verbs[after]
     for one in found:
         one.classes |= verbs[text.clause[one.start]]
+
+
+def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:
+    """The clauses that hold nothing but what a verb has to prove ("zosyn, …"), and those that begin with it."""
+    proved = [f for f in found if isinstance(f.item, Entry) and f.item.needs is not None]
+    covered = {at for one in proved for at in range(one.start, one.end)}
+    bare = {text.clause[one.start] for one in proved}
+    led: set[int] = set()
+    last = -1
+    for at, clause in enumerate(text.clause):
+        if not text.words[at].isalpha() or text.words[at] == "and":
+            continue
+        if at not in covered:
+            bare.discard(clause)
+        elif clause != last:
+            led.add(clause)
+        last = clause
+    return bare, led

@@ -41,6 +41,12 @@ def _moment(minutes: int, observed: datetime) -> datetime:
     return moment if observed - CLOCK_REACH <= moment else observed
 
 
+def may_be_time(text: Text, at: int, observed: datetime) -> bool:
+    """Whether four digits can be a time of day within reach of the note, and not only a year."""
+    hour, minute = int(text.words[at][:2]), int(text.words[at][2:])
+    return hour <= _HOUR_MAX and minute <= _MINUTE_MAX and _moment(hour * 60 + minute, observed) != observed
+
+
 def times(text: Text, observed: datetime) -> tuple[dict[int, list[tuple[int, datetime]]], dict[int, datetime]]:
     """Per clause the times in it (word, time), and per clause the time that was last put first on its line."""
     inside: dict[int, list[tuple[int, datetime]]] = {}

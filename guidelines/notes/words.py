@@ -13,9 +13,9 @@ _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u
 _WORD = re.compile(
     r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # a word with its digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
-    r"|\([-+–s]\)|->|<-|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+    r"|\([-+–s]\)|--?>|<--?|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
 )
-_SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕"}
+_SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕", "→": "->", "->": "->", "-->": "->", "←": "<-", "<-": "<-", "<--": "<-"}
 _DIGITS_MAX = 12  # longer numbers are no measurements
 ANY_NUMBER = "0.000"  # stands for every number that no phrase spells out
 
@@ -111,7 +111,7 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
         return _SIGNS[sign], ""
     if sign == "(s)" or sign[0] in "[]":
         return "", ""  # "device(s)", "Skin [Temperature]"
-    if sign[1:2].isdecimal() or sign in {"->", "<-"}:
+    if sign[1:2].isdecimal():
         return sign, ""
     before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
     if sign == "-" and before.isalpha() and after.isalpha():

@@ -332,6 +332,8 @@ BIG = {
     "dense": "Pt clammy, mottling to knees, BP soft 84/42 despite 2L LR. UOP 15 last hr. Bcx sent, zosyn at 0255.\n",
     "one endless sentence": "no cp, pna vs ",
     "numbers": "9 ",
+    "one endless list": "zosyn, ",
+    "endless change": "GCS 14 -> ",
     "signs": "?- ",
     "headers": "plan: x\n",
 }

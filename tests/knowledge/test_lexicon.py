@@ -1,19 +1,22 @@
 """What each entry and each cue of the notes' lexicon does, entered a second time in lexicon.toml beside this file."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from guidelines.notes.lexicon import CUES, LEXICON, Entry, Item
-from guidelines.notes.phrases import PHRASES
+from guidelines.notes.lexicon import CUES, LEXICON, Cue, Entry, Item
+from guidelines.notes.phrases import PHRASES, Automaton
 from guidelines.notes.reading import read
 from guidelines.notes.words import cut, is_number, number
 from schemas.clinical.facts import NoteFact, Polarity, Temporality
 from schemas.events import Note
 
+REFUSED = 128  # the row of "refused": a denial that is a fact of its own
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 DATA = tomllib.loads(Path(__file__).with_name("lexicon.toml").read_text(encoding="utf-8"))
 SAYS, REACH, ENDS = ([case for part in DATA[of].values() for case in part.items()] for of in ("says", "reach", "ends"))
@@ -124,5 +127,36 @@ def test_every_cue_has_a_sentence() -> None:
 
 
 def test_the_numbers_of_a_phrase_are_counted_from_one() -> None:
-    """None of them is the one before the first."""
-    assert named(entry for entry in LEXICON if isinstance(entry.value, int) and entry.value < 1) == []
+    """None of them is the one before the first: such a row is refused."""
+    for value in (0, -1):
+        with pytest.raises(ValidationError):
+            Entry(1, "perf.mottled", ("mottled #",), value=value)
+    assert Entry(1, "perf.mottled", ("mottled #",), value=1).value == 1
+
+
+def test_no_affirmed_act_swallows_the_word_that_denies_it() -> None:
+    """ "CRRT stopped", "pt refused": within a longer phrase the word would not deny what it stands beside."""
+    denying = {word for cue in CUES if isinstance(cue, Cue) and cue.cls == "negated" and cue.kinds == ("act",)
+               for word in cue.words}  # fmt: skip
+    acts = [e for e in LEXICON if e.polarity is Polarity.AFFIRMED and (e.kind == "act" or e.row == REFUSED)]
+    held = [(phrase, set(re.split(r"[\s()\[\]|]+", phrase)) & denying) for e in acts for phrase in e.phrases]
+    assert [phrase for phrase, words in held if words - {phrase}] == []
+
+
+def test_a_row_without_a_number_in_its_phrases_gives_no_value() -> None:
+    """`value` where no phrase holds a number would be forgotten there."""
+    assert named(e for e in LEXICON if e.value is not None and not any("#" in phrase for phrase in e.phrases)) == []
+
+
+@pytest.mark.parametrize("phrase", ["(a", "[a", "a (b|c", "a)", "a]", "(a]", "[a)", "a [(b] c)"])
+def test_a_bracket_that_is_not_closed_is_refused(phrase: str) -> None:
+    """Nor one that was not opened, or is closed by another kind; all behind it would be optional."""
+    with pytest.raises(ValueError, match="bracket"):
+        Automaton({}).add(phrase, CUES[0])
+
+
+@pytest.mark.parametrize("phrase", ["[a]", "a|[b]", ""])
+def test_a_phrase_that_may_be_empty_is_refused(phrase: str) -> None:
+    """It would stand everywhere."""
+    with pytest.raises(ValueError, match="empty"):
+        Automaton({}).add(phrase, CUES[0])

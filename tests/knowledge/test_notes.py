@@ -211,7 +211,7 @@ def test_what_a_phrase_states_by_itself(text: str, concept: str, word: str) -> N
         ("tomorrow lasix 40 mg", "lasix 40 mg tomorrow", "tx.diuretic", ("affirmed", "planned")),
         ("consider lasix 40 mg", "lasix 40 mg consider", "tx.diuretic", ("planned", "affirmed")),
         ("mother PE", "PE mother", "img.pe", ("family", "affirmed")),
-        ("in mother PE", "PE in mother", "img.pe", ("affirmed", "family")),
+        ("in mother PE", "PE in mother", "img.pe", ("family", "family")),
         ("roommate mottled", "mottled roommate", "perf.mottled", ("other", "affirmed")),
         ("given zosyn", "zosyn given", "abx.started", ("affirmed", "affirmed")),
         ("held metoprolol", "metoprolol held", "med.held", ("affirmed", "affirmed")),
@@ -461,6 +461,23 @@ def test_of_cues_behind_a_finding_the_last_eight_are_looked_at(held: int, polari
 def test_a_year_dates_a_disease(year: int, when: str) -> None:
     """From 1950 to 2059 a number behind a disease is its year."""
     assert said(f"melena {year}")["bleed.melena"] == when
+
+
+@pytest.mark.parametrize(
+    ("hour", "year", "temporality"),
+    [
+        (21, 2019, "current"),
+        (15, 2019, "historical"),
+        (8, 2019, "current"),
+        (9, 2019, "historical"),
+        (21, 1975, "historical"),
+    ],
+)
+def test_a_year_behind_a_state_may_be_the_time_of_day(hour: int, year: int, temporality: str) -> None:
+    """ "Intubated 2019", of an evening or the night after: at 20:19. Where that is too far away, it is a year."""
+    (found,) = read(note(f"intubated {year}", AT.replace(hour=hour)))
+    assert found.temporality == temporality
+    assert found.effective_at.hour == (20 if temporality == "current" else hour)
 
 
 @pytest.mark.parametrize(
