@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from guidelines import checklist, evidence, findings, wording
-from guidelines.notes import copied, reading, scope
+from guidelines.notes import copied, reading, scope, values
 from guidelines.quantities import pressure
 from schemas import events
 from schemas.boards import views
@@ -21,7 +21,7 @@ from streams.core import cards, chart, ordering, resting, retention, source_cloc
 
 MODULES: tuple[ModuleType, ...] = (
     events, wire, quarantine, hooks, units, text, views, checklist, evidence, findings, wording, copied, reading, scope,
-    pressure, cards, chart, ordering, resting, retention, source_clock, step, view,
+    values, pressure, cards, chart, ordering, resting, retention, source_clock, step, view,
 )  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "limits.md"
 ROW = re.compile(r"^\| `([\w.]+)\.(\w+)` \| ([\d.e]+) ?([^|]*?) \|", re.MULTILINE)
