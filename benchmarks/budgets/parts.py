@@ -23,7 +23,7 @@ import polars as pl
 
 from forecasting.baselines import trend
 from guidelines.book.load import load
-from infra.garbage import spare_the_old
+from infra.garbage import collect_young, spare_the_old
 from schemas.events import Event, Reading, Source
 from schemas.events.wire import encode
 from streams.adapters import READERS
@@ -171,6 +171,7 @@ async def _shell(mind: Mind, beds: int, history: int, messages: int) -> dict[str
                 await asyncio.gather(*(service.submit(_message(f"e{b}", now), now) for b in range(beds)))
             await service.advance(now + timedelta(seconds=5))
             spare_the_old()
+            young = asyncio.create_task(collect_young())
             cpu, began, sent = process_time(), perf_counter(), 0
             while sent < messages:
                 now += timedelta(minutes=1)
@@ -178,6 +179,7 @@ async def _shell(mind: Mind, beds: int, history: int, messages: int) -> dict[str
                 sent += beds
             await service.advance(now + timedelta(seconds=5))
             cpu, wall = process_time() - cpu, perf_counter() - began
+            await _ended(young)
     return {"messages": sent, "messages_per_cpu_s": round(sent / cpu), "messages_per_wall_s": round(sent / wall)}
 
 
@@ -209,21 +211,26 @@ async def _load(mind: Mind, rounds: int) -> dict[str, Any]:
                 await once(now + timedelta(minutes=minute))
             now += timedelta(minutes=3)
             spare_the_old()
-            watch = asyncio.create_task(_watch(pauses))
+            watch, young = asyncio.create_task(_watch(pauses)), asyncio.create_task(collect_young())
             cpu = process_time()
             for turn in range(rounds):
                 await once(now + timedelta(seconds=10 * turn))
             await service.advance(now + timedelta(seconds=10 * rounds))
             cpu = process_time() - cpu
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            await _ended(watch, young)
     return {
         "beds": BEDS,
         "cores": round(cpu / (10 * rounds), 2),
         "longest_pause_wall_ms": round(1000 * max(pauses)),
         "pause_p99_wall_ms": _ms(pauses, 0.99),
     }
+
+
+async def _ended(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def _watch(pauses: list[float]) -> None:

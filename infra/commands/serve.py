@@ -9,7 +9,7 @@ from boards.web.app import create_app
 from infra.access import Access, names
 from infra.clocks import Clock, ServiceClock
 from infra.door import Door, add_door
-from infra.garbage import spare_the_old
+from infra.garbage import collect_young, spare_the_old
 from infra.metrics import add_metrics
 from infra.private import NotPrivate, Tokens, keep_private, tokens
 from infra.progress import say
@@ -58,6 +58,7 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
                 group.create_task(service.stopped())
                 group.create_task(keep_time(service, clock))
                 group.create_task(board.count_refusals())
+                group.create_task(collect_young())
                 group.create_task(_tidy(service, clock))
 
         await run_web(guarded, listener, beside, lambda: _welcome(settings, keys, address(listener), console))
