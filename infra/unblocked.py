@@ -7,6 +7,7 @@ everything that this process says on standard error goes through here: log lines
 import atexit
 import io
 import json
+import os
 import sys
 import threading
 from collections import deque
@@ -51,10 +52,10 @@ class Unblocked(io.TextIOBase):
     def flush(self) -> None:
         """Nothing to do: the thread writes as soon as it can."""
 
-    def drain(self, seconds: float) -> None:
-        """Wait until all is written, at most so long."""
+    def drain(self, seconds: float) -> bool:
+        """Wait until all is written, at most so long; whether it is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._chars == 0, seconds)
+            return self._changed.wait_for(lambda: self._chars == 0, seconds)
 
     def _work(self) -> None:
         while True:
@@ -97,5 +98,20 @@ def _lost_line(count: int) -> str:
 def install() -> None:
     """Standard error of this process, from now on. A second call changes nothing."""
     if not isinstance(sys.stderr, Unblocked):
-        sys.stderr = Unblocked(sys.stderr)
-        atexit.register(sys.stderr.drain, LAST_WORDS_S)
+        sys.stderr = Unblocked(_of_its_own(sys.stderr))
+        atexit.register(_end, sys.stderr)
+
+
+def _of_its_own(stream: TextIO) -> TextIO:
+    """The same file with a lock of its own: Python takes that of its standard error once more at its very end."""
+    try:
+        descriptor = os.dup(stream.fileno())
+    except OSError:  # nothing that the system knows: a test's
+        return stream
+    return open(descriptor, "w", buffering=1, encoding=stream.encoding, errors=stream.errors, closefd=False)
+
+
+def _end(stderr: Unblocked) -> None:
+    """Last words, as far as somebody takes them; where nobody does, nothing that speaks after them waits either."""
+    if not stderr.drain(LAST_WORDS_S):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -89,8 +89,9 @@ def _serving(folder: Path, stderr: int) -> Iterator[tuple[subprocess.Popen[bytes
         process.wait()
 
 
-def test_a_service_whose_standard_error_nobody_reads_serves_and_ends(tmp_path: Path) -> None:
-    """With a full pipe from its first word on, the service answers, and SIGTERM ends it in order."""
+@contextmanager
+def _full_pipe() -> Iterator[int]:
+    """The writing end of a pipe that holds all it can, and that nobody reads."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     try:
@@ -98,7 +99,40 @@ def test_a_service_whose_standard_error_nobody_reads_serves_and_ends(tmp_path: P
             os.write(writer, b"x" * 4096)
     except BlockingIOError:
         os.set_blocking(writer, True)
-    with _serving(tmp_path / "data", writer) as (process, address):
+    try:
+        yield writer
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+
+LATE = """
+import atexit, os, sys
+from infra.unblocked import install
+
+def after_all_others():
+    os.write(2, b"from below: ")
+    sys.__stderr__.write("from Python itself\\n")
+    sys.__stderr__.flush()
+
+atexit.register(after_all_others)
+install()
+print("a line", file=sys.stderr)
+"""
+
+
+def test_what_speaks_at_the_very_end_of_a_process_waits_for_nobody_either() -> None:
+    """The interpreter, a library: after the last words nothing goes to a pipe that is full."""
+    with _full_pipe() as writer:
+        done = subprocess.run(
+            [sys.executable, "-c", LATE], stderr=writer, cwd=Path(__file__).parents[2], timeout=60, check=False
+        )
+    assert done.returncode == 0
+
+
+def test_a_service_whose_standard_error_nobody_reads_serves_and_ends(tmp_path: Path) -> None:
+    """With a full pipe from its first word on, the service answers, and SIGTERM ends it in order."""
+    with _full_pipe() as writer, _serving(tmp_path / "data", writer) as (process, address):
         end = time.monotonic() + START_S
         while True:
             try:
@@ -111,5 +145,3 @@ def test_a_service_whose_standard_error_nobody_reads_serves_and_ends(tmp_path: P
                 time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    os.close(writer)
-    os.close(reader)
