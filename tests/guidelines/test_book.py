@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from annotated_types import MaxLen
 from msgspec.structs import replace
 
+from guidelines.book import records
 from guidelines.book.check import BadBook
 from guidelines.book.load import KNOWLEDGE, book_files, load, read
 from guidelines.judgement import judge
@@ -178,3 +180,27 @@ def test_the_same_snapshot_gives_the_same_bytes() -> None:
     first = [to_json(f) for f in judge(snapshot, BOOK).findings]
     assert first == [to_json(f) for f in judge(snapshot, load()).findings]
     assert len(first) >= 1
+
+
+# -- how long a text may be
+
+LENGTHS = {
+    ("StepRule", "text"): 400,
+    ("StepRule", "passage"): 600,
+    ("Block", "text"): 400,
+    ("Block", "change"): 400,
+    ("Block", "instead"): 300,
+    ("Block", "passage"): 600,
+}
+
+
+def test_a_text_of_a_rule_has_its_greatest_length() -> None:
+    """What a card and a checklist can show; no text is without one here, and none has another."""
+    found = {
+        (model.__name__, name): limit.max_length
+        for model in (records.StepRule, records.Block, records.Trigger, records.Guideline)
+        for name, field in model.model_fields.items()
+        for limit in field.metadata
+        if isinstance(limit, MaxLen)
+    }
+    assert found == LENGTHS

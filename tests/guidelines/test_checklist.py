@@ -1,7 +1,9 @@
 """The lines of a checklist on a made-up guideline: when each is there, in which state, by when, and why."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from guidelines.book.load import Book, read
 from guidelines.judgement import judge
 from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step
 from schemas.clinical.snapshot import Snapshot
-from tests.knowledge.charts import HOUR, MINUTE, NOW, Row, Told, chart, fact, fanned, reading, treatment
+from tests.knowledge.charts import HOUR, MINUTE, NOW, TICK, Row, Told, chart, fact, fanned, reading, treatment
 
 HEAD = """
 id = "X"
@@ -362,6 +364,33 @@ def test_a_block_of_veins_speaks_of_veins(route: str | None, meant: bool) -> Non
     made = book(S1, block("O", "hard", 'orders = ["meropenem"]\niv_only = true'))
     found = lines(made, seen(replace(ORDERED, route=route)))
     assert (len(found) == 2) is meant
+
+
+@pytest.mark.parametrize(("ago", "stands"), [(24 * HOUR, True), (24 * HOUR + TICK, False)])
+def test_an_order_stands_for_a_day(ago: timedelta, stands: bool) -> None:
+    """Neither given nor cancelled; a microsecond later it is forgotten."""
+    made = book(S1, *ORDERS)
+    found = lines(made, seen(treatment("meropenem", "ordered", ago), YES["hard"]))
+    assert (len(found) == 2) is stands
+
+
+GRAVEST_FIRST = ("hard", "modify", "check", "soft")
+
+
+@pytest.mark.parametrize("order", list(permutations(GRAVEST_FIRST)))
+def test_an_order_is_as_the_gravest_of_its_blocks_leaves_it(order: Sequence[str]) -> None:
+    """Withheld before changed, changed before what is not known, that before a mere word; wherever each stands."""
+    known = {"hard": YES["hard"], "modify": YES["modify"], "soft": YES["soft"]}
+    made = {severity: text.replace("Not so.", f"Of {severity}.") for severity, text in zip(known, ORDERS, strict=True)}
+    made["check"] = block("O4", "hard", 'when = "lactate above 2"\norders = ["meropenem"]').replace(
+        "Not so.", "Of check."
+    )
+    rules = book(S1, *(made[severity] for severity in order))
+    for gravest in range(len(GRAVEST_FIRST)):
+        left = GRAVEST_FIRST[gravest:]
+        rows = [known[s] if s in left else NO[s] for s in known]
+        rows += [] if "check" in left else [reading("lactate", 1.0)]
+        assert lines(rules, seen(ORDERED, *rows))[0].passage.text == f"Of {left[0]}."
 
 
 def test_an_order_says_its_dose() -> None:
