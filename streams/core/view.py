@@ -19,6 +19,7 @@ from streams.core.source_clock import Offset, offsets
 TREND_SPAN = timedelta(hours=24)
 NOTES_SHOWN = 20
 TREATMENTS_SHOWN = 40
+SECONDS_SAID = 120  # how far off a clock is: from here on in minutes
 
 
 def view(bed: Bed, mind: Mind) -> BedView:
@@ -73,9 +74,11 @@ def _problem(bed: Bed) -> str | None:
 
 
 def _clock(offset: Offset) -> str:
-    off = f"{abs(offset.off_s):.0f} s {'behind' if offset.off_s > 0 else 'ahead'}"
+    seconds = abs(offset.off_s)
+    off = f"{seconds:.0f} s" if seconds < SECONDS_SAID else f"{seconds / 60:.0f} min"
+    way = "behind" if offset.off_s > 0 else "ahead"
     return (
-        f"The clock of {offset.source} is {off}, noticed at {offset.since:%H:%M} UTC: "
+        f"The clock of {offset.source} is {off} {way}, noticed at {offset.since:%H:%M} UTC: "
         "its readings are moved to the time that is true of the patient."
     )
 

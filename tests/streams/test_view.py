@@ -1,5 +1,6 @@
 """The board's picture: every value with its time, its mark and whether it may still be used."""
 
+import pytest
 from msgspec.structs import replace
 
 from schemas.boards.views import POINTS_MAX
@@ -18,13 +19,19 @@ def test_a_value_too_old_to_use_is_shown_as_such() -> None:
         assert shown["sbp"].source == "manual, nibp"
 
 
-def test_a_source_with_a_wrong_clock_is_shown_with_its_offset() -> None:
-    """A gateway five minutes behind, told from its stream: its readings stand in true time, and the bed says why."""
-    late = [replace(reading("hr", 80 + n, n / 6 - 5, n / 6, source="monitor"), sender="GW-7") for n in range(12)]
+@pytest.mark.parametrize(
+    ("off_s", "said"),
+    [(300, "5 min behind"), (120, "2 min behind"), (119, "119 s behind"), (-119, "119 s ahead"), (-120, "2 min ahead")],
+)
+def test_a_source_with_a_wrong_clock_is_shown_with_its_offset(off_s: float, said: str) -> None:
+    """A gateway that is off, told from its stream: its readings stand in true time, and the bed says why."""
+    late = [
+        replace(reading("hr", 80 + n, (10 * n - off_s) / 60, n / 6, source="monitor"), sender="GW-7") for n in range(12)
+    ]
     bed, _ = play(late, at(3))
     shown = view(bed, mind())
     assert shown.clocks == (
-        "The clock of GW-7 monitor is 300 s behind, noticed at 08:00 UTC: "
+        f"The clock of GW-7 monitor is {said}, noticed at 08:00 UTC: "
         "its readings are moved to the time that is true of the patient.",
     )
     assert shown.vitals[0].at == at(11 / 6)
