@@ -70,7 +70,8 @@ def _looks_forward(text: Text, one: Found, cue: Cue, active: Mapping[str, tuple[
 def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
     """Mark each phrase with the cues before it whose scope still runs."""
     active: dict[str, tuple[Cue, int, int]] = {}
-    sentence = clause = -1
+    sentence: int | None = None
+    clause = 0
     for one in found:
         if text.sentence[one.start] != sentence:
             active.clear()
@@ -94,7 +95,7 @@ def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool
 def carry_backward(text: Text, found: Sequence[Found]) -> None:
     """Mark each phrase with the cues behind it in its clause."""
     active: dict[str, list[tuple[Cue, int]]] = {}
-    clause = -1
+    clause: int | None = None
     for one in reversed(found):
         if text.clause[one.start] != clause:
             active.clear()
@@ -140,7 +141,7 @@ def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:
     covered = {at for one in proved for at in range(one.start, one.end)}
     bare = {text.clause[one.start] for one in proved}
     led: set[int] = set()
-    last = -1
+    last: int | None = None
     for at, clause in enumerate(text.clause):
         if not text.words[at].isalpha() or text.words[at] == "and":
             continue

@@ -84,7 +84,7 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
     amount = _in_unit(entry, words, value)
     if amount is None:
         return True, None
-    amount = round(amount * count, 6) if entry.times else amount
+    amount = amount if count == 1 else round(amount * count, 6)
     return (entry.above is None or amount > entry.above) and (entry.below is None or amount < entry.below), amount
 
 

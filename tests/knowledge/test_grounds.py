@@ -57,6 +57,8 @@ INFECTION = [
          rests=[LUNG, "infection.nec_fasc", "infection.other"]),
     case(SUSPECTED, YES, gave("blood_culture"), rests=["blood_culture given"]),
     case(SUSPECTED, YES, gave("meropenem", 2 * HOUR), gave("vancomycin"), rests=["vancomycin given"]),
+    case(SUSPECTED, YES, gave("meropenem", 26 * HOUR), gave("vancomycin", 25 * HOUR), gave("blood_culture", 2 * HOUR),
+         rests=["vancomycin given", "blood_culture given"]),
     case(SUSPECTED, YES, fact("culture.sent", HOUR), fact("abx.started", HOUR), rests=["abx.started", "culture.sent"]),
     case(SUSPECTED, YES, gave("blood_culture", action="ordered"), reading("temp", 38.1), reading("wbc", 12.1),
          rests=["blood_culture ordered", "temp 38.1 °C", "wbc 12.1 ×10³/µL"]),
