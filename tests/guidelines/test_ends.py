@@ -78,3 +78,38 @@ def test_what_time_alone_can_make_of_an_answer(text: str, turns: str) -> None:
     """Without any news: whether it can come true, and whether it can come to be false."""
     node = Graph().node(parse(text))
     assert (node.may_rise, node.may_fall) == ("true" in turns, "false" in turns)
+
+
+GCS = {"gcs_e", "gcs_m", "gcs_total", "gcs_v"}
+CRYSTALLOID = {"t:crystalloid_other", "t:lactated_ringer", "t:plasma_lyte", "t:ringer_acetate", "t:saline_0_9"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("lactate above 2", {"lactate"}),
+        ("map below 65", {"map", "sbp", "dbp"}),
+        ("map below 65 for 15 min", {"map", "sbp", "dbp"}),
+        ("o2_device is nc", {"o2_device"}),
+        ("acvpu is U", {"acvpu", *GCS}),
+        ("max of lactate over 1 h above 2", {"lactate"}),
+        ("lactate rises_by 1 within 2 h", {"lactate"}),
+        ("given cefepime within 1 h", {"t:cefepime", "treatments"}),
+        ("on cefepime", {"t:cefepime", "treatments"}),
+        ("ordered cefepime within 1 h", {"t:cefepime", "treatments"}),
+        ("total of any crystalloid over 3 h at_least 500 mL", {"treatments", *CRYSTALLOID}),
+        ("total of any crystalloid over 3 h at_least 30 mL/kg",
+         {"treatments", "weight", "height", "p:sex", *CRYSTALLOID}),
+        ("diagnosed copd", {"p:diagnoses"}),
+        ("allergic cefepime", {"p:allergies", "n:allergy.*"}),
+        ("noted infection.sepsis within 6 h", {"n:infection.sepsis", "notes"}),
+        ("age below 18", {"p:age_years"}),
+        ("is pregnant", {"p:pregnant"}),
+        ("lvef below 40", {"lvef", "p:lvef_percent", "n:cardiac.lvef", "notes"}),
+        ("expected map in 1 h below 65", {"forecast"}),
+        ("all_of(lactate above 2; none_of(is pregnant; diagnosed copd))", {"lactate", "p:pregnant", "p:diagnoses"}),
+    ],
+)  # fmt: skip
+def test_what_an_answer_looks_at(text: str, reads: set[str]) -> None:
+    """Whatever news of it must have the question asked again: one left out is an alarm that does not come."""
+    assert Graph().node(parse(text)).reads == reads

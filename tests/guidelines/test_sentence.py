@@ -132,6 +132,10 @@ def test_every_number_is_bound_and_every_arrow_true(pressures: list[int], rates:
         ("MAP 61 mmHg.", (), ["61"]),
         ("MAP {0} for 15 minutes.", (item("61 mmHg", 61.0),), ["15"]),
         ("MAP {0}.", (item("61 mmHg", 78.0),), ["61"]),
+        ("MAP {0}.", (item("61 mmHg", 61.5),), []),  # half a unit of its last decimal, and a little more
+        ("MAP {0}.", (item("61 mmHg", 61.51),), ["61"]),
+        ("Lactate {0}.", (item("3.4 mmol/L", 3.45, "lactate"),), []),
+        ("Lactate {0}.", (item("3.4 mmol/L", 3.452, "lactate"),), ["3.4"]),
         ("At {0}.", (item("14:20", None),), ["14", "20"]),
         ("MAP {1}.", (item("61 mmHg", 61.0),), ["{1}"]),
         ("{0}", (item("“lactate 9”", None, kind="note", note_start=3, note_end=12),), []),
