@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from schemas.events import (
@@ -21,6 +22,7 @@ from schemas.events import (
     Status,
     Tick,
     Treatment,
+    identity,
 )
 from schemas.events.wire import WireNote, WireReading, WireTreatment, encode, parse
 
@@ -149,3 +151,60 @@ def test_an_error_never_holds_the_value() -> None:
     with pytest.raises(ValidationError) as caught:
         parse(json.dumps(GOOD | {"value": "Meier 4711"}).encode())
     assert "Meier" not in str(caught.value)
+
+
+def _differ(event: Event, change: dict[str, object]) -> bool:
+    return identity(event) != identity(replace(event, **change))
+
+
+READING = Reading(encounter="e1", concept="map", value=61.0, observed_at=at("08:00"), available_at=at("08:01"))
+NOTE = Note(encounter="e1", text="Well.", observed_at=at("08:00"), available_at=at("08:01"))
+GIVEN = Treatment(
+    encounter="e1", item="meropenem", action=Action.GIVEN, observed_at=at("08:00"), available_at=at("08:01")
+)
+MOVED = Movement(encounter="e1", action="transfer", unit="MICU", observed_at=at("08:00"), available_at=at("08:00"))
+ANSWER = Response(encounter="e1", alert="0" * 32, verb="step_done", observed_at=at("08:20"), available_at=at("08:20"))
+
+
+@pytest.mark.parametrize(
+    ("event", "change"),
+    [
+        (READING, {"concept": "sbp"}),
+        (READING, {"method": "invasive"}),  # an arterial line beside a cuff
+        (READING, {"source": Source.MONITOR}),
+        (READING, {"observed_at": at("08:01")}),
+        (NOTE, {"text": "Ill."}),
+        (NOTE, {"title": "Nursing"}),
+        (NOTE, {"observed_at": at("08:01")}),
+        (GIVEN, {"item": "cefepime"}),
+        (GIVEN, {"action": Action.ORDERED}),
+        (GIVEN, {"route": "IV"}),
+        (GIVEN, {"observed_at": at("08:01")}),
+        (MOVED, {"action": "admit"}),
+        (MOVED, {"unit": "SICU"}),
+        (ANSWER, {"alert": "1" * 32}),
+        (ANSWER, {"verb": "step_undone"}),
+        (ANSWER, {"step": "SEP.S1"}),
+    ],
+)
+def test_what_makes_two_events_two(event: Event, change: dict[str, object]) -> None:
+    """Where one of these differs, neither is a correction or a copy of the other."""
+    assert _differ(event, change)
+
+
+@pytest.mark.parametrize(
+    ("event", "change"),
+    [
+        (READING, {"value": 62.0}),
+        (READING, {"status": Status.CORRECTED}),
+        (READING, {"available_at": at("09:00")}),
+        (READING, {"sender": "GW-7"}),
+        (READING, {"encounter": "e2"}),
+        (GIVEN, {"amount": 2.0}),
+        (GIVEN, {"rate": 2.0}),
+        (NOTE, {"status": Status.ENTERED_IN_ERROR}),
+    ],
+)
+def test_what_leaves_an_event_the_same(event: Event, change: dict[str, object]) -> None:
+    """Another value, status, arrival or sender: a correction, or a copy."""
+    assert not _differ(event, change)

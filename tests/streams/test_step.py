@@ -19,6 +19,7 @@ from schemas.clinical.forecasts import Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.conditions import Condition
 from schemas.events import Event, Movement, Quality, Reading, Response, Status, Tick
+from streams.core.absorb import arrived, opened, passed
 from streams.core.bed import Bed, snapshot
 from streams.core.ordering import Late
 from streams.core.step import Turn, run, step, wakes_at
@@ -171,6 +172,23 @@ def test_who_comes_to_be_outside_of_a_guideline_hears_no_more_of_it_from_that_in
     _, said = play(story, at("08:21"), of)
     changes = [(f"{o.at:%H:%M}", o.change.value) for o in said if isinstance(o, AlertEvent)]
     assert changes == [("08:00", "raised"), ("08:20", "worsened")]
+
+
+def test_what_is_taken_back_is_news_of_what_it_said() -> None:
+    """A note withdrawn, a treatment entered in error: whatever rests on them is asked again, nothing else is."""
+    there = treatment("cefepime", "given", "08:02")
+    bed, _ = play([admitted(), note("Mottled.", "08:00"), note("Clammy.", "08:01"), there], at("08:05"))
+    for taken_back, news in (
+        (note("Mottled.", "08:00", "08:10"), {"notes", "n:perf.mottled", "n:perf.*"}),
+        (treatment("cefepime", "given", "08:02"), {"t:*", "t:cefepime", "treatments"}),
+    ):
+        wrong = structs.replace(taken_back, status=Status.ENTERED_IN_ERROR, available_at=at("08:10"))
+        waiting, _ = arrived(bed, [wrong], at("08:10"))
+        waiting, _ = passed(waiting, at("08:11"), mind().policy)
+        while (one := opened(waiting, frozenset())) is not None and one[1].at < at("08:10"):
+            waiting = one[0]
+        assert one is not None
+        assert one[1].news == news
 
 
 # --- the model -------------------------------------------------------------------------------------------------------
