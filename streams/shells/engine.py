@@ -46,7 +46,7 @@ class Applied(NamedTuple):
     changed: Mapping[str, Bed] = {}
 
 
-AT_A_TIME = 2
+AT_A_TIME = 4
 """Beds that are judged before others get their turn: the longest pause of a service is theirs."""
 
 Stepping = Generator[None, None, Applied]
