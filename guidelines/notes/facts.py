@@ -7,7 +7,7 @@ from datetime import datetime
 from guidelines.notes.lexicon import SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
 from guidelines.notes.scope import Found
-from guidelines.notes.values import count_of, times, value_of
+from guidelines.notes.values import as_count, count_of, value_of
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
@@ -51,14 +51,16 @@ def _count(text: Text, one: Found) -> float:
     here = [text.words[k] for k in ahead if text.sentence[k] == text.sentence[one.start]]
     led = range(max(one.start - 2, 0), one.start)
     before = [text.words[k] for k in led if text.sentence[k] == text.sentence[one.start]]
-    return times(before[0]) if before[1:] == ["x"] else count_of(here, one.end - one.start)  # "2 x 500 cc"
+    return as_count(before[0]) if before[1:] == ["x"] else count_of(here, one.end - one.start)  # "2 x 500 cc"
 
 
 def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
     """When it was or is to be; a procedure of the last three days is of now ("s/p EGD today", reference §5.2)."""
-    told = [cls for cls in (Temporality.HYPOTHETICAL, Temporality.PLANNED) if cls in classes]
+    for open_ in (Temporality.HYPOTHETICAL, Temporality.PLANNED):
+        if open_ in classes:
+            return open_
     past = "recent" not in classes if "post" in classes else "historical" in classes
-    return (told or ([Temporality.HISTORICAL] if past else [entry.temporality]))[0]
+    return Temporality.HISTORICAL if past else entry.temporality
 
 
 def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:

@@ -119,7 +119,7 @@ def _entries(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
 
 LEXICON: tuple[Entry, ...] = _entries(_LEXICON["entry"])
 CUES: tuple[Cue | Stop | Section, ...] = _cues(_CUE_TABLE)
-VERBS: Mapping[str, frozenset[str]] = {  # the cues of one word that may prove an act, by class
+VERBS: Mapping[str, frozenset[str]] = {  # the cues that may prove an act, by class
     cls: frozenset(word for cue in CUES if isinstance(cue, Cue) and cue.cls == cls for word in cue.words)
     for cls in ("done", "held", "home")
 }

@@ -45,7 +45,7 @@ def _numbers(entry: Entry, words: Sequence[str]) -> _Numbers:
     return found
 
 
-def times(word: str) -> float:
+def as_count(word: str) -> float:
     """The number as a count; 1 where it can be none."""
     count = number(word) if is_number(word) else None
     return count if count is not None and 1 <= count <= COUNT_MAX and count == int(count) else 1
@@ -64,7 +64,7 @@ def count_of(words: Sequence[str], end: int) -> float:
     behind = at + 2
     if behind + 1 < len(words) and words[behind] in {"-", "–", "to"} and is_number(words[behind + 1]):
         behind += 2  # "x 2-3 days"
-    return 1 if words[behind : behind + 1] and words[behind] in LISTS["durations"] else times(words[at + 1])
+    return 1 if words[behind : behind + 1] and words[behind] in LISTS["durations"] else as_count(words[at + 1])
 
 
 def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, float | None]:

@@ -200,7 +200,7 @@ def _is_foreign(bed: Bed, mind: Mind) -> bool:
 def _from_chart(bed: Bed, at: datetime, mind: Mind) -> ModelState:
     try:
         return mind.forecaster.rebuilt(snapshot(bed, at))
-    except Exception:
+    except Exception:  # a model may fail in any way; its outlook then says that there is none, and rules go on
         return LOST
 
 
@@ -230,8 +230,8 @@ def _encoded(wanted: Sequence[_Wanted], mind: Mind) -> list[ModelState]:
     seen = [one.instant.seen for one in wanted if one.instant.seen is not None]
     try:
         return list(mind.forecaster.encode([one.bed.model for one in wanted], seen))
-    except Exception:
-        if len(wanted) > 1:  # of one bed: the others are told alone
+    except Exception:  # in any way: it must silence no rule, and no other bed
+        if len(wanted) > 1:
             return [state for one in wanted for state in _encoded([one], mind)]
         return [_from_chart(wanted[0].bed, wanted[0].instant.at, mind)]
 

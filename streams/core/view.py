@@ -39,7 +39,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
         alerts=tuple(sorted(alerts, key=lambda alert: (-alert.level.rank, alert.raised_at, alert.key))),
         trends={c: points for c, row in chart.readings.items() if (points := _points(row, seen))},
         fans=fans,
-        forecast_model=None if missing else _model(bed, mind),
+        forecast_model=None if missing else _model_name(bed, mind),
         forecast_missing=missing,
         problem=_problem(bed),
         clocks=tuple(map(_clock, offsets(bed.clocks, seen.now))),
@@ -49,7 +49,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
     )
 
 
-def _model(bed: Bed, mind: Mind) -> str:
+def _model_name(bed: Bed, mind: Mind) -> str:
     """Which model it is, and whether it knows less than all that was heard."""
     name = f"{mind.forecaster.name}@{mind.forecaster.version}"
     return f"{name}, from the chart alone" if bed.model is not None and bed.model.from_chart else name

@@ -1,4 +1,4 @@
-"""The moment at which a kept answer's time is up: it is asked again at that very moment, and not before."""
+"""When a kept answer is asked again: at the very moment at which its time is up, and at news of what it looks at."""
 
 from datetime import timedelta
 

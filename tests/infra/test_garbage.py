@@ -38,8 +38,7 @@ async def _meanwhile(seconds: float) -> None:
 async def test_a_ring_is_freed_soon_though_nothing_else_is_made() -> None:
     """The usual collector would wait for more to be made; here a few turns are enough. Afterwards it is as usual."""
     ring = weakref.ref(Ring())
-    gone = asyncio.create_task(_meanwhile(10 * EVERY_S))
-    await gone
+    await _meanwhile(10 * EVERY_S)
     assert ring() is None
     assert gc.isenabled()
 
