@@ -18,7 +18,14 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("same", derandomize=True, deadline=None, max_examples=100)
 # HYPOTHESIS_PROFILE=search looks further, with new examples each time.
 settings.register_profile("search", deadline=None, max_examples=2_000)
+# HYPOTHESIS_PROFILE=few asks whether another Python runs the same code at all (.ci/run); the cases are the first one's.
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those of the broker come first: they wait most, and the other worker's tests fill that time."""
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
 
 
 @pytest.fixture
