@@ -34,6 +34,8 @@ class Alert(Record, frozen=True, kw_only=True):
     state: Literal["raised", "acknowledged", "resolved"]
     raised_at: datetime
     changed_at: datetime
+    worsened_at: datetime | None = None  # when it last became louder
+    unseen_since: datetime | None = None  # since when what it rests on cannot be seen
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     finding: Finding  # the loudest finding of the episode

@@ -95,6 +95,7 @@ class Episode(NamedTuple):
     levels: Mapping[str, Level]  # by rule: the loudest it has been
     outline: frozenset[Outline] = frozenset()  # of the checklist as it was said
     remarks: tuple[str, ...] = ()  # what the reader had to know besides
+    worsened_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     low_since: datetime | None = None  # since when nothing supports its level
@@ -110,6 +111,8 @@ class Episode(NamedTuple):
             state=state or self.state,
             raised_at=self.raised_at,
             changed_at=self.changed_at,
+            worsened_at=self.worsened_at,
+            unseen_since=self.blind_since,
             acknowledged_at=self.acknowledged_at,
             acknowledged_by=self.acknowledged_by,
             finding=self.finding,

@@ -297,7 +297,7 @@ def _said(
         remarks=_remarks(full, episode.blind_since),
     )
     if change is Change.WORSENED:
-        episode = episode._replace(state="raised", acknowledged_at=None, acknowledged_by=None)
+        episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
     return _kept(bed, episode), AlertEvent(change=change, at=at, alert=episode.alert())
 
 

@@ -306,7 +306,7 @@ def _reading_of(
 
 
 def _episode(episode: Episode) -> Raw:
-    times = ("raised_at", "changed_at", "said_at", "acknowledged_at", "low_since", "blind_since")
+    times = ("raised_at", "changed_at", "said_at", "worsened_at", "acknowledged_at", "low_since", "blind_since")
     return {
         **{name: _us(getattr(episode, name)) for name in times},
         "id": episode.id,
@@ -337,6 +337,7 @@ def _episode_of(raw: Raw) -> Episode:
         said_at=_at(raw["said_at"]),
         levels={rule: Level(level) for rule, level in raw["levels"].items()},
         remarks=tuple(raw["remarks"]),
+        worsened_at=_time(raw.get("worsened_at")),  # not said before 0.3
         acknowledged_at=_time(raw["acknowledged_at"]),
         acknowledged_by=raw["acknowledged_by"],
         low_since=_time(raw["low_since"]),
