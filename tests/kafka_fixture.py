@@ -14,8 +14,9 @@ from infra.kafka.jars import JarsOutOfReach, default_cache, fetch
 
 
 def free_port() -> int:
-    """A free port, below the ones that the kernel hands out, and not where another session begins to look."""
-    return broker.next_free_port(10_000 + os.getpid() % 20_000)
+    """A free port, below the ones that the kernel hands out, and not where another session begins to look: two that
+    began together have numbers next to each other."""
+    return broker.next_free_port(10_000 + os.getpid() * 101 % 20_000)
 
 
 @contextmanager
