@@ -1,0 +1,1 @@
+"""How well notes are read: precision and recall on notes that were labelled by hand, and what reading costs."""
