@@ -1,9 +1,10 @@
-"""The fixed words of the boards: levels, step states, faults, ages and clocks. Times are UTC, as in the sentences."""
+"""The fixed words of the boards: levels, step states, faults, ages. Times of day are `schemas.local_time`."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from schemas.boards.views import WrongClock
 from schemas.clinical.findings import StepState
 from schemas.clinical.scores import Score
 from schemas.codes.concepts import CONCEPTS
@@ -11,6 +12,7 @@ from schemas.events.quarantine import Fault
 
 HOUR, DAY = 60, 24 * 60  # minutes
 LABEL_LONG = 12  # longer names give way to the short form, as in guidelines.evidence
+SECONDS_SAID = 120  # how far off a clock is: from here on in minutes
 UNKNOWN_NAMED_MAX = 2  # parts of a score that are named as unknown on a card; the summary names all
 
 
@@ -28,6 +30,7 @@ LEVELS: Mapping[str, LevelWords] = {
     "warning": LevelWords("WARNING", "!!", "Warning: act soon"),
     "watch": LevelWords("WATCH", "!", "Watch: expected, not present yet"),
     "ask": LevelWords("CANNOT TELL", "?", "The rules cannot tell: a measurement is missing"),
+    "unjudged": LevelWords("NOT JUDGED", "✕", "A fault of this program: the rules cannot look at this bed"),
     "silent": LevelWords("NO DATA", "∅", "Nothing is heard from this bed"),
     "calm": LevelWords("no warning", "", "No rule speaks; this does not say that the patient is well"),
 }
@@ -58,14 +61,6 @@ FAULTS: Mapping[Fault, str] = {
 }
 
 
-def clock(moment: datetime, now: datetime) -> str:
-    """14:05 today; 2 Mar 14:05 on another day; with the year when that differs too."""
-    if moment.date() == now.date():
-        return f"{moment:%H:%M}"
-    year = "" if moment.year == now.year else f" {moment.year}"
-    return f"{moment.day} {moment:%b}{year} {moment:%H:%M}"
-
-
 def age(moment: datetime, now: datetime) -> str:
     """How long ago: now, 4 min, 2 h 05, 3 d. board.js says the same between two updates: keep them alike."""
     minutes = int((now - moment).total_seconds() // 60)
@@ -76,6 +71,13 @@ def age(moment: datetime, now: datetime) -> str:
     if minutes < 2 * DAY:
         return f"{minutes // HOUR} h {minutes % HOUR:02d}"
     return f"{minutes // DAY} d"
+
+
+def amiss(clock: WrongClock) -> str:
+    """How wrong the clock of a source is: 5 min behind."""
+    seconds = abs(clock.off_s)
+    off = f"{seconds:.0f} s" if seconds < SECONDS_SAID else f"{seconds / 60:.0f} min"
+    return f"{off} {'behind' if clock.off_s > 0 else 'ahead'}"
 
 
 def until(moment: datetime, now: datetime) -> str:

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from schemas.local_time import time_zone
+
 PREFIX = "FORESHOCK_"
 CONFIG = "FORESHOCK_CONFIG"  # the one name with the prefix that is no setting: where the file is
 
@@ -22,6 +24,10 @@ def _absolute(path: Path) -> Path:
         return path.expanduser().absolute()
     except RuntimeError:
         raise ValueError("it begins with ~, but this user has no home folder") from None
+
+
+def _zone(name: str) -> str:
+    return time_zone(name).key
 
 
 class Settings(BaseModel):
@@ -48,6 +54,9 @@ class Settings(BaseModel):
     )
     overlays: Annotated[Path, AfterValidator(_absolute)] | None = Field(
         None, description="Folder of the units' own rules, one folder per unit; none: every unit has the base book."
+    )
+    time_zone: Annotated[str, AfterValidator(_zone)] = Field(
+        "UTC", description="IANA name of the time zone that the ward's clocks go by; logs stay in UTC."
     )
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092", min_length=1, description="Kafka brokers as host:port, separated by commas."

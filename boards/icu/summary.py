@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from boards.printable import printable
 from boards.station.cards import findings, standing
@@ -16,6 +17,7 @@ from schemas.clinical.findings import Evidence
 from schemas.clinical.forecasts import LEVELS, Fan
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Quality
+from schemas.local_time import changes
 
 TREND_SPAN = timedelta(hours=24)
 FORECAST_SHOWN_H = 6.0  # further ahead than this the bands say little, and the past would get too narrow
@@ -73,16 +75,21 @@ def charts(view: BedView) -> tuple[Chart, ...]:
     return tuple(sorted(made, key=lambda c: (c.concept not in subjects, c.lab, first.get(c.concept, 99), c.concept)))
 
 
-def drawn(view: BedView) -> dict[str, Any]:
-    """What trends.js draws. Times are seconds since 1970; a band is [time, 5 %, 25 %, 50 %, 75 %, 95 %]."""
+def drawn(view: BedView, zone: ZoneInfo) -> dict[str, Any]:
+    """What trends.js draws. Times are seconds since 1970; a band is [time, 5 %, 25 %, 50 %, 75 %, 95 %].
+
+    `clocks` are [from when on, how many seconds the clocks of the ward are ahead of UTC].
+    """
     shown = charts(view)
     starts = [p.at for c in shown for p in c.points]
     ahead = max((h for c in shown if c.fan for h in c.fan.horizons_h if h <= FORECAST_SHOWN_H), default=0.5)
     since = max(min(starts, default=view.now) - timedelta(minutes=15), view.now - TREND_SPAN)
+    until = view.now + timedelta(hours=ahead)
     return {
         "now": view.now.timestamp(),
         "since": since.timestamp(),
-        "until": (view.now + timedelta(hours=ahead)).timestamp(),
+        "until": until.timestamp(),
+        "clocks": [[at.timestamp(), off.total_seconds()] for at, off in changes(since, until, zone)],
         "treatments": [
             [t.at.timestamp(), printable(f"{t.label} {t.action} {t.shown}")]
             for t in view.treatments

@@ -1,4 +1,4 @@
-"""One bed on the board: how urgent it is, where it stands in the list, and what its card says."""
+"""One bed on the board: its level, its place in the list, and what its card says."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from string import Formatter
 
+from boards.station.urgency import Urgency, changed_at, look, place, urgency
 from schemas.boards.views import BedView, Vital
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import Evidence, Finding, Level, Need, Sentence, Step, StepState
@@ -16,19 +17,23 @@ NEEDS_MAX = 3  # measurements asked for on a card; the summary names all
 LOUD = (Level.CRITICAL, Level.WARNING)
 
 _REMARK = re.compile(r"\*\*(.+)\*\*")
-_ORDER = ("critical", "warning", "watch", "ask", "silent", "calm")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A bed as the board shows it. `level` is a key of `words.LEVELS`; `order` sorts cards, the most urgent first."""
+    """A bed as the board shows it. `level`, a key of `words.LEVELS`, is the loudest that stands."""
 
     view: BedView
     now: datetime
     level: str
     silent: bool
     alerts: tuple[Alert, ...]
-    order: str
+    urgency: Urgency
+
+    @property
+    def order(self) -> str:
+        """Sorts cards as text, the most urgent first."""
+        return self.urgency.order(self.label, self.view.encounter)
 
     @property
     def vitals(self) -> tuple[Vital, ...]:
@@ -49,27 +54,26 @@ def card(view: BedView, now: datetime, silent_after: timedelta = SILENT_AFTER) -
     """The card of a bed at the board's time `now`."""
     heard = view.last_heard_at
     silent = heard is None or now - heard > silent_after
-    alerts = tuple(sorted(standing(view), key=_loudness))
-    level = alerts[0].level.value if alerts else "silent" if silent else "calm"
-    return Card(view=view, now=now, level=level, silent=silent, alerts=alerts, order=_order(view, level, alerts))
+
+    def loudness(alert: Alert) -> tuple[int, int, int, float]:
+        """Of equally loud alerts the more urgent one leads the card, then the one with more to do, then the newest."""
+        there = place(look(alert, view, not silent))
+        return -alert.level.rank, there, -len(steps(alert)), -changed_at(alert).timestamp()
+
+    alerts = tuple(sorted(standing(view), key=loudness))
+    level = alerts[0].level.value if alerts else _level_without(view, silent)
+    return Card(view, now, level, silent, alerts, urgency(view, alerts, not silent))
+
+
+def _level_without(view: BedView, silent: bool) -> str:
+    if view.unjudged is not None:
+        return "unjudged"
+    return "silent" if silent else "calm"
 
 
 def standing(view: BedView) -> tuple[Alert, ...]:
     """The alerts that have not been resolved."""
     return tuple(alert for alert in view.alerts if alert.state != "resolved")
-
-
-def _loudness(alert: Alert) -> tuple[int, bool, int, float]:
-    """Which alert of one bed leads its card: of equally loud ones the one with more to do, then the newest."""
-    return -alert.level.rank, alert.state == "acknowledged", -len(steps(alert)), -alert.raised_at.timestamp()
-
-
-def _order(view: BedView, level: str, alerts: tuple[Alert, ...]) -> str:
-    """By level; of one level those that nobody has answered first, then the newest; quiet beds by their label."""
-    answered = bool(alerts) and alerts[0].state == "acknowledged"
-    loudest = [a.raised_at.timestamp() for a in alerts if (a.level, a.state) == (alerts[0].level, alerts[0].state)]
-    newest = int(99_999_999_999 - max(loudest)) if loudest else 0
-    return f"{_ORDER.index(level)}{int(answered)}{newest:011d} {view.bed or ''} {view.encounter}"
 
 
 def warnings(views: Iterable[BedView]) -> int:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
@@ -17,10 +18,10 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
-from boards.icu import summary
 from boards.printable import printable
 from boards.source import BoardSource, Verb
 from boards.station import cards
+from boards.station.urgency import TABLE
 from boards.web import live
 from boards.web.guard import HEADERS, Sealed, form
 from boards.web.pages import HERE, Broken, Pages
@@ -30,6 +31,7 @@ from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
 from schemas.events import LABEL_CHARS_MAX
 from schemas.frozen import to_json
+from schemas.local_time import UTC
 
 LAG_READY_S = 30.0  # further behind than this, the service is not ready
 SEARCH_CHARS_MAX = 80
@@ -52,12 +54,14 @@ def create_app(
     source: BoardSource,
     *,
     silent_after: timedelta = cards.SILENT_AFTER,
+    zone: ZoneInfo = UTC,
     trouble: Callable[[], str | None] = lambda: None,
     node_modules: Path = NODE_MODULES,
 ) -> FastAPI:
     """The boards of one source. `silent_after`: nothing heard for so long, and a bed is shown as not seen.
 
-    `trouble` says why what stands before the source does not work as it should; `/readyz` passes it on.
+    `zone` is what the clocks of the ward go by. `trouble` says why what stands before the source does not work as it
+    should; `/readyz` passes it on.
     Raises FileNotFoundError when the browser libraries are not installed.
     """
     missing = [path for path in LIBRARIES.values() if not (node_modules / path).is_file()]
@@ -65,7 +69,7 @@ def create_app(
         raise FileNotFoundError(f"browser libraries are missing ({', '.join(missing)}): install them with ./run")
     app = FastAPI(title="Foreshock boards", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Sealed)
-    pages = Pages(source, silent_after)
+    pages = Pages(source, silent_after, zone)
     _add_files(app, node_modules)
     _add_live(app, source, pages)
     _add_health(app, source, trouble)
@@ -169,6 +173,7 @@ def _in_short(card: cards.Card) -> dict[str, Any]:
         "unit": view.unit,
         "level": card.level,
         "silent": card.silent,
+        "urgency": TABLE[card.urgency.place].name,
         "now": view.now,
         "last_heard_at": view.last_heard_at,
         "news2": news2,
@@ -277,9 +282,9 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
 
     @app.get("/trends/{encounter:path}")
     async def trends(encounter: str) -> Response:
-        """What trends.js draws; see `summary.drawn`."""
+        """What trends.js draws: see `boards.icu.summary.drawn`."""
         await source.bring(encounter)
-        return _made(pages, encounter, lambda view: JSONResponse(summary.drawn(view)))
+        return _made(pages, encounter, lambda view: JSONResponse(pages.trends(view)))
 
     @app.get("/checklist/{alert_id}/{encounter:path}", response_class=HTMLResponse)
     async def checklist(alert_id: str, encounter: str) -> str:

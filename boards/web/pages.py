@@ -4,6 +4,7 @@ A bed that cannot be made or drawn, for whatever reason, says so in its place, a
 page asks for a bed through `Pages.of`, which gives a `Broken` instead.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import HTTPException
@@ -23,16 +25,19 @@ from boards import words
 from boards.icu import summary
 from boards.printable import printable
 from boards.source import BoardSource, BoardStatus, RefusalGroup
-from boards.station import cards
+from boards.station import cards, person
 from boards.station.cards import Card
+from boards.station.urgency import NOT_SHOWN, Urgency
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
+from schemas.local_time import clock_and_day, offset, zone_name
 
 LOOK_S = 1.0
 REFUSALS_SHOWN_MAX = 200
 FAULT_OVER_S = 60.0  # a bed that was shown for so long without a failure is mended
 FAULTS_TOLD_MAX = 8
+LISTED_MAX = 3  # diagnoses and mild allergies on a card; the summary has all
 HERE = Path(__file__).parent
 
 BROKEN = Counter("foreshock_beds_not_shown", "Beds that could not be shown when they should have been.")
@@ -42,7 +47,7 @@ log = structlog.get_logger()
 Made = TypeVar("Made")
 
 
-def _environment() -> Environment:
+def _environment(zone: ZoneInfo) -> Environment:
     env = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -52,7 +57,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters |= {
-        "clock": words.clock,
+        "clock": lambda moment, now: clock_and_day(moment, now, zone),
         "age": words.age,
         "until": words.until,
         "segment": lambda s: quote(s, safe=""),
@@ -63,10 +68,14 @@ def _environment() -> Environment:
         "FAULTS": words.FAULTS,
         "KINDS": summary.KINDS,
         "NEEDS_MAX": cards.NEEDS_MAX,
+        "LISTED_MAX": LISTED_MAX,
+        "ALL": sys.maxsize,
         "StepState": StepState,
         "score": words.score,
         "part": words.part,
+        "amiss": words.amiss,
         "source_of": words.source,
+        "person": person,
         "pieces": cards.pieces,
         "remarks": cards.remarks,
         "findings": cards.findings,
@@ -84,13 +93,17 @@ def _finalized(shown: object) -> object:
 
 
 class Broken(NamedTuple):
-    """A bed that cannot be shown: since when, and where in the code it fails. It stands on top of the board."""
+    """A bed that cannot be shown: since when, and where in the code it fails."""
 
     encounter: str
     label: str
     since: datetime
     where: str
-    order: str = "0"
+
+    @property
+    def order(self) -> str:
+        """As of a card."""
+        return Urgency(NOT_SHOWN).order(self.label, self.encounter)
 
 
 @dataclass
@@ -122,10 +135,11 @@ class _Look(NamedTuple):
 class Pages:
     """Every page and fragment of one source. Texts only: no request, no answer."""
 
-    def __init__(self, source: BoardSource, silent_after: timedelta) -> None:
+    def __init__(self, source: BoardSource, silent_after: timedelta, zone: ZoneInfo) -> None:
         self._source = source
         self._silent_after = silent_after
-        self._env = _environment()
+        self._zone = zone
+        self._env = _environment(zone)
         self._last: _Look | None = None
         self._labels: dict[str, str] = {}
         self._faults: dict[str, _Fault] = {}
@@ -217,7 +231,14 @@ class Pages:
 
     def _standing(self) -> dict[str, Any]:
         status: BoardStatus = self._source.status()
-        return {"status": status, "refused": sum(status.refused.values()), "warnings": self._look().warnings}
+        return {
+            "status": status,
+            "local": status.now.astimezone(self._zone),
+            "ahead_s": offset(status.now, self._zone).total_seconds(),
+            "zone": zone_name(status.now, self._zone),
+            "refused": sum(status.refused.values()),
+            "warnings": self._look().warnings,
+        }
 
     def _look(self) -> "_Look":
         """Over all beds; many boards look at every heartbeat, and share one look a second."""
@@ -262,6 +283,10 @@ class Pages:
             notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],
             **self._standing(),
         )
+
+    def trends(self, view: BedView) -> dict[str, Any]:
+        """What trends.js draws."""
+        return summary.drawn(view, self._zone)
 
     def checklist(self, view: BedView, alert: Alert, saved: str | None = None) -> str:
         """The steps of one warning. `saved`: the step whose tick is on its way."""

@@ -25,6 +25,7 @@ from infra.kafka.broker import Broker
 from infra.private import keep_private
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
+from schemas.local_time import time_zone
 from streams.shells.kafka.board import KafkaBoard
 from streams.shells.kafka.log import Log, found
 
@@ -44,8 +45,7 @@ def run_demo(settings: Settings, speed: float, console: Console) -> None:
         folder = settings.data_dir / f"demo-kafka-{listener.getsockname()[1]}"
         with _fresh_broker(folder, console) as there:
             topics.create(there.bootstrap, PARTITIONS)
-            hosts = names(settings.host, settings.allowed_hosts)
-            asyncio.run(_show(found(there.bootstrap), folder, speed, listener, hosts, console))
+            asyncio.run(_show(found(there.bootstrap), folder, speed, listener, settings, console))
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def _fresh_broker(folder: Path, console: Console) -> Iterator[Broker]:
 
 
 async def _show(
-    log: Log, folder: Path, speed: float, listener: socket.socket, hosts: frozenset[str], console: Console
+    log: Log, folder: Path, speed: float, listener: socket.socket, settings: Settings, console: Console
 ) -> None:
     parts = {
         "router": ("router", "--timing", "feed"),
@@ -82,8 +82,10 @@ async def _show(
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            app = Access(create_app(board, silent_after=SILENT_AFTER), hosts, None, listener.getsockname()[1])
-            await run_web(app, listener, lambda: _watched(running, folder), ready)
+            app = create_app(board, silent_after=SILENT_AFTER, zone=time_zone(settings.time_zone))
+            hosts = names(settings.host, settings.allowed_hosts)
+            guarded = Access(app, hosts, None, listener.getsockname()[1])
+            await run_web(guarded, listener, lambda: _watched(running, folder), ready)
     finally:
         await asyncio.to_thread(_stopped, running)
     console.print(f"Stopped: feed, worker, router, broker. What they wrote is in {folder}")

@@ -54,6 +54,21 @@ class ShownTreatment(Record, frozen=True, kw_only=True):
     ref: str
 
 
+class Unjudged(Record, frozen=True, kw_only=True):
+    """Since when the rules cannot look at a bed, because of a fault of ours; `what` is the type of the error."""
+
+    since: datetime
+    what: str
+
+
+class WrongClock(Record, frozen=True, kw_only=True):
+    """A source whose clock is wrong: its readings are moved to the time that is true of the patient."""
+
+    source: str
+    off_s: float  # positive: behind
+    since: datetime  # when it was noticed
+
+
 class BedView(Record, frozen=True, kw_only=True):
     """Everything the board may show of one bed."""
 
@@ -71,8 +86,9 @@ class BedView(Record, frozen=True, kw_only=True):
     fans: Mapping[str, Fan]
     forecast_model: str | None
     forecast_missing: str | None  # why there is no forecast
-    problem: str | None = None  # after "This bed": why it cannot be judged, and since when, or is not shown whole
-    clocks: tuple[str, ...] = ()  # sentences about clocks of sources that are wrong
+    unjudged: Unjudged | None = None
+    problem: str | None = None  # after "This bed": why it is not shown whole
+    clocks: tuple[WrongClock, ...] = ()
     notes: tuple[ShownNote, ...]
     treatments: tuple[ShownTreatment, ...]
     counts: Mapping[str, int]  # late, duplicate, corrected, artefact, rejected by fault …

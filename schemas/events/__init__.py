@@ -16,6 +16,7 @@ from schemas.frozen import Record
 NOTE_CHARS_MAX = 100_000
 AGE_MAX = 130  # years
 LABEL_CHARS_MAX = 64
+REASON_CHARS_MAX = 200
 
 
 class Status(StrEnum):
@@ -127,7 +128,7 @@ class Allergy(Record, frozen=True, kw_only=True):
     severity: Severity = Severity.UNKNOWN
 
 
-Limit = Literal["dnr", "no_escalation"]
+Limit = Literal["dnr", "no_escalation", "comfort_care"]
 
 
 class Patient(Record, frozen=True, kw_only=True):
@@ -138,6 +139,7 @@ class Patient(Record, frozen=True, kw_only=True):
 
     age_years: Annotated[float, Meta(ge=0, le=AGE_MAX)] | None = None
     sex: Literal["female", "male"] | None = None
+    reason: Annotated[str, Meta(max_length=REASON_CHARS_MAX)] | None = None  # for the admission, as somebody wrote it
     pregnant: bool | None = None
     allergies: tuple[Allergy, ...] | None = None
     diagnoses: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ from schemas.events import (
     AGE_MAX,
     LABEL_CHARS_MAX,
     NOTE_CHARS_MAX,
+    REASON_CHARS_MAX,
     Action,
     Event,
     Limit,
@@ -101,6 +102,7 @@ class WirePatient(Frozen):
 
     age_years: Annotated[float, Field(ge=0, le=AGE_MAX)] | None = None
     sex: Literal["female", "male"] | None = None
+    reason: Annotated[str, Field(max_length=REASON_CHARS_MAX)] | None = None
     pregnant: bool | None = None
     allergies: Annotated[tuple[WireAllergy, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None
     diagnoses: Annotated[tuple[ShortText, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None

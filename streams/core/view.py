@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from guidelines.evidence import amount
 from guidelines.scoring import news2
-from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Vital
+from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Unjudged, Vital, WrongClock
 from schemas.clinical.forecasts import Fan, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
@@ -19,7 +19,6 @@ from streams.core.source_clock import Offset, offsets
 TREND_SPAN = timedelta(hours=24)
 NOTES_SHOWN = 20
 TREATMENTS_SHOWN = 40
-SECONDS_SAID = 120  # how far off a clock is: from here on in minutes
 
 
 def view(bed: Bed, mind: Mind) -> BedView:
@@ -41,8 +40,8 @@ def view(bed: Bed, mind: Mind) -> BedView:
         fans=fans,
         forecast_model=None if missing else _model_name(bed, mind),
         forecast_missing=missing,
-        problem=_problem(bed),
-        clocks=tuple(map(_clock, offsets(bed.clocks, seen.now))),
+        unjudged=None if bed.failure is None else Unjudged(since=bed.failure.since, what=bed.failure.what),
+        clocks=tuple(_clock(offset) for offset in offsets(bed.clocks, seen.now)),
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),
         counts=dict(bed.counts),  # what JSON can hold
@@ -67,20 +66,8 @@ def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
     return {}, reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
 
 
-def _problem(bed: Bed) -> str | None:
-    if bed.failure is None:
-        return None
-    return f"cannot be judged since {bed.failure.since:%H:%M} UTC, because of an internal error ({bed.failure.what})"
-
-
-def _clock(offset: Offset) -> str:
-    seconds = abs(offset.off_s)
-    off = f"{seconds:.0f} s" if seconds < SECONDS_SAID else f"{seconds / 60:.0f} min"
-    way = "behind" if offset.off_s > 0 else "ahead"
-    return (
-        f"The clock of {offset.source} is {off} {way}, noticed at {offset.since:%H:%M} UTC: "
-        "its readings are moved to the time that is true of the patient."
-    )
+def _clock(offset: Offset) -> WrongClock:
+    return WrongClock(source=offset.source, off_s=offset.off_s, since=offset.since)
 
 
 def _vital(seen: Snapshot, reading: Reading) -> Vital:

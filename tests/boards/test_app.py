@@ -22,9 +22,10 @@ from boards.web import guard, live
 from boards.web.app import create_app
 from boards.web.guard import BODY_BYTES_MAX
 from boards.web.pages import Pages
-from schemas.boards.views import BedView
+from schemas.boards.views import BedView, Unjudged, WrongClock
 from schemas.clinical.findings import StepState
 from schemas.frozen import from_json
+from schemas.local_time import UTC
 from tests.boards.fixtures import NOW, FakeSource, acknowledged, artefact, at, calm, five, septic
 
 SEPTIC = "/bed/mimic3%7C200001"
@@ -85,7 +86,8 @@ def test_the_board_shows_beds_by_urgency_with_sentence_age_score_and_links(clien
     assert beds == ["ICU 2-07", "ICU 2-11", "ICU 2-03", "ICU 2-01", "ICU 2-05"]
     text = words(html)
     for said in (
-        "CRITICAL ICU 2-07 NEWS2 13 last heard 2 min ago",
+        "CRITICAL ICU 2-07 62 years, male not acknowledged since 09:05 NEWS2 13 last heard 2 min ago",
+        "allergies ⚠ penicillin: anaphylaxis unknown: reason for admission, limits of treatment, diagnoses",
         "no data since 09:20",
         "Cannot be seen since 09:50 UTC",
         "I cannot tell : measure lactate (never measured)".replace(" :", ":"),
@@ -104,17 +106,30 @@ def test_the_board_shows_beds_by_urgency_with_sentence_age_score_and_links(clien
 def test_a_bed_that_cannot_be_judged_or_shown_whole_says_so(source: FakeSource, client: Client) -> None:
     """What is wrong with one bed stands on its card and on its page, and on no other's."""
     view = source.views["mimic3|200001"]
-    why = "cannot be judged since 09:40 UTC, because of an internal error (KeyError)"
-    source.views["mimic3|200001"] = replace(view, problem=why)
+    unjudged, problem = Unjudged(since=at("09:40"), what="KeyError"), "is silent for so long"
+    source.views["mimic3|200001"] = replace(view, unjudged=unjudged, problem=problem)
+    why = "This bed cannot be judged since 09:40, because of an internal error (KeyError). Watch the monitor"
     for path in ("/", SEPTIC):
-        assert words(client.get(path).text).count(f"This bed {why}.") == 1
+        assert words(client.get(path).text).count(why) == 1
+        assert words(client.get(path).text).count("This bed is silent for so long.") == 1
+
+
+def test_a_bed_that_cannot_be_judged_is_no_calm_bed(source: FakeSource, client: Client) -> None:
+    """That no rule speaks is not said of a bed that no rule can look at."""
+    source.views = {"b": replace(calm("b", "Bed 9"), unjudged=Unjudged(since=at("09:40"), what="KeyError"))}
+    assert "✕ NOT JUDGED Bed 9" in words(client.get("/").text)
+    for path in ("/", "/bed/b"):
+        text = words(client.get(path).text)
+        assert "no warning" not in text
+        assert "No rule speaks" not in text
 
 
 def test_a_bed_says_which_clock_is_wrong(source: FakeSource, client: Client) -> None:
     """On its page, before what rests on those times; nothing where all clocks are right."""
-    told = "The clock of GW-7 monitor is 300 s behind, noticed at 08:00 UTC: its readings are moved."
+    clock = WrongClock(source="GW-7 monitor", off_s=300, since=at("08:00"))
+    told = "The clock of GW-7 monitor is 5 min behind, noticed at 08:00: its readings are moved"
     assert "The clock of" not in words(client.get(SEPTIC).text)
-    source.views["mimic3|200001"] = replace(source.views["mimic3|200001"], clocks=(told,))
+    source.views["mimic3|200001"] = replace(source.views["mimic3|200001"], clocks=(clock,))
     assert words(client.get(SEPTIC).text).count(told) == 1
 
 
@@ -239,7 +254,7 @@ def undrawable(view: BedView) -> BedView:
 
 @pytest.mark.parametrize("breaks", ["the bed cannot be made", "the bed cannot be drawn"])
 def test_a_bed_that_cannot_be_shown_says_so_and_harms_no_other(source: FakeSource, client: Client, breaks: str) -> None:
-    """It stands on top and says where it is, since when and what fails; all other pages, and health, are as always."""
+    """It stands near the top and says where it is, since when and what fails; all other pages, and health, are well."""
     other = "/bed/mimic3%7C200002"
     before = {path: client.get(path).text for path in (other, "/refused", "/trends/mimic3%7C200002")}
     client.get("/")
@@ -599,7 +614,7 @@ def test_a_card_is_drawn_once_for_all_boards_and_anew_when_it_changes(
     source: FakeSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A thousand looks draw each bed once; a new state, another minute or silence draw it again, and it is right."""
-    pages = Pages(source, timedelta(minutes=30))
+    pages = Pages(source, timedelta(minutes=30), UTC)
     drawn: list[str] = []
     render = pages._render
 

@@ -14,7 +14,7 @@
   const title = document.body.dataset.title.replace(/^\(\d+\) /, "");
   let full = ""; // why the server closed this line for good: other windows have its place
   let source = null, openedAt = 0, heardAt = Date.now(), brokenAt = 0;
-  let clock = { server: 0, local: 0, speed: 1 };
+  let clock = { server: 0, local: 0, speed: 1, ahead: 0 };
   let touchedAt = -HOLD_MS, waitsToSort = false;
   const newUntil = new Map(); // encounter -> until when its card is marked as new
   let known = null; // alert -> the highest rank at which it was announced; null before the first list
@@ -90,7 +90,9 @@
 
   function readClock() {
     const data = $("status").dataset;
-    clock = { server: Number(data.now), local: performance.now(), speed: Number(data.speed) };
+    clock = {
+      server: Number(data.now), local: performance.now(), speed: Number(data.speed), ahead: Number(data.ahead),
+    };
     entitle(Number(data.warnings));
     tick();
   }
@@ -105,7 +107,7 @@
 
   function tick() {
     const at = now();
-    $("clock").textContent = new Date(at).toISOString().slice(11, 19);
+    $("clock").textContent = new Date(at + clock.ahead).toISOString().slice(11, 19); // the clock of the ward
     for (const time of document.querySelectorAll("time.age")) {
       const since = age(at / 1000 - Number(time.dataset.at));
       const words = since === "now" ? since : since + time.dataset.after;

@@ -2,9 +2,8 @@
 "use strict";
 (() => {
   const INK = "#e8eef3", DIM = "#9fb0bd", GRID = "#26323c", MARK = "#ffd60a", GIVEN = "#5bd6a0", BAND = "120, 190, 255";
-  const HEIGHT = 190, SMALL = 120, DAY_S = 86400;
+  const HEIGHT = 190, SMALL = 120;
   const home = document.getElementById("trends");
-  const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
   const pad = (n) => String(n).padStart(2, "0");
   let plots = [];
 
@@ -38,11 +37,11 @@
     const low = Math.min(...values), high = Math.max(...values);
     const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 0.1);
     return new uPlot({
-      width: width(figure), height: chart.small ? SMALL : HEIGHT, tzDate: utc, legend: { show: false },
+      width: width(figure), height: chart.small ? SMALL : HEIGHT, tzDate: (s) => date(given.clocks, s), legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: [given.since, given.until] }, y: { range: [low - room, high + room] } },
       axes: [
-        { stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, values: (_, at) => at.map(hour) },
+        { stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, values: (_, at) => at.map((s) => hour(given.clocks, s)) },
         { stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, size: 52 },
       ],
       series: [{}, {
@@ -53,11 +52,23 @@
     }, [used.map((p) => p[0]), used.map((p) => p[1])], figure);
   }
 
-  function hour(seconds) {
-    const t = new Date(seconds * 1000);
+  // The clock of the ward. `clocks`: from when on it is how many seconds ahead of UTC.
+  const ahead = (clocks, seconds) => (clocks.findLast(([from]) => from <= seconds) ?? clocks[0])[1];
+  const local = (clocks, seconds) => new Date((seconds + ahead(clocks, seconds)) * 1000);
+  const date = (clocks, seconds) => uPlot.tzDate(local(clocks, seconds), "Etc/UTC");
+
+  function hour(clocks, seconds) {
+    const t = local(clocks, seconds), at = seconds + ahead(clocks, seconds);
     const clock = pad(t.getUTCHours()) + ":" + pad(t.getUTCMinutes());
-    const month = t.toLocaleString("en", { month: "short", timeZone: "UTC" });
-    return seconds % DAY_S === 0 ? t.getUTCDate() + " " + month : clock;
+    if (clock === "00:00") return t.getUTCDate() + " " + t.toLocaleString("en", { month: "short", timeZone: "UTC" });
+    const twice = clocks.some(([, off]) => off !== ahead(clocks, seconds) && ahead(clocks, at - off) === off);
+    return twice ? clock + " " + fromUtc(ahead(clocks, seconds)) : clock;
+  }
+
+  // the same words as schemas/local_time.py
+  function fromUtc(seconds) {
+    const minutes = Math.round(Math.abs(seconds) / 60), rest = minutes % 60;
+    return "UTC" + (seconds < 0 ? "-" : "+") + Math.floor(minutes / 60) + (rest ? ":" + pad(rest) : "");
   }
 
   function behind(plot, given, chart) {
