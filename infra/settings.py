@@ -107,7 +107,7 @@ def _sentence(error: ErrorDetails, named: set[str], file: str | None) -> str:
         return PREFIX + key.upper() if from_environment else f"{key} in {file}"
 
     if error["type"] != "extra_forbidden":
-        return f"{name(key)}: {error['msg']}."
+        return f"{name(key)}: {error['msg'].removeprefix('Value error, ')}."
     near = get_close_matches(key, Settings.model_fields, n=1)
     hint = f"; did you mean {name(near[0])}?" if near else ":"
     return f"{name(key)} is not a setting{hint} docs/settings.md lists them all."

@@ -1,16 +1,23 @@
 """Who lies in a bed, in words. None is told as unknown and never as "no"; a list that was read and is empty as none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from guidelines.rules.case import item_name
+from schemas.boards.views import BedView
+from schemas.clinical.facts import NoteFact
 from schemas.events import Allergy, Limit, Patient, Severity
 
 INFANT_YEARS = 2  # younger ones are told in months
 _MONTHS = 12
 _CAPITALS = {"ards", "ckd", "copd", "dvt", "gi", "hiv", "mi"}
 
-LIMITS: dict[Limit, str] = {"dnr": "do not resuscitate (DNR)", "no_escalation": "no escalation of treatment"}
+LIMITS: dict[Limit, str] = {
+    "dnr": "do not resuscitate (DNR)",
+    "no_escalation": "no escalation of treatment",
+    "comfort_care": "comfort care only",
+}
 SEVERITIES = {
     Severity.ANAPHYLAXIS: "anaphylaxis",
     Severity.SEVERE_NON_IGE: "severe, not IgE-mediated",
@@ -22,10 +29,11 @@ MILD = (Severity.RASH, Severity.INTOLERANCE)
 
 
 class Told(NamedTuple):
-    """One entry of a list; a serious one must not be overlooked."""
+    """One entry of a list; a serious one must not be overlooked. `noted_at`: a note says so, and no list does."""
 
     words: str
     is_serious: bool = False
+    noted_at: datetime | None = None
 
 
 def age_and_sex(patient: Patient) -> str:
@@ -42,43 +50,56 @@ def age_and_sex(patient: Patient) -> str:
     return f"{age}, {patient.sex or 'sex unknown'}" + (", pregnant" if patient.pregnant else "")
 
 
-def diagnoses(patient: Patient) -> tuple[Told, ...] | None:
+def diagnoses(view: BedView) -> tuple[Told, ...] | None:
     """The problem list."""
-    if patient.diagnoses is None:
-        return None
-    return tuple(Told(" ".join(map(_word, code.split("_")))) for code in patient.diagnoses)
+    listed = view.patient.diagnoses
+    return None if listed is None else tuple(Told(" ".join(map(_word, code.split("_")))) for code in listed)
 
 
-def allergies(patient: Patient) -> tuple[Told, ...] | None:
-    """The allergy list, the serious ones first; one whose severity is unknown counts among them."""
-    if patient.allergies is None:
-        return None
-    told = {Told(_allergy(entry), entry.severity not in MILD): None for entry in patient.allergies}
-    return tuple(sorted(told, key=lambda entry: not entry.is_serious))
+def allergies(view: BedView) -> tuple[Told, ...] | None:
+    """The allergy list, and what notes add; the serious ones first. One of unknown severity counts among them."""
+    listed = view.patient.allergies
+    serious = {entry.substance for entry in listed or () if entry.severity not in MILD}
+    told = [Told(_allergy(entry), entry.severity not in MILD) for entry in listed or ()]
+    told += _noted(view, "allergy", lambda fact: fact.detail in serious)
+    return _all(listed, sorted(told, key=lambda entry: not entry.is_serious))
 
 
-def limits(patient: Patient) -> tuple[Told, ...] | None:
-    """The limits of treatment."""
-    return None if patient.limits is None else tuple(Told(LIMITS[limit], True) for limit in patient.limits)
+def limits(view: BedView) -> tuple[Told, ...] | None:
+    """The limits of treatment, and what notes add."""
+    listed = view.patient.limits
+    told = [Told(LIMITS[limit], True) for limit in listed or ()]
+    told += _noted(view, "limit", lambda fact: fact.concept.partition(".")[2] in (listed or ()))
+    return _all(listed, told)
+
+
+def _noted(view: BedView, family: str, is_listed: Callable[[NoteFact], bool]) -> list[Told]:
+    facts = [fact for fact in view.noted if fact.concept.partition(".")[0] == family and not is_listed(fact)]
+    return [Told(f"“{fact.words}”", True, fact.effective_at) for fact in facts]
+
+
+def _all(listed: Sequence[object] | None, told: Sequence[Told]) -> tuple[Told, ...] | None:
+    """Each once; None where no list was read and no note says anything."""
+    return None if listed is None and not told else tuple(dict.fromkeys(told))
 
 
 class Known(NamedTuple):
-    """A list that was read, as it is shown: some of its entries, and how many more there are."""
+    """A list of which something is known, as it is shown: some of its entries, and how many more there are."""
 
     name: str
     shown: Sequence[Told]
     more: int
 
 
-def known(patient: Patient, most: int) -> tuple[Known, ...]:
-    """Each list that was read: its first `most` entries, and every serious one."""
-    return tuple(_shown(name, entries, most) for name, entries in _lists(patient) if entries is not None)
+def known(view: BedView, most: int) -> tuple[Known, ...]:
+    """Each list of which something is known: its first `most` entries, and every serious one."""
+    return tuple(_shown(name, entries, most) for name, entries in _lists(view) if entries is not None)
 
 
-def unknown(patient: Patient) -> tuple[str, ...]:
+def unknown(view: BedView) -> tuple[str, ...]:
     """What nobody has said of the patient."""
-    never_read = [name for name, entries in _lists(patient) if entries is None]
-    return tuple(never_read if reason(patient) else ["reason for admission", *never_read])
+    never_read = [name for name, entries in _lists(view) if entries is None]
+    return tuple(never_read if reason(view.patient) else ["reason for admission", *never_read])
 
 
 def reason(patient: Patient) -> str:
@@ -86,11 +107,11 @@ def reason(patient: Patient) -> str:
     return (patient.reason or "").strip()
 
 
-def _lists(patient: Patient) -> tuple[tuple[str, tuple[Told, ...] | None], ...]:
+def _lists(view: BedView) -> tuple[tuple[str, tuple[Told, ...] | None], ...]:
     return (
-        ("limits of treatment", limits(patient)),
-        ("allergies", allergies(patient)),
-        ("diagnoses", diagnoses(patient)),
+        ("limits of treatment", limits(view)),
+        ("allergies", allergies(view)),
+        ("diagnoses", diagnoses(view)),
     )
 
 

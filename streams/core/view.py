@@ -6,6 +6,7 @@ from datetime import timedelta
 from guidelines.evidence import amount
 from guidelines.scoring import news2
 from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Unjudged, Vital, WrongClock
+from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.clinical.forecasts import Fan, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
@@ -17,6 +18,7 @@ from streams.core.retention import thinned
 from streams.core.source_clock import Offset, offsets
 
 TREND_SPAN = timedelta(hours=24)
+LASTING = ("allergy", "limit")  # families of facts that belong to who the patient is
 NOTES_SHOWN = 20
 TREATMENTS_SHOWN = 40
 
@@ -31,6 +33,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
         bed=chart.bed,
         unit=chart.unit,
         patient=chart.patient,
+        noted=_noted(chart.facts),
         now=seen.now,
         last_heard_at=chart.heard_at,
         vitals=tuple(_vital(seen, chart.readings[concept][-1]) for concept in CONCEPTS if chart.readings.get(concept)),
@@ -64,6 +67,18 @@ def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
     if fans:
         return fans, None
     return {}, reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
+
+
+def _noted(facts: tuple[NoteFact, ...]) -> tuple[NoteFact, ...]:
+    """What notes say of allergies and of limits of treatment: the newest word on each, where that affirms it."""
+    newest = {
+        (fact.concept, fact.detail): fact
+        for fact in sorted(facts, key=lambda fact: fact.effective_at)
+        if fact.concept.partition(".")[0] in LASTING
+        and fact.experiencer is Experiencer.PATIENT
+        and fact.temporality in (Temporality.CURRENT, Temporality.HISTORICAL)
+    }
+    return tuple(fact for fact in newest.values() if fact.polarity is Polarity.AFFIRMED)
 
 
 def _clock(offset: Offset) -> WrongClock:

@@ -86,7 +86,7 @@ def test_the_board_shows_beds_by_urgency_with_sentence_age_score_and_links(clien
     assert beds == ["ICU 2-07", "ICU 2-11", "ICU 2-03", "ICU 2-01", "ICU 2-05"]
     text = words(html)
     for said in (
-        "CRITICAL ICU 2-07 62 years, male not acknowledged since 09:05 NEWS2 13 last heard 2 min ago",
+        "CRITICAL ICU 2-07 62 years, male waiting since 09:05 NEWS2 13 last heard 2 min ago",
         "allergies ⚠ penicillin: anaphylaxis unknown: reason for admission, limits of treatment, diagnoses",
         "no data since 09:20",
         "Cannot be seen since 09:50 UTC",

@@ -44,7 +44,7 @@ def one(name: str, *alerts: Alert, heard: str | None = "10:30", **more: Any) -> 
 CRITICAL, WARNING, WATCH, ASK = Level.CRITICAL, Level.WARNING, Level.WATCH, Level.ASK
 
 STORIES: Sequence[tuple[str, BedView, str]] = [
-    ("critical, seen, not acknowledged", one("a", alert(CRITICAL, "10:10")), "not acknowledged since 10:10"),
+    ("critical, seen, not acknowledged", one("a", alert(CRITICAL, "10:10")), "waiting since 10:10"),
     (
         "the bed cannot be judged, or not be shown",
         one("b", alert(CRITICAL, "10:10"), unjudged=Unjudged(since=at("10:20"), what="KeyError")),
@@ -60,7 +60,7 @@ STORIES: Sequence[tuple[str, BedView, str]] = [
         one("d", alert(CRITICAL, "08:00", unseen_since=at("09:50"))),
         "not seen since 09:50",
     ),
-    ("warning, seen, not acknowledged", one("e", alert(WARNING, "10:31")), "not acknowledged since 10:31"),
+    ("warning, seen, not acknowledged", one("e", alert(WARNING, "10:31")), "waiting since 10:31"),
     (
         "critical, seen, acknowledged",
         one("f", alert(CRITICAL, "09:00", **answered("09:10"))),
@@ -87,8 +87,8 @@ STORIES: Sequence[tuple[str, BedView, str]] = [
         "not seen since 09:20",
     ),
     ("nothing is heard from the bed", one("k", heard="09:20"), ""),
-    ("watch, not acknowledged", one("l", alert(WATCH, "10:00")), "not acknowledged since 10:00"),
-    ("question, not acknowledged", one("m", alert(ASK, "10:00")), "not acknowledged since 10:00"),
+    ("watch, not acknowledged", one("l", alert(WATCH, "10:00")), "waiting since 10:00"),
+    ("question, not acknowledged", one("m", alert(ASK, "10:00")), "waiting since 10:00"),
     (
         "watch or question, acknowledged",
         one("n", alert(ASK, "10:00", **answered("10:01"))),

@@ -37,6 +37,11 @@ def test_the_data_folder_follows_the_desktop_convention() -> None:
         ({"FORESHOCK_ZZZ": "1"}, "FORESHOCK_ZZZ is not a setting: docs/settings.md lists them all."),
         ({"FORESHOCK_PORT": "65536"}, "FORESHOCK_PORT: Input should be less than or equal to 65535."),
         ({"FORESHOCK_ALLOWED_LATENESS_S": "nan"}, "FORESHOCK_ALLOWED_LATENESS_S: Input should be a finite number."),
+        (
+            {"FORESHOCK_TIME_ZONE": "Berlin"},
+            "FORESHOCK_TIME_ZONE: expected a time zone by its IANA name, such as Europe/Berlin.",
+        ),
+        ({"FORESHOCK_TIME_ZONE": "../UTC"}, "such as Europe/Berlin."),
         ({"FORESHOCK_CONFIG": "/no/such.toml"}, "FORESHOCK_CONFIG names /no/such.toml, which cannot be read"),
         ({"FORESHOCK_DATA_DIR": "~nobody-here/x"}, "begins with ~, but this user has no home folder."),
     ],

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from guidelines.rules.case import Case
+from schemas.boards.views import Unjudged
 from schemas.clinical.alerts import AlertEvent, Change
 from schemas.clinical.findings import Level
 from schemas.events import Event, Treatment
@@ -83,9 +84,8 @@ def test_a_bed_that_cannot_be_judged_says_so_and_harms_no_other(fault: Broken) -
     assert (well.failure, well.counts.get("internal")) == (None, None)
     assert failed.counts["internal"] > 0
     assert {alert.key: alert.state for alert in view(failed, mind()).alerts} == {"SEP": "raised", "NEWS2": "raised"}
-    problem = view(failed, mind()).problem or ""
-    assert problem == "cannot be judged since 08:06 UTC, because of an internal error (ZeroDivisionError)"
-    assert view(well, mind()).problem is None
+    assert view(failed, mind()).unjudged == Unjudged(since=at("08:06:20"), what="ZeroDivisionError")
+    assert view(well, mind()).unjudged is None
     assert failed.chart.readings == {
         concept: tuple(replace(r, encounter="e1") for r in row) for concept, row in well.chart.readings.items()
     }
@@ -105,7 +105,7 @@ def test_it_recovers_by_itself_and_says_what_came_meanwhile(fault: Broken, loade
     beds, said = both(beds, [], f"{tried + timedelta(seconds=1):%H:%M:%S}")
     assert [(change, level) for _, change, level in loud(said["e1"])] == [(Change.WORSENED, Level.CRITICAL)]
     assert beds["e1"].failure is None
-    assert view(beds["e1"], mind()).problem is None
+    assert view(beds["e1"], mind()).unjudged is None
     whole_life, _ = both({"e1": Bed("e1")}, [*EARLY, *LATE], "08:08")
     assert beds["e1"].episodes["SEP"].levels == whole_life["e1"].episodes["SEP"].levels
 
