@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from guidelines.book.compiled import GuidelineNode, StepNode, TriggerNode
 from guidelines.checklist import HALF, Checklist, Line, Outline
-from guidelines.rules.answers import Answer
+from guidelines.rules.answers import NO, Answer
 from guidelines.rules.case import FAR, Case
 from schemas.clinical.findings import Level, Onset, Truth
 from schemas.events import identity
@@ -37,6 +37,7 @@ class Evaluation(NamedTuple):
     truths: Mapping[str, Truth]
     outline: frozenset[Outline] = frozenset()
     is_whole: bool = False  # a trigger speaks: the list of a question or of an order alone is never the whole one
+    is_outside: bool = False  # it does not speak of this patient: no trigger holds, only orders are looked at
     until: datetime = FAR  # what was asked beside the triggers stays so, without news, until then
 
     @property
@@ -48,11 +49,7 @@ class Evaluation(NamedTuple):
 def evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
     """What one guideline says. `onsets`: by rule, when each first spoke in its present episode."""
     outer, case.until = case.until, FAR
-    if is_outside(case, rules):
-        truths = dict.fromkeys((t.rule.id for t in rules.triggers), Truth.NO)
-        found = Evaluation(rules.guideline.id, (), truths, until=case.until)
-    else:
-        found = _evaluated(case, rules, onsets)
+    found = _evaluated(case, rules, onsets)
     case.stays(outer)
     return found
 
@@ -63,7 +60,8 @@ def is_outside(case: Case, rules: GuidelineNode) -> bool:
 
 
 def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
-    answers = [(trigger, case.ask(trigger.node)) for trigger in rules.triggers]
+    outside = is_outside(case, rules)
+    answers = [(trigger, NO if outside else case.ask(trigger.node)) for trigger in rules.triggers]
     fired = fired_of(answers)
     checklist = Checklist(case, rules, {})
     speaking = [
@@ -87,13 +85,17 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) ->
         truths={trigger.rule.id: answer.truth for trigger, answer in answers},
         outline=frozenset([line for one in speaking for line in one.outline]),
         is_whole=bool(fired),
+        is_outside=outside,
         until=case.until,
     )
 
 
 def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]:
-    """The triggers that are TRUE, loudest first; of equal level the later, more specific one."""
+    """The triggers that are TRUE, loudest first; of equal level the later, more specific one. Where one speaks in the
+    place of another, only it does."""
     fired = [trigger for trigger, answer in answers if answer.truth is Truth.YES]
+    replaced = {name for trigger in fired for name in trigger.rule.instead_of}
+    fired = [trigger for trigger in fired if trigger.rule.id not in replaced]
     fired.reverse()
     fired.sort(key=lambda trigger: trigger.rule.level.rank, reverse=True)
     return fired

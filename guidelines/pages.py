@@ -68,8 +68,10 @@ def _source(key: str, source: Source) -> str:
 
 def _trigger(trigger: Trigger) -> str:
     asks = "" if trigger.asks else " · never asks for what is missing"
+    place = f" · in the place of {', '.join(trigger.instead_of)}" if trigger.instead_of else ""
     return (
-        f"### {trigger.id} {trigger.title}\n\nLevel **{trigger.level}**{asks} · {', '.join(trigger.source)}\n\n"
+        f"### {trigger.id} {trigger.title}\n\n"
+        f"Level **{trigger.level}**{asks}{place} · {', '.join(trigger.source)}\n\n"
         f"{_code(trigger.when)}\n\n> {trigger.lead[0].upper()}{trigger.lead[1:]}."
     )
 

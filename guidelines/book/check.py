@@ -85,8 +85,12 @@ def _check_trigger(
     if worked < EXAMPLES_MIN:
         raise BadBook(f"{where}: expected {EXAMPLES_MIN} worked examples, found {worked}")
     _known(where, "concept", trigger.values, CONCEPTS)
+    _known(where, "trigger", trigger.instead_of, {t.id for t in guideline.triggers})
     if _foretells(trigger.when, definitions) and trigger.level is not Level.WATCH:
         raise BadBook(f"{where}: expected level watch for a trigger that rests on a forecast, found {trigger.level}")
+    for name in trigger.instead_of:
+        if quieter := [t.id for t in guideline.triggers if t.id == name and t.level.rank > trigger.level.rank]:
+            raise BadBook(f"{where}: expected a level no lower than that of {quieter[0]}, in whose place it speaks")
     for block in guideline.blocks:
         if found := graph.node(trigger.when).reads & set(block.never_triggers):
             raise BadBook(f"{where}: {block.id} forbids a trigger that rests on {', '.join(sorted(found))}")

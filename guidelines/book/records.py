@@ -70,6 +70,7 @@ class Trigger(_Entry):
     level: Level
     when: When
     asks: bool = True  # whether, half satisfied and open, it may ask for what is missing
+    instead_of: tuple[str, ...] = ()  # triggers in whose place it speaks while both hold
     source: tuple[str, ...] = Field(min_length=1)
     lead: str
     question: str
@@ -169,7 +170,7 @@ class Example(_Entry):
     treatments: tuple[Mapping[str, Any], ...] = ()
     expected: Mapping[str, float] = {}  # median of the forecast at every horizon
     onsets: Mapping[str, str] = {}
-    then: Mapping[str, Literal["fires", "silent", "open", "asks"]]
+    then: Mapping[str, Literal["fires", "yields", "silent", "open", "asks"]]
     steps: Mapping[str, str] = {}  # step id -> state, or "absent"; an order by its item
     reasons: Mapping[str, str] = {}  # step id or order's item -> a block that must be among its reasons
     asks: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from datetime import timedelta
 from guidelines.rules.answers import Answer, Interval, Missing, Personal, no, open_range, unknown, yes
 from guidelines.rules.case import Case
 from guidelines.rules.registry import predicate, shared
-from schemas.clinical.facts import Polarity
+from schemas.clinical.facts import NoteFact, Polarity
 
 STAY = timedelta(days=365)
 ECHO_WITHIN = timedelta(days=365)
@@ -62,9 +62,12 @@ def _in_icu(case: Case) -> Answer:
     return yes() if case.snapshot.setting == "icu" else no()
 
 
-@predicate("pregnant", ["p:pregnant"], ages_only=True)
+@predicate("pregnant", ["p:pregnant", "n:ob.pregnant", "notes"])
 def _pregnant(case: Case) -> Answer:
-    """Known to be pregnant; where nobody said so she is not left out."""
+    """Known to be pregnant, from the record or from the newest note; where nobody said so she is not left out."""
+    noted = _noted(case, "ob.pregnant")
+    if noted:
+        return yes(*noted)
     return yes(Personal("pregnant", "pregnancy", "yes")) if case.snapshot.patient.pregnant is True else no()
 
 
@@ -73,8 +76,23 @@ def _escalation_limited(case: Case) -> Answer:
     """A limit of escalation in the record, or noted in this stay."""
     if "no_escalation" in (case.snapshot.patient.limits or ()):
         return yes(Personal("limits", "treatment limit", "no escalation"))
-    words = [w for w in case.said("limit.no_escalation", STAY) if w.polarity is Polarity.AFFIRMED]
+    words = _noted(case, "limit.no_escalation")
     return yes(*words) if words else no()
+
+
+@predicate("comfort_care", ["p:limits", "n:limit.comfort_care", "n:limit.dnr", "notes"])
+def _comfort_care(case: Case) -> Answer:
+    """Comfort care only, in the record or noted in this stay; a later "full code" ends what a note said."""
+    if "comfort_care" in (case.snapshot.patient.limits or ()):
+        return yes(Personal("limits", "treatment limit", "comfort care only"))
+    full_code = [w.effective_at for w in case.said("limit.dnr", STAY) if w.polarity is Polarity.NEGATED]
+    words = [w for w in _noted(case, "limit.comfort_care") if all(w.effective_at >= at for at in full_code)]
+    return yes(*words) if words else no()
+
+
+def _noted(case: Case, fact: str) -> list[NoteFact]:
+    """The newest word of this stay, if it affirms."""
+    return [w for w in case.said(fact, STAY) if w.polarity is Polarity.AFFIRMED]
 
 
 @predicate("allergies_known", ["p:allergies"], ages_only=True)

@@ -31,24 +31,34 @@ def changed(old: str, new: str, name: str = "sepsis.toml") -> Callable[[], dict[
 
 
 FAULTS = [
-    ("no review date", changed("reviewed = 2026-11-22\n", ""), "sepsis.toml: reviewed: Field required"),
+    ("no review date", changed("reviewed = 2026-11-30\n", ""), "sepsis.toml: reviewed: Field required"),
     ("no source", changed('source = ["SEPSIS3"]\nlead', "source = []\nlead"), "SEP.T2.source: Tuple should have"),
     ("unknown source", changed('source = ["SEPSIS3"]\nlead', 'source = ["X99"]\nlead'), "SEP.T2: unknown source 'X99'"),
     (
         "unknown concept",
-        changed("lactate at_least 4; all_of", "lacktate at_least 4; all_of"),
+        changed("lactate at_least 4; all_of", "lacktate at_least 4; all_of", "definitions.toml"),
         "unknown concept 'lacktate'",
     ),
     ("unknown definition", changed("is sofa_rise", "is sofa_raise"), "SEP.T2: unknown definition 'sofa_raise'"),
     ("unknown step", changed('steps = ["SEP.S4"]', 'steps = ["SEP.S99"]'), "SEP.B1: unknown step 'SEP.S99'"),
-    ("unknown trigger", changed('for = ["SEP.T4"]', 'for = ["SEP.T9"]'), "SEP.S8: unknown trigger 'SEP.T9'"),
+    ("unknown trigger", changed('for = ["SEP.T4", ', 'for = ["SEP.T9", '), "SEP.S8: unknown trigger 'SEP.T9'"),
+    (
+        "unknown trigger whose place is taken",
+        changed('instead_of = ["SEP.T7"]', 'instead_of = ["SEP.T9"]'),
+        "SEP.T8: unknown trigger 'SEP.T9'",
+    ),
+    (
+        "a quieter trigger in the place of a louder one",
+        changed('values = ["news2"]\n', 'values = ["news2"]\ninstead_of = ["SEP.T3"]\n'),
+        "SEP.T1: expected a level no lower than that of SEP.T3",
+    ),
     ("unknown drug", changed('orders = ["gelatin"]', 'orders = ["jelly"]'), "SEP.B4g: unknown drug or class 'jelly'"),
     ("unknown field", changed("prepare = true\n", "prepared = true\n"), "SEP.S1.prepared: Extra inputs"),
     ("unreadable condition", changed("hb below 7", "hb under 7"), "cannot read the condition at column 4"),
     ("bad duration", changed('within = "60 min"', 'within = "soon"'), "expected a duration such as '60 min'"),
     ("same id twice", changed('id = "SEP.S2"', 'id = "SEP.S1"'), "SEP: SEP.S1 is defined twice"),
     ("a forecast that is loud", changed('level = "watch"', 'level = "critical"'), "SEP.T5: expected level watch"),
-    ("a drug on a forecast", changed('for = ["SEP.T4"]', 'for = ["SEP.T5"]'), "SEP.S8: expected prepare = true"),
+    ("a drug on a forecast", changed('for = ["SEP.T4", ', 'for = ["SEP.T5", '), "SEP.S8: expected prepare = true"),
     ("qSOFA as a trigger", changed("mews at_least 5", "qsofa at_least 2"), "SEP.T1: SEP.B12 forbids"),
     ("not TOML", changed("[[triggers]]", "[[triggers"), "sepsis.toml: not TOML"),
     ("a score has no past", changed("sirs at_least 2", "sirs at_least 2 for 1 h"), "SEP.T1: sirs is a score"),

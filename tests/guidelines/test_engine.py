@@ -411,18 +411,20 @@ GRADES = ["infection_suspected", "infection_likely", "infection_only_possible"]
         ([("infection.source_lung", "uncertain")], [], (YES, NO, YES)),
         ([("infection.level", "negated")], [], (NO, NO, NO)),
         ([("infection.rigors", "affirmed")], [], (UNKNOWN, UNKNOWN, UNKNOWN)),
-        ([("infection.source_lung", "uncertain")], ["meropenem"], (YES, YES, NO)),
-        ([], ["meropenem"], (YES, NO, YES)),
-        ([], ["blood_culture"], (YES, NO, YES)),
-        ([], ["blood_culture", "meropenem"], (YES, YES, NO)),
-        ([("infection.source_lung", "uncertain"), ("abx.started", "affirmed")], [], (YES, YES, NO)),
+        ([("infection.source_lung", "uncertain")], ["meropenem"], (YES, NO, YES)),
+        ([("infection.source_lung", "uncertain")], ["blood_culture", "meropenem"], (YES, YES, NO)),
+        ([], ["meropenem"], (UNKNOWN, NO, YES)),
+        ([], ["blood_culture"], (UNKNOWN, NO, YES)),
+        ([], ["blood_culture", "meropenem"], (YES, NO, YES)),
+        ([("infection.source_lung", "uncertain"), ("abx.started", "affirmed")], [], (YES, NO, YES)),
         ([("culture.positive", "affirmed")], [], (YES, YES, NO)),
     ],
 )
 def test_the_level_of_infection(
     notes: list[tuple[str, str]], treatments: list[str], expected: tuple[Truth, Truth, Truth]
 ) -> None:
-    """Said outright or treated and cultured: probable; hedged, or one of the two alone: possible; denied: unlikely."""
+    """Said outright, or hedged with culture and treatment: probable; hedged, or the two alone: possible; one of the two
+    alone: possible and not suspected; denied: unlikely."""
     snapshot = chart(
         "08:00",
         notes=[{"at": "07:30", "fact": fact, "words": "x", "polarity": p} for fact, p in notes],

@@ -12,6 +12,13 @@ from schemas.frozen import from_json, to_json
 BOOK = load()
 EXAMPLES = [pytest.param(e, id=f"{g.id}: {e.name}") for g in BOOK.guidelines for e in g.examples]
 
+IN_PLACE = {
+    name: [t.id for g in BOOK.guidelines for t in g.triggers if name in t.instead_of]
+    for g in BOOK.guidelines
+    for t in g.triggers
+    for name in t.instead_of
+}
+
 
 def heard(judgement: Judgement, rule: str) -> str:
     """What a trigger does, in the words of the examples."""
@@ -19,6 +26,8 @@ def heard(judgement: Judgement, rule: str) -> str:
         return "fires"
     if any(f.rule == f"{rule}.ask" for f in judgement.findings):
         return "asks"
+    if judgement.truths[rule] is Truth.YES and any(f.rule in IN_PLACE.get(rule, ()) for f in judgement.findings):
+        return "yields"
     return {Truth.NO: "silent", Truth.UNKNOWN: "open", Truth.YES: "true without a finding"}[judgement.truths[rule]]
 
 

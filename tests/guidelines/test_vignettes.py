@@ -12,7 +12,7 @@ from guidelines.examples import Told, moment
 from guidelines.judgement import judge
 from guidelines.scoring import news2, sofa
 from guidelines.wording import unbound
-from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step, StepState
+from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step, StepState, Truth
 from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality
 from tests.guidelines.patients import chart, measured
@@ -250,7 +250,9 @@ def test_v2_a_bolus_into_wet_lungs_is_withheld() -> None:
     story = v2()
     story.at("14:00")
     assert "SEP.T1" in rules(story.at("14:20"))
-    assert "SEP.T3" in rules(story.at("14:36"))
+    shock = story.at("14:36")
+    assert shock.truths["SEP.T3"] is Truth.YES
+    assert "SEP.T6" in rules(shock)  # the weak heart before wet lungs is named beside the pneumonia
 
     bolus = story.at("14:40")
     order = step(bolus, "lactated_ringer")
@@ -267,7 +269,7 @@ def test_v2_a_bolus_into_wet_lungs_is_withheld() -> None:
 
     later = story.at("14:50")
     assert "SEP.U1" in {r.block for r in step(later, "SEP.S3a").reasons}
-    assert "noted as possible" in finding(later, "SEP.T3").sentence.template
+    assert "noted as possible" in finding(later, "SEP.T6").sentence.template
     for time in ("14:05", "14:36", "14:40", "15:02"):
         assert all(
             s.state is not StepState.OFFERED for f in story.at(time).findings for s in f.steps if s.id == "SEP.S4"

@@ -12,7 +12,7 @@ from schemas.clinical.snapshot import Snapshot
 from schemas.conditions.text import parse
 from schemas.events import Quality
 from tests.knowledge.asking import BOOK, NO_OUTLOOK
-from tests.knowledge.charts import DAY, HOUR, MINUTE, Row, Told, allergy, chart, fact, fanned, reading, treatment
+from tests.knowledge.charts import DAY, HOUR, MINUTE, TICK, Row, Told, allergy, chart, fact, fanned, reading, treatment
 from tests.knowledge.oracle import NO, UNKNOWN, YES
 
 
@@ -32,6 +32,8 @@ SUSPECTED, SILENT = (
     "is infection_suspected",
     "infection: no note, culture or antimicrobial of the last 24 h speaks of it",
 )
+HALF = "infection: an antimicrobial or a culture alone, and no note says why"
+WORKED_UP = "infection: a culture with fever or a high white count, and no note says what is suspected"
 NOTHING = "no treatment was ever reported"
 
 
@@ -48,20 +50,22 @@ INFECTION = [
     case(SUSPECTED, YES, fact(LUNG, 3 * HOUR), fact(BELLY, 2 * HOUR), fact(PELVIS, HOUR), rests=[LUNG, BELLY]),
     case(SUSPECTED, YES, gave("meropenem"), gave("blood_culture"),
          fact(LUNG, 4 * HOUR, "uncertain"), fact(BELLY, 3 * HOUR, "uncertain"),
-         rests=["meropenem given", LUNG, "blood_culture given"]),
+         rests=[LUNG, BELLY, "blood_culture given", "meropenem given"]),
     case(SUSPECTED, YES, gave("meropenem"), fact(LUNG, 4 * HOUR, detail="possible"),
-         fact(BELLY, 3 * HOUR, detail="possible"), fact(PELVIS, HOUR, "uncertain"),
-         rests=["meropenem given", PELVIS, LUNG]),
-    case(SUSPECTED, YES, fact(LUNG, 4 * HOUR, detail="possible"), fact(BELLY, 3 * HOUR, detail="possible"),
-         *(fact(f"infection.{x}", 2 * HOUR, "uncertain") for x in ("nec_fasc", "other", "sepsis")),
-         rests=[LUNG, "infection.nec_fasc", "infection.other"]),
-    case(SUSPECTED, YES, gave("blood_culture"), rests=["blood_culture given"]),
-    case(SUSPECTED, YES, gave("meropenem", 2 * HOUR), gave("vancomycin"), rests=["vancomycin given"]),
+         fact(BELLY, 3 * HOUR, detail="possible"), fact(PELVIS, HOUR, "uncertain"), rests=[LUNG, BELLY]),
+    case(SUSPECTED, UNKNOWN, gave("blood_culture"), rests=["blood_culture given"], asks=[HALF]),
+    case(SUSPECTED, UNKNOWN, gave("meropenem", 2 * HOUR), gave("vancomycin"), rests=["vancomycin given"], asks=[HALF]),
+    case(SUSPECTED, UNKNOWN, gave("cefazolin"), asks=[SILENT]),
     case(SUSPECTED, YES, gave("meropenem", 26 * HOUR), gave("vancomycin", 25 * HOUR), gave("blood_culture", 2 * HOUR),
-         rests=["vancomycin given", "blood_culture given"]),
-    case(SUSPECTED, YES, fact("culture.sent", HOUR), fact("abx.started", HOUR), rests=["abx.started", "culture.sent"]),
-    case(SUSPECTED, YES, gave("blood_culture", action="ordered"), reading("temp", 38.1), reading("wbc", 12.1),
-         rests=["blood_culture ordered", "temp 38.1 °C", "wbc 12.1 ×10³/µL"]),
+         rests=["blood_culture given", "vancomycin given"]),
+    case(SUSPECTED, YES, fact("culture.sent", HOUR), fact("abx.started", HOUR), rests=["culture.sent", "abx.started"]),
+    case(SUSPECTED, UNKNOWN, gave("blood_culture", action="ordered"), reading("temp", 38.1), reading("wbc", 12.1),
+         rests=["blood_culture ordered", "temp 38.1 °C", "wbc 12.1 ×10³/µL"], asks=[WORKED_UP]),
+    case("is infection_worked_up", YES, gave("blood_culture", action="ordered"), reading("temp", 38.1),
+         rests=["blood_culture ordered", "temp 38.1 °C"]),
+    case("is infection_not_suspected", YES, gave("vancomycin"), rests=["vancomycin given"]),
+    case("is infection_not_suspected", YES, fact(LUNG, HOUR, "negated")),
+    case("is infection_not_suspected", NO, fact(LUNG, HOUR), rests=[LUNG]),
     case(SUSPECTED, UNKNOWN, gave("blood_culture", action="ordered"), reading("temp", 38.0), reading("wbc", 12.0),
          asks=[SILENT]),
     case(SUSPECTED, UNKNOWN, gave("meropenem", action="ordered"), reading("temp", 39.0), asks=[SILENT]),
@@ -200,6 +204,17 @@ PERSON = [
     case("is escalation_limited", YES, limits=["no_escalation"], rests=["limits no escalation"]),
     case("is escalation_limited", YES, fact("limit.no_escalation", 30 * DAY), rests=["limit.no_escalation"]),
     case("is escalation_limited", NO, fact("limit.no_escalation", 30 * DAY, "negated")),
+    case("is comfort_care", YES, limits=["comfort_care"], rests=["limits comfort care only"]),
+    case("is comfort_care", YES, fact("limit.comfort_care", 30 * DAY), rests=["limit.comfort_care"]),
+    case("is comfort_care", NO, fact("limit.comfort_care", 30 * DAY, "negated")),
+    case("is comfort_care", NO, fact("limit.comfort_care", HOUR, "uncertain")),
+    case("is comfort_care", NO, fact("limit.comfort_care", HOUR), fact("limit.dnr", HOUR - TICK, "negated")),
+    case("is comfort_care", YES, fact("limit.comfort_care", HOUR), fact("limit.dnr", HOUR, "negated"),
+         rests=["limit.comfort_care"]),
+    case("is comfort_care", NO, limits=["dnr", "no_escalation"]),
+    case("is pregnant", YES, fact("ob.pregnant", 30 * DAY, value=24), rests=["ob.pregnant"]),
+    case("is pregnant", NO, fact("ob.pregnant", HOUR, "uncertain")),
+    case("is pregnant", NO, fact("ob.pregnant", 2 * HOUR), fact("ob.pregnant", HOUR, "negated")),
     case("is allergies_known", UNKNOWN, asks=["allergies: no allergy list was ever sent"]),
     case("is allergies_known", YES, allergies=[]),
     case("diagnosed heart_failure", UNKNOWN, asks=["diagnoses: no problem list was ever sent"]),

@@ -66,6 +66,7 @@ def _decides(rule: Any) -> dict[str, Any]:
         "steps",
         "orders",
         "never_triggers",
+        "instead_of",
     ):
         value = getattr(rule, name, None)
         if value:
