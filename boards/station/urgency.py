@@ -121,5 +121,5 @@ def _why(alert: Alert, view: BedView, x: Look) -> tuple[str, datetime | None, st
     if x.is_answered:
         return "✓ acknowledged", alert.acknowledged_at, alert.acknowledged_by
     if x.is_worse:
-        return "worse since", alert.worsened_at, None
+        return "▲ worse since", alert.worsened_at, None
     return "waiting since", alert.raised_at, None

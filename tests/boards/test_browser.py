@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,8 +18,10 @@ from boards.web.app import create_app
 from boards.web.places import CLIENT_MAX
 from infra.access import Access, names
 from infra.private import Tokens
+from schemas.boards.views import BedView
 from schemas.clinical.findings import Level
-from tests.boards.fixtures import DAY, FakeSource, acknowledged, artefact, asking, calm, five, septic, silent
+from schemas.local_time import time_zone
+from tests.boards.fixtures import DAY, NOW, FakeSource, acknowledged, artefact, asking, calm, five, septic, silent
 
 pytestmark = pytest.mark.browser
 
@@ -29,13 +32,13 @@ CRITICAL = "article.critical"
 class Served:
     """A source with its server and address."""
 
-    def __init__(self, source: FakeSource, tokens: Tokens | None = None) -> None:
+    def __init__(self, source: FakeSource, tokens: Tokens | None = None, zone: str = "UTC") -> None:
         self.source = source
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         port = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        app = Access(create_app(source), names("127.0.0.1", ""), tokens, port)
+        app = Access(create_app(source, zone=time_zone(zone)), names("127.0.0.1", ""), tokens, port)
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
@@ -350,3 +353,42 @@ def test_each_level_differs_by_more_than_colour(page: Page, served: Served, hear
     for part in range(3):
         assert len({look[part] for look in looks}) == 5
     assert heard == []
+
+
+NIGHT = datetime(2026, 10, 25, 1, 20, tzinfo=UTC)  # in Berlin 02:20, the second time: at 01:00 UTC clocks were put back
+
+
+def by_night(view: BedView) -> BedView:
+    """The same bed in the night in which clocks are put back."""
+    by = NIGHT - NOW
+    trends = {c: tuple(replace(p, at=p.at + by) for p in points) for c, points in view.trends.items()}
+    vitals = tuple(replace(vital, at=vital.at + by) for vital in view.vitals)
+    return replace(view, now=NIGHT, last_heard_at=NIGHT - timedelta(minutes=42), trends=trends, vitals=vitals)
+
+
+def test_the_clocks_of_the_ward_are_shown_also_in_the_hour_that_comes_twice(page: Page) -> None:
+    """Header, ages and axes go by the ward's zone, which is named; 02:20 is told apart from the 02:20 before it."""
+    source = FakeSource(by_night(calm()))
+    source.now_status = replace(source.now_status, now=NIGHT)
+    page.add_init_script("""
+        window.drawn = new Set();
+        const fill = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
+            window.drawn.add(text); return fill.call(this, text, ...rest);
+        };""")
+    served = Served(source, zone="Europe/Berlin")
+    served.start()
+    try:
+        open_board(page, served)
+        expect(page.locator("#clock")).to_have_text(re.compile("^02:20:"))
+        expect(page.locator(".clock")).to_contain_text("Sun 25 Oct")
+        expect(page.locator(".zone")).to_have_text("Europe/Berlin, UTC+1")
+        expect(page.locator("article")).to_contain_text("no data since 02:38 UTC+2")
+        page.get_by_role("link", name="ICU 2-01").click()
+        expect(page.locator("#trends canvas")).to_have_count(4)
+        expect(page.locator("#readings")).to_contain_text("02:18 UTC+1")
+        ticks = page.evaluate("[...window.drawn].filter(text => text.includes(':'))")
+    finally:
+        served.stop()
+    assert {"02:30 UTC+2", "02:00 UTC+1", "02:30 UTC+1"} <= set(ticks)
+    assert not {"02:00", "02:30"} & set(ticks)

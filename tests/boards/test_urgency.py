@@ -53,7 +53,7 @@ STORIES: Sequence[tuple[str, BedView, str]] = [
     (
         "worsened to a warning, seen, not acknowledged",
         one("c", alert(WARNING, "09:00", worsened_at=at("10:12"))),
-        "worse since 10:12",
+        "▲ worse since 10:12",
     ),
     (
         "critical, not seen, not acknowledged",
@@ -188,7 +188,7 @@ def test_worsening_lifts_a_bed_that_was_answered() -> None:
     after = one("worse", alert(WARNING, "09:00", worsened_at=at("10:12"), **answered("09:10")))
     assert placed(stands, before) == ["stands", "worse"]
     assert placed(stands, after) == ["worse", "stands"]
-    assert why(after) == "worse since 10:12"
+    assert why(after) == "▲ worse since 10:12"
 
 
 def test_a_silent_bed_that_was_critical_stands_below_what_is_critical_now_and_above_calm_ones() -> None:

@@ -41,7 +41,10 @@
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: [given.since, given.until] }, y: { range: [low - room, high + room] } },
       axes: [
-        { stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, values: (_, at) => at.map((s) => hour(given.clocks, s)) },
+        {
+          stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, space: given.clocks.length > 1 ? 100 : 50,
+          values: (_, at) => at.map((s) => hour(given.clocks, s)),
+        },
         { stroke: DIM, grid: { stroke: GRID }, ticks: { stroke: GRID }, size: 52 },
       ],
       series: [{}, {
