@@ -14,7 +14,7 @@ from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import Level
 
-COUNT_MAX = 99
+ALERTS_MAX = 99  # further ones make no difference
 _LAST = 99_999_999_999  # seconds since 1970, later than every moment
 _NUMBER = re.compile(r"\d+")
 
@@ -62,20 +62,20 @@ NOT_SHOWN = next(place for place, row in enumerate(TABLE) if row.name.startswith
 
 
 class Urgency(NamedTuple):
-    """Where a bed stands, and `why`, `since` when, `by` whom: `count` alerts say so, the newest of them `of`."""
+    """Where a bed stands, and `why`, `since` when, `by` whom: so many `alerts` say so, the newest of them `of`."""
 
     place: int
     why: str = ""
     since: datetime | None = None
     by: str | None = None
     of: Alert | None = None
-    count: int = 0
+    alerts: int = 0
 
     def order(self, label: str, encounter: str) -> str:
         """Sorts beds as text: by row, how many alerts are in it, the newest of them; last by label, 2 before 10."""
         newest = 0 if self.of is None else int(_LAST - changed_at(self.of).timestamp())
         named = _NUMBER.sub(lambda digits: digits[0].zfill(9), label)
-        return f"{self.place:02d} {COUNT_MAX - min(self.count, COUNT_MAX):02d} {newest:011d} {named} {encounter}"
+        return f"{self.place:02d} {ALERTS_MAX - min(self.alerts, ALERTS_MAX):02d} {newest:011d} {named} {encounter}"
 
 
 def look(alert: Alert, view: BedView, is_heard: bool) -> Look:

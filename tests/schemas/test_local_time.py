@@ -1,6 +1,10 @@
 """Times as the clocks of the ward show them, also in the nights in which these are put forward or back."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -9,6 +13,7 @@ from hypothesis import strategies as st
 from schemas import local_time
 from schemas.local_time import changes, clock, clock_and_day, offset, time_zone, zone_name
 
+ROOT = Path(__file__).parents[2]
 BERLIN, NEW_YORK, KOLKATA = (time_zone(name) for name in ("Europe/Berlin", "America/New_York", "Asia/Kolkata"))
 ZONES = st.sampled_from(
     [time_zone(name) for name in ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")]
@@ -63,8 +68,17 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         time_zone(name)
 
 
+def test_the_zones_come_with_the_installation() -> None:
+    """Where the system has none, as on a slim image, they are there all the same."""
+    words = "from schemas.local_time import time_zone; print(time_zone('Europe/Berlin'))"
+    told = subprocess.run(
+        [sys.executable, "-c", words], env={"PYTHONTZPATH": ""}, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == "Europe/Berlin\n"
+
+
 @given(MOMENTS, st.integers(1, 24 * 60 - 1), ZONES)
-def test_no_two_moments_of_a_day_have_the_same_words(moment: datetime, minutes: int, zone: local_time.ZoneInfo) -> None:
+def test_no_two_moments_of_a_day_have_the_same_words(moment: datetime, minutes: int, zone: ZoneInfo) -> None:
     """Whatever the zone and the day: minutes apart, told apart."""
     later = moment + timedelta(minutes=minutes)
     assert clock_and_day(moment, later, zone) != clock_and_day(later, later, zone)
@@ -72,7 +86,7 @@ def test_no_two_moments_of_a_day_have_the_same_words(moment: datetime, minutes: 
 
 @given(MOMENTS, st.integers(1, 30 * 60), ZONES)
 def test_the_changes_of_a_span_give_the_clock_at_each_of_its_moments(
-    since: datetime, minutes: int, zone: local_time.ZoneInfo
+    since: datetime, minutes: int, zone: ZoneInfo
 ) -> None:
     """The last change before a moment says how far the clocks were ahead then."""
     until = since + timedelta(minutes=minutes)
