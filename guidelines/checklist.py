@@ -6,6 +6,7 @@ TRUE and asks when UNKNOWN. The same lines are worked out of kept answers (state
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from guidelines.book.compiled import BlockNode, GuidelineNode, StepNode, observed_at
@@ -17,6 +18,7 @@ from guidelines.rules.graph import Node
 from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
 from schemas.events import Treatment
 
+NOTHING: Mapping[str, datetime] = MappingProxyType({})
 HALF = 0.5
 """An open question is worth asking when at least this part of it is known to hold (reference §0.4, rule 1)."""
 
@@ -62,10 +64,15 @@ class Line(NamedTuple):
 
 
 class Checklist:
-    """The lines of one guideline for one case; each step is worked out once. `begun`: the onset of each trigger."""
+    """The lines of one guideline for one case; each step is worked out once.
 
-    def __init__(self, case: Case, guideline: GuidelineNode, begun: Mapping[str, Onset]) -> None:
-        self._case, self._guideline, self.begun = case, guideline, begun
+    `begun`: the onset of each trigger; `done`: when each step was said to be done.
+    """
+
+    def __init__(
+        self, case: Case, guideline: GuidelineNode, begun: Mapping[str, Onset], done: Mapping[str, datetime] = NOTHING
+    ) -> None:
+        self._case, self._guideline, self.begun, self._done = case, guideline, begun, done
         self._lines: dict[str, Line | None] = {}
         self._steps: dict[str, Step] = {}
         self._orders: tuple[Line, ...] | None = None
@@ -87,7 +94,7 @@ class Checklist:
                 text=self._filled(line.text),
                 state=line.state,
                 reasons=tuple(why.reason(case) for why in line.whys),
-                due_at=self._due_at(line.rule),
+                due_at=None if line.state is StepState.DONE else self._due_at(line.rule),
                 done_at=self._done_at(line),
                 passage=line.passage,
             )
@@ -125,10 +132,16 @@ class Checklist:
         return [Why("limit", "soft", "A limit of treatment is recorded: talk about this step first.", limit.sources)]
 
     def _done_at(self, line: Line) -> datetime | None:
+        """When it was first done: the first of what says so, or the time that was said before."""
         ticked = (self._case.snapshot.steps_done or {}).get(line.id)
         if ticked is not None or line.done.truth is not Truth.YES:
             return ticked
-        return max((at for s in line.done.sources if (at := observed_at(s)) is not None), default=self._case.now)
+        times = [at for source in line.done.sources if (at := self._began(source)) is not None]
+        return min([*times, *(at for at in (self._done.get(line.id),) if at is not None)], default=self._case.now)
+
+    def _began(self, source: Source) -> datetime | None:
+        """When a source was true; an infusion since its start, whatever became of its rate."""
+        return self._case.began(source) if isinstance(source, Treatment) else observed_at(source)
 
     def _due_at(self, rule: StepRule | None) -> datetime | None:
         if rule is None or rule.within is None:
@@ -171,7 +184,7 @@ class Checklist:
         change = f" → {changed}" if changed else ""
         return Line(
             id=f"order:{order.item}@{order.observed_at:%Y-%m-%dT%H:%M:%S}",
-            text=f"Ordered {clock(order.observed_at)}: {_dose(order)}{change}",
+            text=f"Ordered {clock(self._case, order.observed_at)}: {_dose(order)}{change}",
             state=states.get(why.severity, StepState.NEEDS_CHECK),
             whys=tuple(w for _, w in pairs),
             passage=block.passage,

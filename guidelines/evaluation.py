@@ -18,6 +18,9 @@ from guidelines.rules.case import FAR, Case
 from schemas.clinical.findings import Level, Onset, Truth
 from schemas.events import identity
 
+ASKED = ".ask"
+"""What is behind the id of a trigger in the id of the question about it."""
+
 
 class Speaking(NamedTuple):
     """One rule that speaks. `subject`: the trigger, or the order that a block speaks against though nothing fired."""
@@ -73,18 +76,20 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) ->
             line = checklist.order(order, [block])
             outline = () if line is None else (line.outline,)
             speaking.append(Speaking("alone", block.rule.id, Level.WARNING, outline, identity(order)))
-    asked = open_question(answers, fired[0].rule.level.rank if fired else -1)
+    asked = open_question(answers, fired[0].rule.level.rank if fired else -1, onsets)
     if asked is not None:
         trigger, answer = asked
         lines = asked_lines(checklist, rules, answer)
-        speaking.append(Speaking("asked", f"{trigger.rule.id}.ask", Level.ASK, _outline(lines), trigger.rule.id))
+        speaking.append(Speaking("asked", f"{trigger.rule.id}{ASKED}", Level.ASK, _outline(lines), trigger.rule.id))
     speaking.sort(key=lambda one: -one.level.rank)
+    before = [] if fired else [t for t in rules.triggers if t.rule.id in onsets]
+    told = [line.outline for t in before for line in fired_lines(checklist, rules, t, onsets)]
     return Evaluation(
         guideline=rules.guideline.id,
         speaking=tuple(speaking),
         truths={trigger.rule.id: answer.truth for trigger, answer in answers},
-        outline=frozenset([line for one in speaking for line in one.outline]),
-        is_whole=bool(fired),
+        outline=frozenset([*told, *(line for one in speaking for line in one.outline)]),
+        is_whole=bool(fired or before),
         is_outside=outside,
         until=case.until,
     )
@@ -101,17 +106,24 @@ def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]
     return fired
 
 
-def open_question(answers: Sequence[tuple[TriggerNode, Answer]], loudest: int) -> tuple[TriggerNode, Answer] | None:
-    """The one question worth asking: of the gravest open trigger that is half satisfied and louder than what fired."""
+def open_question(
+    answers: Sequence[tuple[TriggerNode, Answer]], loudest: int, onsets: Mapping[str, Onset]
+) -> tuple[TriggerNode, Answer] | None:
+    """The one question worth asking: of the gravest open trigger that is louder than what fired, and half satisfied or
+    no longer seen."""
     candidates = [
         (trigger, answer)
         for trigger, answer in answers
         if answer.truth is Truth.UNKNOWN
-        and answer.met >= HALF
-        and trigger.rule.asks
         and trigger.rule.level.rank > loudest
+        and (_was_loud(trigger, onsets) or (answer.met >= HALF and trigger.rule.asks))
     ]
     return max(candidates, key=lambda pair: (pair[0].rule.level.rank, pair[1].met), default=None)
+
+
+def _was_loud(trigger: TriggerNode, onsets: Mapping[str, Onset]) -> bool:
+    """Whether it has warned in this episode."""
+    return trigger.rule.level.rank > Level.WATCH.rank and trigger.rule.id in onsets
 
 
 def fired_lines(

@@ -4,11 +4,13 @@ What is made here comes from records that were checked before, so it is not chec
 runs for every finding at every instant.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
+from guidelines.quantities.scores.tally import rounded
 from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import FAR, Case, item_name
+from schemas import local_time
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Evidence, Need
 from schemas.clinical.forecasts import Fan, Odds, Unavailable
@@ -44,9 +46,9 @@ class NoOutlook:
 NO_OUTLOOK = NoOutlook()
 
 
-def clock(moment: datetime) -> str:
-    """The time of day as shown (UTC)."""
-    return f"{moment:%H:%M}"
+def clock(case: Case, moment: datetime) -> str:
+    """A time as the clocks of the ward show it, with its day if that is not today."""
+    return local_time.clock_and_day(moment, case.now, case.snapshot.zone)
 
 
 def label(subject: str) -> str:
@@ -58,8 +60,8 @@ def label(subject: str) -> str:
 
 
 def number(value: float, decimals: int) -> str:
-    """A number as printed: half up, no minus zero."""
-    return f"{value + 0.0:.{decimals}f}"
+    """A number as printed: rounded as scores round it, half up; no minus zero."""
+    return f"{rounded(value, decimals) + 0.0:.{decimals}f}"
 
 
 def amount(subject: str, value: float) -> str:
@@ -195,19 +197,44 @@ def evidences(case: Case, sources: Iterable[Source]) -> tuple[Evidence, ...]:
     return tuple({(e.subject, e.ref, e.note_start): e for e in shown}.values())
 
 
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "gcs_total": ("gcs_e", "gcs_v", "gcs_m"),
+    "acvpu": ("gcs_total", "gcs_e", "gcs_v", "gcs_m"),
+    "map": ("sbp", "dbp"),
+    "o2_device": ("fio2", "o2_flow"),
+    "uo_rate_2h": ("urine",),
+}
+"""What a quantity is worked out from where it is not charted itself."""
+
+
 def _why(case: Case, subject: str) -> str:
     """Why a measurement is not known now."""
     readings = case.snapshot.readings.get(subject, ())
     if not readings:
-        return "never measured"
+        return _why_of_parts(case, subject)
     newest = readings[-1]
     if newest.quality is not Quality.OK:
-        return f"{newest.quality.value} at {clock(newest.observed_at)}: {newest.reason or 'not usable'}"[
+        return f"{newest.quality.value} at {clock(case, newest.observed_at)}: {newest.reason or 'not usable'}"[
             :SHOWN_CHARS_MAX
         ]
+    if newest.observed_at > case.now:
+        return f"charted ahead, for {clock(case, newest.observed_at)}"
     valid = int(case.snapshot.validity(newest).total_seconds() // 60)
     limit = f"{valid // 60} h" if valid % 60 == 0 else f"{valid} min"
-    return f"last {clock(newest.observed_at)}, older than {limit}"
+    return f"last {clock(case, newest.observed_at)}, older than {limit}"
+
+
+def _why_of_parts(case: Case, subject: str) -> str:
+    """Never measured; where a part of it was, which part is not known."""
+    parts = PARTS.get(subject, ())
+    if not any(part in case.snapshot.readings for part in parts):
+        return "never measured"
+    known = {part: case.latest(part) for part in parts}
+    lacking = [f"{label(part)} {_why(case, part)}" for part, reading in known.items() if reading is None]
+    if lacking:
+        return "; ".join(lacking)
+    at_once = len({reading.observed_at for reading in known.values() if reading is not None}) == 1
+    return "measured in parts only" if at_once else "its parts were not measured at one time"
 
 
 def need(case: Case, missing: Missing) -> Need:

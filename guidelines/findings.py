@@ -7,14 +7,16 @@ checklist. Both look through the same nodes, so what is said is what was decided
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from guidelines.book.compiled import BlockNode, GuidelineNode, TriggerNode
 from guidelines.book.records import Words
 from guidelines.checklist import Checklist, Line
-from guidelines.evaluation import Speaking, asked_lines, fired_lines
+from guidelines.evaluation import ASKED, Speaking, asked_lines, fired_lines
 from guidelines.evidence import REF_CHARS_MAX, evidences, needs
 from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import Case, item_name
-from guidelines.wording import question, warning
+from guidelines.wording import has_changed, past, question, warning
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Finding, Level, Onset, Sentence, Truth
 from schemas.events import Treatment, identity
@@ -23,17 +25,24 @@ TITLE_CHARS_MAX = 200
 
 
 class Telling:
-    """One guideline about one bed at one instant, in full. `onsets`: by rule, of the present episode."""
+    """One guideline about one bed at one instant, in full. `onsets`: by rule, of the present episode; `said`: what was
+    last said of it."""
 
     def __init__(
-        self, case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], worse: Mapping[str, float]
+        self,
+        case: Case,
+        rules: GuidelineNode,
+        onsets: Mapping[str, Onset],
+        worse: Mapping[str, float],
+        said: Finding | None = None,
     ) -> None:
         self._case, self._rules, self._onsets, self._worse = case, rules, onsets, worse
         self._triggers = {t.rule.id: t for t in rules.triggers}
         self._begun: dict[str, Onset] = {}
         self._sentences: dict[tuple[str, str], Sentence] = {}
-        self._checklist = Checklist(case, rules, self._begun)
-        self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers})
+        done = {} if said is None else {s.id: s.done_at for s in said.steps if s.done_at is not None}
+        self._checklist = Checklist(case, rules, self._begun, done)
+        self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers}, done)
 
     def begins(self, speaking: Iterable[Speaking]) -> None:
         """Learn the onsets of what speaks: kept while the episode lasts, or now. Call it before any finding."""
@@ -71,6 +80,33 @@ class Telling:
         trigger = self._triggers[one.rule]
         answer = self._answer(one)
         return warning(case, trigger.rule.words, answer, _opening(one.level, trigger.foretold), self._worse)
+
+    def changed(self, one: Speaking) -> bool:
+        """Whether a change for the worse within the hour is part of what it rests on."""
+        if one.kind != "fired":
+            return False
+        words = self._trigger(one).rule.words
+        return has_changed(self._case, words, self._answer(one).sources, self._worse)
+
+    def past(self, said: Finding, now: str) -> Finding:
+        """What was said, told as what was, over its checklist as it stands; `now` says what has become of it."""
+        case = self._case
+        rule = said.rule.removesuffix(ASKED)
+        trigger = self._triggers.get(rule)
+        self._begun.update({rule: onset for rule, onset in self._onsets.items() if rule in self._triggers})
+        if trigger is None:
+            return replace(said, sentence=past(case, said, said.title[:1].lower() + said.title[1:], now), steps=())
+        words = trigger.rule.words
+        if said.rule != rule:
+            lead = f"it could not be told whether {words.question}"
+            return replace(said, sentence=past(case, said, lead, now), needs=(), steps=())
+        lines = fired_lines(self._checklist, self._rules, trigger, self._onsets)
+        return replace(
+            said,
+            sentence=past(case, said, words.lead, now),
+            needs=needs(case, self._case.ask(trigger.node).missing),
+            steps=tuple(self._checklist.step(line) for line in lines),
+        )
 
     def finding(self, one: Speaking) -> Finding:
         """What is said of one rule, in words."""

@@ -1,26 +1,28 @@
-"""The one sentence of a warning, made by template: every number in it is a slot filled from evidence.
+"""The one sentence of a warning, made by template: every number in it is a slot filled from evidence, and has its time.
 
-    Warning: this patient may be going into septic shock. Her circulation has destabilised in the last 15 minutes
-    (MAP 78 → 61 mmHg, heart rate 96 → 124/min, lactate 3.4 mmol/L at 14:10).
+    Warning: this patient may be going into septic shock. Her circulation has destabilised between 13:55 and 14:10
+    (MAP 78 → 61 mmHg, heart rate 96 → 124/min; lactate 3.4 mmol/L at 14:02).
 
-A change is claimed only where the readings of the last hour show it: the newest value against the oldest one of the
-shortest such window, worse by a margin that a person would call a change. `unbound` is the linter.
+In the present tense stands only what is known now: newest values within their validity, and of these as reasons only
+those that made the rule true and are not normal. What it rested on before is told in the past (`past`). A change is
+claimed only where readings of the last hour, of one method, show it: the newest against the oldest of the shortest such
+window, worse by a margin that a person would call a change. `guidelines.lint` refuses a sentence that breaks this.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from guidelines.book.records import Words
-from guidelines.evidence import amount, clock, evidence, label, number
+from guidelines.evidence import clock, evidence, label, number
 from guidelines.quantities.scores import SCORES
-from guidelines.rules.answers import Answer, Computed, Forecasted, Sample, Source
+from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sample, Source
 from guidelines.rules.case import Case
 from guidelines.rules.kinds import quantity
 from schemas.clinical.facts import NoteFact, Polarity
-from schemas.clinical.findings import Evidence, Sentence
+from schemas.clinical.findings import Evidence, Finding, Sentence
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Reading, Treatment
 
@@ -33,22 +35,26 @@ NOTES_MAX = 2
 NEEDS_MAX = 4
 
 PRONOUN = {"female": "Her", "male": "His"}
-NAMES = sorted({w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)}, key=len)[::-1]
-"""Names of quantities that hold a digit (NEWS2): no number of a patient."""
-
-_NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
-_SLOT = re.compile(r"\{[0-9]+\}")
+USUAL = {"usual_sbp": "sbp", "baseline_creatinine": "creatinine"}
+"""What the record says is usual of this patient, and the quantity that is held against it."""
+TIME = "time"
+"""The label of an evidence that is shown by its time."""
 
 
 class _Draft:
     """A template under way: slots and what fills them."""
 
-    def __init__(self) -> None:
+    def __init__(self, case: Case) -> None:
+        self.case = case
         self.evidence: list[Evidence] = []
 
     def slot(self, item: Evidence) -> str:
         self.evidence.append(item)
         return f"{{{len(self.evidence) - 1}}}"
+
+    def time(self, item: Evidence, at: datetime) -> str:
+        """The time of an evidence, as a slot."""
+        return self.slot(replace(item, label=TIME, shown=clock(self.case, at), at=at, value=None))
 
     def sentence(self, *parts: str) -> Sentence:
         template = ""
@@ -60,18 +66,45 @@ class _Draft:
 
 def warning(case: Case, words: Words, answer: Answer, opening: str, worse: Mapping[str, float]) -> Sentence:
     """The sentence of a finding that holds, or of one that a forecast expects."""
-    draft = _Draft()
-    body = _forecasts(draft, case, answer.sources) or _body(draft, case, words, answer.sources, worse)
-    return draft.sentence(f"{opening}: {words.lead}.", body, _notes(draft, case, answer.sources))
+    draft = _Draft(case)
+    body = _forecasts(draft, answer.sources) or _body(draft, words, answer.sources, worse)
+    return draft.sentence(f"{opening}: {words.lead}.", body, _rests_on(draft, answer.sources))
 
 
 def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:
     """The sentence of a finding that cannot be told: what is known of it, and what to measure."""
-    draft = _Draft()
-    shown = _shown_values(draft, case, _subjects(answer.sources))
-    known = f"Known: {', '.join(shown)}." if shown else ""
-    notes = _notes(draft, case, answer.sources)
+    draft = _Draft(case)
+    shown = _timed(draft, _newest_of(case, _subjects(answer.sources)))
+    known = f"Known: {shown}." if shown else ""
+    notes = _rests_on(draft, answer.sources)
     return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, notes)
+
+
+def past(case: Case, said: Finding, lead: str, now: str) -> Sentence:
+    """What was said, told as what was; `now` says what has become of it. Then the newest values that it rested on."""
+    draft = _Draft(case)
+    as_of = draft.time(said.sentence.evidence[0] if said.sentence.evidence else _moment(said), said.at)
+    names = [e.subject for e in said.evidence if e.kind == "reading" and e.subject in CONCEPTS]
+    newest = [r for n in dict.fromkeys(names) if (r := case.snapshot.newest(n)) is not None]
+    known = [_Item(label(r.concept), evidence(case, r)) for r in newest if case.latest(r.concept) is r][:VALUES_MAX]
+    old = [_Item(f"{label(r.concept)} was", evidence(case, r)) for r in newest if case.latest(r.concept) is not r]
+    was = _timed(draft, old[:VALUES_MAX])
+    shown = _timed(draft, known)
+    return draft.sentence(
+        f"As of {as_of}: {lead}; {now}.",
+        f"Not known now: {was}." if was else "",
+        f"Known now: {shown}." if shown else "",
+    )
+
+
+def has_changed(case: Case, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> bool:
+    """Whether a change for the worse would be claimed."""
+    claimed = _borne(words.values, sources)
+    return any(_changes(case, claimed, window, worse, _usual_of(sources)) for window in WINDOWS)
+
+
+def _moment(said: Finding) -> Evidence:
+    return Evidence(kind="patient", subject=said.rule, label=TIME, shown="", ref=said.onset.ref, at=said.at)
 
 
 def _request(asked: Sequence[str]) -> str:
@@ -82,24 +115,79 @@ def _request(asked: Sequence[str]) -> str:
     return "; ".join(([f"measure {', '.join(measured)}"] if measured else []) + others)
 
 
+# -- values, each with its time
+
+
+class _Item(NamedTuple):
+    """Something to show. `before`: of a change, what it was, when."""
+
+    words: str
+    evidence: Evidence
+    before: Evidence | None = None
+
+
+def _timed(draft: _Draft, items: Sequence[_Item], span: tuple[datetime, datetime] | None = None) -> str:
+    """The items, those of one time together before it; a change over the `span` that was named needs no time."""
+    groups: dict[tuple[str, ...], list[_Item]] = {}
+    for item in items:
+        groups.setdefault(_times(draft.case, item, span), []).append(item)
+    return "; ".join(_group(draft, times, group) for times, group in groups.items())
+
+
+def _times(case: Case, item: _Item, span: tuple[datetime, datetime] | None) -> tuple[str, ...]:
+    old, new = None if item.before is None else item.before.at, item.evidence.at
+    if old is not None and new is not None:
+        named = () if span is None else tuple(clock(case, at) for at in span)
+        own = clock(case, old), clock(case, new)
+        return () if own == named else own
+    return () if new is None else (clock(case, new),)
+
+
+def _group(draft: _Draft, times: tuple[str, ...], group: Sequence[_Item]) -> str:
+    shown = ", ".join(_value(draft, item) for item in group)
+    last = group[-1]
+    if not times or last.evidence.at is None:
+        return shown
+    if last.before is None or last.before.at is None:
+        return f"{shown} at {draft.time(last.evidence, last.evidence.at)}"
+    return f"{shown} {_between(draft, (last.before, last.before.at), (last.evidence, last.evidence.at))}"
+
+
+def _between(draft: _Draft, begin: tuple[Evidence, datetime], end: tuple[Evidence, datetime]) -> str:
+    """From when until when; one time where the clock shows the same for both."""
+    if clock(draft.case, begin[1]) == clock(draft.case, end[1]):
+        return f"at {draft.time(*end)}"
+    return f"between {draft.time(*begin)} and {draft.time(*end)}"
+
+
+def _value(draft: _Draft, item: _Item) -> str:
+    before = "" if item.before is None else f"{draft.slot(item.before)} → "
+    return f"{item.words} {before}{draft.slot(item.evidence)}"
+
+
 # -- parts
 
 
-def _body(draft: _Draft, case: Case, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> str:
+def _body(draft: _Draft, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> str:
+    case = draft.case
     who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
-    names = list(dict.fromkeys((*words.values, *_subjects(sources))))
+    usual = _usual_of(sources)
+    reasons = [item for item in _newest_of(case, _subjects(sources)) if not is_normal(item.evidence, usual)]
     claimed = _borne(words.values, sources)
     for window in WINDOWS:
-        changes = _changes(case, claimed, window, worse)
+        changes = _changes(case, claimed, window, worse, usual)
         if changes:
-            since = min(old.at for _, _, old in changes)
-            span = _span(draft, case, since, next(o for _, _, o in changes if o.at == since))
-            shown = [_shown_change(draft, case, name, new, old) for name, new, old in changes]
-            rest = [v for v in names if v not in {name for name, _, _ in changes}]
-            shown += _shown_values(draft, case, rest)
-            return f"{who} {words.worse} in the last {span} ({', '.join(shown[:VALUES_MAX])})."
-    shown = _shown_values(draft, case, names)
-    return f"{who} {words.steady} ({', '.join(shown[:VALUES_MAX])})." if shown else ""
+            span = _span(changes)
+            begin = next(i.before for i in changes if i.before is not None and i.before.at == span[0])
+            end = next(i.evidence for i in changes if i.evidence.at == span[1])
+            named = _between(draft, (begin, span[0]), (end, span[1]))
+            told = {item.evidence.subject for item in changes}
+            rest = [item for item in reasons if item.evidence.subject not in told]
+            shown = _timed(draft, [*changes, *rest][:VALUES_MAX], span)
+            return f"{who} {words.worse} {named} ({shown}). {_usual(draft, sources)}".rstrip()
+    shown = _timed(draft, reasons[:VALUES_MAX])
+    steady = f"{who} {words.steady} ({shown})." if shown else ""
+    return f"{steady} {_usual(draft, sources)}".strip()
 
 
 def _borne(values: Sequence[str], sources: Iterable[Source]) -> list[str]:
@@ -108,17 +196,57 @@ def _borne(values: Sequence[str], sources: Iterable[Source]) -> list[str]:
     return list(dict.fromkeys((*values, *parts)))
 
 
+def _span(changes: Sequence[_Item]) -> tuple[datetime, datetime]:
+    ends = [i.evidence.at for i in changes if i.evidence.at is not None]
+    return min(i.before.at for i in changes if i.before is not None and i.before.at is not None), max(ends)
+
+
+def is_normal(item: Evidence, usual: Collection[str] = ()) -> bool:
+    """Whether it is a measurement within the adult normal range: no reason to give for a warning. What was held against
+    the patient's own (`usual`: subjects of the record) is not."""
+    known = CONCEPTS.get(item.subject)
+    if any(USUAL.get(own) == item.subject for own in usual):
+        return False
+    if known is None or item.value is None or known.group == "score":
+        return item.subject == "acvpu" and item.shown.startswith("A ")
+    low, high = known.normal_low, known.normal_high
+    return (
+        (low is not None or high is not None)
+        and (low is None or item.value >= low)
+        and (high is None or item.value <= high)
+    )
+
+
 def _changes(
-    case: Case, names: Iterable[str], window: timedelta, worse: Mapping[str, float]
-) -> list[tuple[str, Sample, Sample]]:
-    """Newest and oldest sample of each quantity that became worse in the window."""
+    case: Case, names: Iterable[str], window: timedelta, worse: Mapping[str, float], usual: Collection[str]
+) -> list[_Item]:
+    """Newest and oldest value, by one method, of each quantity that became worse in the window and is not normal; what
+    is too old to be told as present has not become worse."""
     start, found = case.now - window, []
     for name in names:
         samples = _past(case, name) if name in worse else []
-        inside = [s for s in samples if s.at >= start]
-        if len(inside) > 1 and (inside[0].value - inside[-1].value) / worse[name] >= 1.0:
-            found.append((name, inside[0], inside[-1]))
+        inside = [s for s in samples if s.at >= start and _method(s.source) == _method(samples[0].source)]
+        if not inside or inside[0].at == inside[-1].at:
+            continue
+        new, old = inside[0], inside[-1]
+        if (new.value - old.value) / worse[name] >= 1.0:
+            before = replace(evidence(case, old.source), shown=number(old.value, CONCEPTS[name].decimals))
+            item, known = _Item(label(name), evidence(case, new.source), before), _newest(case, name)
+            is_known = known is not None and known.ref == item.evidence.ref
+            found += [item] if is_known and not is_normal(item.evidence, usual) else []
     return found
+
+
+def _usual_of(sources: Iterable[Source]) -> set[str]:
+    """What of the patient record a value was held against."""
+    return {s.subject for s in sources if isinstance(s, Personal)}
+
+
+def _method(source: Source) -> str | None:
+    """How a pressure was measured; of a mean that was worked out, how its parts were."""
+    if isinstance(source, Computed):
+        return _method(source.sources[0]) if source.sources else None
+    return source.method if isinstance(source, Reading) else None
 
 
 def _past(case: Case, name: str) -> list[Sample]:
@@ -138,34 +266,9 @@ def _subjects(sources: Iterable[Source]) -> list[str]:
     return [s for s in dict.fromkeys(found) if s in CONCEPTS]
 
 
-def _span(draft: _Draft, case: Case, since: datetime, sample: Sample) -> str:
-    minutes = -int((since - case.now) // timedelta(minutes=1))
-    shown = f"{minutes} minutes" if minutes != 1 else "1 minute"
-    origin = evidence(case, sample.source)
-    return draft.slot(replace(origin, label="since", shown=shown, value=float(minutes)))
-
-
-def _shown_change(draft: _Draft, case: Case, name: str, new: Sample, old: Sample) -> str:
-    before = replace(evidence(case, old.source), shown=number(old.value, CONCEPTS[name].decimals))
-    return f"{label(name)} {draft.slot(before)} → {_shown_value(draft, case, evidence(case, new.source))}"
-
-
-def _shown_values(draft: _Draft, case: Case, names: Iterable[str]) -> list[str]:
+def _newest_of(case: Case, names: Iterable[str]) -> list[_Item]:
     """Newest valid values."""
-    found: list[str] = []
-    for name in names:
-        item = _newest(case, name)
-        if item is None or len(found) >= VALUES_MAX:
-            continue
-        found.append(f"{label(name)} {_shown_value(draft, case, item)}")
-    return found
-
-
-def _shown_value(draft: _Draft, case: Case, item: Evidence) -> str:
-    """A value; the time is said of what is older than a quarter of an hour."""
-    if item.at is None or case.now - item.at <= WINDOWS[0]:
-        return draft.slot(item)
-    return f"{draft.slot(item)} at {draft.slot(_time_of(item, item.at))}"
+    return [_Item(label(name), item) for name in names if (item := _newest(case, name)) is not None][: VALUES_MAX * 2]
 
 
 def _newest(case: Case, name: str) -> Evidence | None:
@@ -177,22 +280,23 @@ def _newest(case: Case, name: str) -> Evidence | None:
     return evidence(case, known.sources[0]) if known.sources and bounded else None
 
 
-def _time_of(item: Evidence, at: datetime) -> Evidence:
-    """The time of an evidence, as something to show."""
-    return replace(item, label="time", shown=clock(at), at=at, value=None)
+def _usual(draft: _Draft, sources: Iterable[Source]) -> str:
+    """What of the patient record a value was held against, as shown."""
+    usual = [evidence(draft.case, s) for s in sources if isinstance(s, Personal) and s.value is not None]
+    return f"Patient record: {', '.join(f'{e.label} {draft.slot(e)}' for e in usual)}." if usual else ""
 
 
-def _notes(draft: _Draft, case: Case, sources: Iterable[Source]) -> str:
+def _rests_on(draft: _Draft, sources: Iterable[Source]) -> str:
     """The words of notes, each once, and the treatments that a claim rests on."""
     shown = []
     for fact in _once(c for c in sources if isinstance(c, NoteFact))[:NOTES_MAX]:
-        item = evidence(case, fact)
+        item = evidence(draft.case, fact)
         said = "noted as possible" if fact.polarity is Polarity.UNCERTAIN else "noted"
-        shown.append(f"{draft.slot(item)} {said} at {draft.slot(_time_of(item, fact.effective_at))}")
+        shown.append(f"{draft.slot(item)} {said} at {draft.time(item, fact.effective_at)}")
     done = [c for c in sources if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
     for treatment in done:
-        item = evidence(case, treatment)
-        shown.append(f"{item.label} at {draft.slot(_time_of(item, treatment.observed_at))}")
+        item = evidence(draft.case, treatment)
+        shown.append(f"{item.label} {draft.slot(item)} at {draft.time(item, treatment.observed_at)}")
     return f"It rests on: {', '.join(shown)}." if shown else ""
 
 
@@ -204,49 +308,15 @@ def _once(facts: Iterable[NoteFact]) -> list[NoteFact]:
     return [fact for words, fact in first.items() if not any(words in longer for longer in first.keys() - {words})]
 
 
-def _forecasts(draft: _Draft, case: Case, sources: Iterable[Source]) -> str:
+def _forecasts(draft: _Draft, sources: Iterable[Source]) -> str:
     shown = []
     for source in sources:
         if isinstance(source, Forecasted):
-            item = evidence(case, source)
+            item = evidence(draft.case, source)
             hours = source.ahead / timedelta(hours=1)
             ahead = replace(item, label="ahead", shown=f"{hours:g} h", value=hours)
-            now = _newest(case, source.subject)
-            from_ = f" (now {draft.slot(now)})" if now is not None else ""
-            shown.append(f"{label(source.subject)} {draft.slot(item)} in {draft.slot(ahead)}{from_}")
+            from_ = draft.time(item, source.origin_at)
+            shown.append(f"{label(source.subject)} {draft.slot(item)} in {draft.slot(ahead)}, from {from_} on")
+            now = _newest(draft.case, source.subject)
+            shown += [] if now is None else [_timed(draft, [_Item("now", now)])]
     return f"Forecast median: {', '.join(shown)}." if shown else ""
-
-
-# -- the linter
-
-
-def unbound(sentence: Sentence) -> list[str]:
-    """The numbers of a sentence that do not come from its evidence; an empty list is what every sentence must give."""
-    template = sentence.template
-    for name in NAMES:
-        template = template.replace(name, "")
-    loose = _NUMBER.findall(_SLOT.sub("", template))
-    used = {int(slot[1:-1]) for slot in _SLOT.findall(sentence.template)}
-    missing = [f"{{{i}}}" for i in sorted(used) if i >= len(sentence.evidence)]
-    wrong = [n for i in sorted(used) if i < len(sentence.evidence) for n in _false_numbers(sentence.evidence[i])]
-    return loose + missing + wrong
-
-
-def _false_numbers(item: Evidence) -> list[str]:
-    """The numbers that an evidence shows and does not hold: not its value, nor its time, nor the words of its note."""
-    shown = item.shown if item.at is None else item.shown.replace(clock(item.at), "")
-    quoted = item.kind == "note" and item.note_start is not None and shown.startswith("“")
-    if quoted and item.ref:
-        return []
-    if not item.ref:
-        return _NUMBER.findall(shown)
-    unit = amount(item.subject, 0.0).lstrip("-0. ") if item.subject in CONCEPTS else ""
-    shown = shown.replace(unit, "") if unit else shown
-    return [n for n in _NUMBER.findall(shown) if not _agrees(n, item.value)]
-
-
-def _agrees(text: str, value: float | None) -> bool:
-    if value is None:
-        return False
-    decimals = len(text.partition(".")[2])
-    return bool(abs(abs(value) - float(text.replace(",", "."))) <= 0.5 * 10.0**-decimals + 1e-9)

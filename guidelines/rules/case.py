@@ -370,6 +370,21 @@ class Case:
             return True
         return False
 
+    def began(self, treatment: Treatment) -> datetime:
+        """When it was given; of an infusion when this run of it was started, as far as that was heard."""
+        began = treatment.observed_at
+        if treatment.action is Action.GIVEN:
+            return began
+        for t in reversed(self.by_item().get(treatment.item, ())):
+            if t.observed_at > treatment.observed_at or t.action not in (Action.START, Action.CHANGE, Action.STOP):
+                continue
+            if t.observed_at < treatment.observed_at and (t.action is Action.STOP or t.rate == 0):
+                break
+            began = t.observed_at
+            if t.action is Action.START:
+                break
+        return began
+
     def stretches(self, item: str) -> list[Stretch]:
         """When infusions of one drug id ran and at which rate, oldest first, up to now."""
         found: list[Stretch] = []

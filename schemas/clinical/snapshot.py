@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from schemas.clinical.facts import NoteFact
 from schemas.codes.concepts import CONCEPTS, Situation
 from schemas.events import Patient, Quality, Reading, Treatment
 from schemas.frozen import Record
+from schemas.local_time import UTC
 
 Setting = Literal["icu", "ward"]
 
@@ -29,6 +31,8 @@ class Snapshot(Record, frozen=True):
     facts: tuple[NoteFact, ...] = ()
     admitted_at: datetime | None = None
     steps_done: Mapping[str, datetime] | None = None  # step id -> when a person ticked it
+    setting_since: datetime | None = None  # what was measured before then grows old as early as in an ICU
+    zone: ZoneInfo = UTC  # of the clocks on the ward
     situations: frozenset[Situation] = frozenset()  # what makes some readings age faster: insulin running, bleeding …
 
     def newest(self, concept: str) -> Reading | None:
@@ -46,8 +50,11 @@ class Snapshot(Record, frozen=True):
         return reading
 
     def validity(self, reading: Reading) -> timedelta:
-        """How long this reading may be carried forward in this setting."""
-        return CONCEPTS[reading.concept].validity(self.setting or "icu", reading.method, reading.value, self.situations)
+        """How long this reading may be carried forward in this setting; of one from before the move here, no longer
+        than in an ICU: where it was taken is not what it was taken for."""
+        since = self.setting_since
+        setting = "icu" if since is not None and reading.observed_at < since else self.setting or "icu"
+        return CONCEPTS[reading.concept].validity(setting, reading.method, reading.value, self.situations)
 
     def window(self, concept: str, span: timedelta) -> tuple[Reading, ...]:
         """The `ok` readings observed in (now - span, now], oldest first."""

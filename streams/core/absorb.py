@@ -4,8 +4,10 @@ Pure, and the only way into a chart. What became known at one instant is written
 the instant's news: the reads (`guidelines.rules.registry`) that the rules must look at again.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -13,7 +15,7 @@ from msgspec.structs import replace
 from forecasting.contract import Seen
 from guidelines.notes import reading as notes
 from schemas.clinical.facts import NoteFact
-from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Treatment, identity
+from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Status, Treatment, identity
 from schemas.events.quarantine import Rejected
 from streams.core.bed import Bed, Chart, counted
 from streams.core.chart import is_known, with_note, with_readings, with_treatment
@@ -23,12 +25,25 @@ from streams.core.quality import marked
 from streams.core.source_clock import placed
 
 T = TypeVar("T")
+Amendable = TypeVar("Amendable", Reading, Note, Treatment)
+_observed_at = attrgetter("observed_at")
+
+
+class TakenBack(NamedTuple):
+    """An event that no longer stands: entered in error (`new` is None), or corrected. `ref`: its identity."""
+
+    ref: str
+    old: Reading | Note | Treatment
+    new: Reading | Note | Treatment | None
 
 
 class Instant(NamedTuple):
     """One closed instant, written down. A timer is one at which nothing became known."""
 
     at: datetime
+    quiet_for: timedelta = timedelta()  # how long no usable reading had been heard before it
+    taken_back: tuple[TakenBack, ...] = ()
+    moved: bool = False  # the patient came to another unit or setting
     responses: tuple[Response, ...] = ()
     news: frozenset[str] = frozenset()
     is_fresh: bool = False  # a usable reading is among what became known
@@ -126,8 +141,15 @@ def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[s
         matters = matters or chart is not was
     if chart is not before or names:
         bed = bed._replace(chart=chart, counts=counted(bed.counts, *names) if names else bed.counts)
+    moved = (chart.unit, chart.setting) != (before.unit, before.setting)
+    if moved:
+        chart = chart._replace(moved_at=at)
+        bed = bed._replace(chart=chart)
     instant = Instant(
         at=at,
+        quiet_for=at - before.heard_at if before.heard_at is not None else timedelta(),
+        taken_back=_taken_back(before, chart, events),
+        moved=moved and before.setting is not None,
         responses=tuple(responses),
         news=_news(before, chart, changed),
         is_fresh=any(reading.quality is Quality.OK for reading in marks),
@@ -173,7 +195,46 @@ def _moved(chart: Chart, event: Movement) -> tuple[Chart, str]:
         admitted_at=event.observed_at if event.action == "admit" else chart.admitted_at,
         discharged=event.action == "discharge" or (chart.discharged and event.action == "update"),
     )
+    if chart.setting is not None and now.setting != chart.setting:
+        now = now._replace(setting_since=event.observed_at)
     return (chart, "duplicate") if now == chart else (now, "new")
+
+
+# -- what no longer stands
+
+
+def _taken_back(before: Chart, after: Chart, events: Sequence[Event]) -> tuple[TakenBack, ...]:
+    """What was in the chart before these events and was withdrawn or corrected by them."""
+    found: list[TakenBack] = []
+    for event in events:
+        match event:
+            case Reading():
+                found += _reading_taken_back(before.readings.get(event.concept, ()), event)
+            case Treatment():
+                ref = identity(event)
+                same = [old for old in before.treatments if identity(old) == ref]
+                found += [TakenBack(ref, old, _unless_error(event)) for old in same if old not in after.treatments]
+            case Note():
+                left = {kept.ref for kept in after.notes}
+                corrects = event.status in (Status.CORRECTED, Status.ENTERED_IN_ERROR)
+                gone = [k for k in before.notes if corrects and k.ref not in left]
+                same_note = [k for k in gone if (k.note.title, k.note.observed_at) == (event.title, event.observed_at)]
+                found += [TakenBack(k.ref, k.note, _unless_error(event)) for k in same_note]
+    return tuple(found)
+
+
+def _reading_taken_back(row: Sequence[Reading], event: Reading) -> list[TakenBack]:
+    ref = identity(event)
+    start = bisect_left(row, event.observed_at, key=_observed_at)
+    old = [
+        r for r in row[start : bisect_right(row, event.observed_at, lo=start, key=_observed_at)] if identity(r) == ref
+    ]
+    new = _unless_error(event)
+    return [TakenBack(ref, r, new) for r in old if new is None or (r.value, r.code) != (event.value, event.code)]
+
+
+def _unless_error(event: Amendable) -> Amendable | None:
+    return None if event.status is Status.ENTERED_IN_ERROR else event
 
 
 # -- news

@@ -4,9 +4,10 @@ A `Bed` is frozen, of named tuples, which are cheap to make anew: an update shar
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 from forecasting.contract import ModelState
 from guidelines.checklist import Outline
@@ -21,6 +22,7 @@ from schemas.clinical.snapshot import Setting, Snapshot
 from schemas.codes.concepts import Situation
 from schemas.codes.situations import AFTER, NOTED, WHILE_RUNNING
 from schemas.events import Action, Event, Note, Patient, Reading, Treatment
+from schemas.local_time import UTC
 from streams.core.cards import card
 from streams.core.retention import HISTORY_MAX
 from streams.core.source_clock import Clocks
@@ -78,6 +80,8 @@ class Chart(NamedTuple):
     treatments: tuple[Treatment, ...] = ()
     withdrawn: tuple[str, ...] = ()  # identities entered in error: a second copy of them stays out
     heard_at: datetime | None = None
+    moved_at: datetime | None = None  # when it was heard that the patient came to this unit
+    setting_since: datetime | None = None  # when the patient came here from another setting
 
 
 class Episode(NamedTuple):
@@ -96,6 +100,7 @@ class Episode(NamedTuple):
     outline: frozenset[Outline] = frozenset()  # of the checklist as it was said
     remarks: tuple[str, ...] = ()  # what the reader had to know besides
     worsened_at: datetime | None = None
+    eased_at: datetime | None = None
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     low_since: datetime | None = None  # since when nothing supports its level
@@ -158,6 +163,7 @@ class Bed(NamedTuple):
     onsets: Mapping[str, Onset] = NOTHING  # by rule, while its guideline's episode lasts
     resolved: Mapping[str, str] = NOTHING  # guideline -> id of its last episode
     steps_done: Mapping[str, datetime] = NOTHING
+    asked: Mapping[str, datetime] = NOTHING  # what was asked for, and when last
     model: ModelState | None = None
     due: datetime | None = None  # when it must be judged even if nothing comes
     judged_at: datetime | None = None
@@ -168,8 +174,8 @@ class Bed(NamedTuple):
     awake: Awake | None = None
 
 
-def snapshot(bed: Bed, now: datetime | None = None) -> Snapshot:
-    """What could be known of this patient at `now` (by default: at the bed's own clock)."""
+def snapshot(bed: Bed, now: datetime | None = None, zone: ZoneInfo = UTC) -> Snapshot:
+    """What could be known of this patient at `now` (by default: the bed's own time), told by the clocks of `zone`."""
     chart = bed.chart
     at = now or bed.line.clock or chart.heard_at or LONG_AGO
     return Snapshot(
@@ -182,6 +188,8 @@ def snapshot(bed: Bed, now: datetime | None = None) -> Snapshot:
         facts=chart.facts,
         admitted_at=chart.admitted_at,
         steps_done=bed.steps_done,
+        setting_since=chart.setting_since,
+        zone=zone,
         situations=situations(chart, at)[0],
     )
 

@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
-from msgspec.structs import replace
-
 from forecasting.contract import Forecaster, ModelState, Seen
 from guidelines.book.compiled import GuidelineNode
 from guidelines.book.load import Book
 from guidelines.evaluation import Evaluation, evaluated
+from guidelines.evidence import clock
 from guidelines.findings import Telling
 from guidelines.rules.case import FAR, MOMENT, Case
 from guidelines.rules.kept import KeptCase, nothing_kept
@@ -31,12 +30,18 @@ from streams.core.absorb import Instant
 from streams.core.alerting import Transition, levels_with, transition
 from streams.core.bed import Awake, Bed, Episode, Looked, counted, outline_of, situations, snapshot
 from streams.core.cards import digest
+from streams.core.circumstances import asked, circumstances, taken_back_words
 from streams.core.policy import Policy
 
 Answer = TypeVar("Answer")
 
 SECOND = timedelta(seconds=1)
 _FORECAST_FAILED = "The forecast failed: rules that need none go on"
+_UNSEEN = "it cannot be seen now"
+_NOT_SEEN = "it is no longer seen"
+_OVER = "it is over"
+_TOLD = "it can be told now"
+_LEFT = "The patient has left"
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,7 @@ def recalled(bed: Bed, outlook: Guarded, mind: Mind) -> Bed:
     """A bed that was loaded, with the answers that it had when it was last judged."""
     if bed.judged_at is None or bed.chart.discharged:
         return bed
-    seen = snapshot(bed, bed.judged_at)
+    seen = snapshot(bed, bed.judged_at, mind.policy.zone)
     case = KeptCase(seen, outlook, nothing_kept(mind.book.rules.graph), ())
     looked = tuple(_evaluation(case, guideline, None, bed.onsets) for guideline in mind.book.rules.guidelines)
     return bed._replace(awake=Awake(case.kept(), outlook, looked))
@@ -133,7 +138,7 @@ def _judged(
     bed: Bed, instant: Instant, outlook: Guarded, mind: Mind, is_timer: bool
 ) -> tuple[Bed, tuple[AlertEvent, ...]]:
     at, rules, awake = instant.at, mind.book.rules, bed.awake
-    seen = snapshot(bed, at)
+    seen = snapshot(bed, at, mind.policy.zone)
     kept = nothing_kept(rules.graph) if awake is None else awake.kept
     same_outlook = awake is not None and outlook is awake.outlook
     case = KeptCase(seen, outlook, kept, instant.news if same_outlook else {*instant.news, "forecast"})
@@ -146,14 +151,15 @@ def _judged(
     found = [one.found for one in looked]
     onsets = bed.onsets
     said: list[AlertEvent] = []
-    if not is_timer or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
+    over = any(end <= at for end in _unseen_ends(bed, mind.policy))
+    if not is_timer or over or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
         full = _Full(case, mind)
         for guideline, evaluation in zip(rules.guidelines, found, strict=True):
             if evaluation.speaking or evaluation.guideline in bed.episodes:
                 bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
                 said.extend(() if event is None else (event,))
     ends = [_until(bed, case, g, evaluation) for g, evaluation in zip(rules.guidelines, found, strict=True)]
-    until = min([situations(bed.chart, at)[1], *ends])
+    until = min([situations(bed.chart, at)[1], *ends, *_unseen_ends(bed, mind.policy)])
     failed = outlook.failed is not None and not is_timer
     bed = bed._replace(
         judged_at=at,
@@ -194,10 +200,18 @@ class _Full:
         outlook: Any = self._kept.outlook
         return outlook  # type: ignore[no-any-return]
 
-    def telling(self, guideline: GuidelineNode, onsets: Mapping[str, Onset]) -> Telling:
+    @property
+    def case(self) -> Case:
         if self._case is None:
             self._case = self._kept.in_full()
-        return Telling(self._case, guideline, onsets, self._mind.book.worse)
+        return self._case
+
+    @property
+    def kept(self) -> KeptCase:
+        return self._kept
+
+    def telling(self, guideline: GuidelineNode, onsets: Mapping[str, Onset], said: Finding | None) -> Telling:
+        return Telling(self.case, guideline, onsets, self._mind.book.worse, said)
 
 
 def _until(bed: Bed, case: KeptCase, guideline: GuidelineNode, found: Evaluation) -> datetime:
@@ -206,7 +220,7 @@ def _until(bed: Bed, case: KeptCase, guideline: GuidelineNode, found: Evaluation
     A question neither arises nor ends because a value has grown too old: that is looked at when something is heard.
     """
     episode = bed.episodes.get(found.guideline)
-    if episode is not None and episode.level is not Level.ASK:
+    if episode is not None and (episode.level is not Level.ASK or bed.onsets):
         return min(found.until, case.ends_of(guideline.leaves))
     rising = [t.node for t in guideline.triggers if t.node.may_rise and found.truths[t.rule.id] is not Truth.YES]
     if case.ask(case.graph.named["open orders"]):
@@ -221,6 +235,15 @@ def _next_second(until: datetime) -> datetime | None:
     return until if until.microsecond == 0 else until.replace(microsecond=0) + SECOND
 
 
+def _unseen_ends(bed: Bed, policy: Policy) -> list[datetime]:
+    """When each level that cannot be seen has stood long enough."""
+    return [
+        episode.blind_since + policy.unseen_max(episode.level)
+        for episode in bed.episodes.values()
+        if episode.blind_since is not None and episode.level is not Level.ASK
+    ]
+
+
 def _followed(
     bed: Bed, guideline: GuidelineNode, found: Evaluation, instant: Instant, full: _Full, mind: Mind
 ) -> tuple[Bed, AlertEvent | None]:
@@ -229,14 +252,20 @@ def _followed(
     episode = bed.episodes.get(key)
     if episode is None and not found.speaking:
         return bed, None
-    what = transition(episode, found, instant, mind.policy)
-    if what.say == "resolved":
-        assert episode is not None
-        bed, event = _resolved(bed, episode, instant.at)
-        return bed, event
+    besides = circumstances(bed, guideline, found, instant, full.kept, mind.policy)
+    if episode is not None and episode.eased_at is not None and found.speaking:
+        rises = found.speaking[0].level.rank > episode.level.rank
+        changed = rises and full.telling(guideline, bed.onsets, None).changed(found.speaking[0])
+        besides = besides._replace(has_changed=changed)
+    what = transition(episode, found, instant, mind.policy, besides)
     if what.say is None and episode is None:
         return bed, None
-    telling = full.telling(guideline, bed.onsets)
+    telling = full.telling(guideline, bed.onsets, None if episode is None else episode.finding)
+    remark = taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
+    if what.say == "resolved":
+        assert episode is not None
+        told = telling.past(episode.finding, _TOLD if episode.level is Level.ASK else _OVER)
+        return _resolved(asked(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at)
     fresh_rules = [s for s in found.speaking if s.level is not Level.ASK and s.rule not in bed.onsets]
     if fresh_rules or what.say is not None:
         telling.begins(found.speaking)
@@ -248,11 +277,9 @@ def _followed(
     episode = episode._replace(
         levels=levels_with(episode.levels, found.speaking), low_since=what.low_since, blind_since=what.blind_since
     )
-    if what.say == "updated if other words" and not _reworded(episode, found, telling):
-        return _kept(bed, episode), None
     if what.say is None:
         return _kept(bed, episode), None
-    return _said(bed, episode, what, found, telling, instant.at, full)
+    return _said(bed, episode, what, found, telling, instant.at, full, remark)
 
 
 def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _Full) -> tuple[Bed, AlertEvent]:
@@ -274,18 +301,30 @@ def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _
         outline=outline_of((loudest, *others)),
         remarks=_remarks(full, None),
     )
-    return _kept(bed, episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
+    return _kept(asked(bed, episode, at), episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
 
 
 def _said(
-    bed: Bed, episode: Episode, what: Transition, found: Evaluation, telling: Telling, at: datetime, full: _Full
-) -> tuple[Bed, AlertEvent]:
-    """The episode at a level, with what its rules say now; if they say nothing, with what they said last."""
+    bed: Bed,
+    episode: Episode,
+    what: Transition,
+    found: Evaluation,
+    telling: Telling,
+    at: datetime,
+    full: _Full,
+    remark: tuple[str, ...],
+) -> tuple[Bed, AlertEvent | None]:
+    """The episode at a level, with what its rules say now; what is no longer seen is told in the past."""
     assert what.level is not None
     findings = [telling.finding(one) for one in found.speaking]
-    loudest, *others = findings or (episode.finding, *episode.others)
-    if findings and loudest.level.rank < what.level.rank:  # it rests on what cannot be seen: its words stay in front
-        loudest, others = _with_steps(episode.finding, findings, found.is_whole), findings
+    loudest, *others = findings or (episode.finding,)
+    if not findings or loudest.level.rank < what.level.rank:
+        loudest, others = (
+            telling.past(episode.finding, _UNSEEN if episode.blind_since is not None else _NOT_SEEN),
+            findings,
+        )
+    if what.say == "updated if other words" and _same_words(episode, (loudest, *others)):
+        return _kept(bed, episode), None
     change = Change.UPDATED if what.say is None or what.say.startswith("updated") else Change(what.say)
     episode = episode._replace(
         level=what.level,
@@ -294,30 +333,27 @@ def _said(
         finding=loudest,
         others=tuple(others),
         outline=outline_of((loudest, *others)),
-        remarks=_remarks(full, episode.blind_since),
+        remarks=(*remark, *_remarks(full, episode.blind_since)),
     )
     if change is Change.WORSENED:
         episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
-    return _kept(bed, episode), AlertEvent(change=change, at=at, alert=episode.alert())
+    if change is Change.EASED:
+        episode = episode._replace(eased_at=at)
+    return _kept(asked(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
 
 
-def _with_steps(said: Finding, findings: Sequence[Finding], is_whole: bool) -> Finding:
-    """The words that were said, over the checklist as it stands now."""
-    now = {step.id: step for finding in findings for step in finding.steps}
-    before = {} if is_whole else {step.id: step for step in said.steps}
-    return replace(said, steps=tuple((before | now).values()))
-
-
-def _reworded(episode: Episode, found: Evaluation, telling: Telling) -> bool:
-    """Whether the loudest sentence would say anything else than it said."""
-    if tuple(one.rule for one in found.speaking) != tuple(f.rule for f in (episode.finding, *episode.others)):
-        return True
-    now, before = telling.sentence(found.speaking[0]).evidence, episode.finding.sentence.evidence
-    return [(e.ref, e.shown) for e in now] != [(e.ref, e.shown) for e in before]
+def _same_words(episode: Episode, now: Sequence[Finding]) -> bool:
+    """Whether the same rules speak, and the loudest sentence says what it said."""
+    before = (episode.finding, *episode.others)
+    if [f.rule for f in now] != [f.rule for f in before]:
+        return False
+    says = ([(e.ref, e.shown) for e in f.sentence.evidence] for f in (now[0], before[0]))
+    return next(says) == next(says)
 
 
 def _remarks(full: _Full, blind_since: datetime | None) -> tuple[str, ...]:
-    blind = None if blind_since is None else f"Cannot be seen since {blind_since:%H:%M} UTC: it stands until measured"
+    since = None if blind_since is None else clock(full.case, blind_since)
+    blind = None if since is None else f"Cannot be seen since {since}: it stands until measured, or becomes a question"
     failed = _FORECAST_FAILED if full.outlook.failed else None
     return tuple(remark for remark in (blind, failed) if remark is not None)
 
@@ -330,8 +366,8 @@ def _kept(bed: Bed, episode: Episode) -> Bed:
 
 def _resolved(bed: Bed, episode: Episode, at: datetime) -> tuple[Bed, AlertEvent]:
     """The end of an episode: its onsets and the steps ticked in it end with it."""
-    alert = episode._replace(changed_at=at).alert("resolved")
     steps = {step.id for finding in (episode.finding, *episode.others) for step in finding.steps}
+    alert = episode._replace(changed_at=at, others=()).alert("resolved")
     bed = bed._replace(
         episodes={key: other for key, other in bed.episodes.items() if key != episode.key},
         onsets={rule: onset for rule, onset in bed.onsets.items() if rule not in episode.levels},
@@ -345,7 +381,7 @@ def _ended(bed: Bed, at: datetime) -> tuple[Bed, list[AlertEvent]]:
     """The patient has left: every standing alert is resolved."""
     said: list[AlertEvent] = []
     for key in sorted(bed.episodes):
-        bed, event = _resolved(bed, bed.episodes[key], at)
+        bed, event = _resolved(bed, bed.episodes[key]._replace(remarks=(_LEFT,)), at)
         said.append(event)
     return bed, said
 

@@ -1,14 +1,40 @@
-"""How long the service waits: for order, for certainty, for a doubtful clock."""
+"""How long the service waits: for order, for certainty, for a doubtful clock, before it says a thing again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+from schemas.clinical.findings import Level
+from schemas.local_time import UTC
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`allowed_lateness`: an event may come so much out of order and still find its place; `clear_after`: a level is
-    left only when nothing has supported it for so long; `update_after`: new words are said no more often."""
+    """How long, and `zone`, that of the clocks on the ward.
+
+    `allowed_lateness`: an event may come so much out of order and still find its place. `clear_after`: two looks that
+    clear a level are so far apart. `update_after`: new words are said no more often. `unseen_critical` and so on: a
+    level stands so long though nothing that it rests on can be seen. `settled_after`: a level that was left for less
+    was not left for good, and coming back to it is no news; of a critical one sooner (`settled_critical`). `ask_again_after`: the same is not asked sooner.
+    """
 
     allowed_lateness: timedelta = timedelta(seconds=0.5)
     clear_after: timedelta = timedelta(minutes=15)
     update_after: timedelta = timedelta(minutes=5)
+    unseen_critical: timedelta = timedelta(minutes=60)  # a round of observations in an ICU
+    unseen_warning: timedelta = timedelta(minutes=60)
+    unseen_watch: timedelta = timedelta(minutes=30)
+    settled_after: timedelta = timedelta(hours=4)
+    settled_critical: timedelta = timedelta(minutes=90)
+    ask_again_after: timedelta = timedelta(hours=4)
+    zone: ZoneInfo = UTC
+
+    def unseen_max(self, level: Level) -> timedelta:
+        """How long a level stands that cannot be seen."""
+        if level is Level.CRITICAL:
+            return self.unseen_critical
+        return self.unseen_warning if level is Level.WARNING else self.unseen_watch
+
+    def settled(self, level: Level) -> timedelta:
+        """How long a level must have been left for its return to be news."""
+        return self.settled_critical if level is Level.CRITICAL else self.settled_after

@@ -198,11 +198,14 @@ def _bed(raw: Raw) -> Bed:
             treatments=tuple(convert(treatment, Treatment) for treatment in chart["treatments"]),
             withdrawn=tuple(chart["withdrawn"]),
             heard_at=_time(chart["heard_at"]),
+            moved_at=_time(chart.get("moved_at")),  # not said before 0.3
+            setting_since=_time(chart.get("setting_since")),
         ),
         episodes={key: _episode_of(episode) for key, episode in raw["episodes"].items()},
         onsets={rule: Onset(at=_at(at), ref=ref) for rule, (at, ref) in raw["onsets"].items()},
         resolved=raw["resolved"],
         steps_done={step: _at(at) for step, at in raw["steps_done"].items()},
+        asked={subject: _at(at) for subject, at in raw.get("asked", {}).items()},
         model=None if model is None else convert(model, ModelState),
         due=_time(raw["due"]),
         judged_at=_time(raw["judged_at"]),
@@ -226,7 +229,8 @@ def _line(line: Line) -> Raw:
 def _chart_without_readings(chart: Chart, before: Chart | None) -> Raw:
     """The chart's fields; of lists only those that are not the same object as before."""
     found: Raw = {name: getattr(chart, name) for name in _CHART}
-    found |= {"admitted_at": _us(chart.admitted_at), "heard_at": _us(chart.heard_at)}
+    times = ("admitted_at", "heard_at", "moved_at", "setting_since")
+    found |= {name: _us(getattr(chart, name)) for name in times}
     if before is None or chart.patient is not before.patient:
         found["patient"] = to_builtins(chart.patient)
     if before is None or chart.notes is not before.notes:
@@ -243,6 +247,7 @@ _PARTS: Mapping[str, Any] = {
     "onsets": lambda onsets: {rule: (_us(onset.at), onset.ref) for rule, onset in onsets.items()},
     "resolved": dict,
     "steps_done": lambda done: {step: _us(at) for step, at in done.items()},
+    "asked": lambda asked: {subject: _us(at) for subject, at in asked.items()},
     "model": lambda model: None if model is None else to_builtins(model),
     "due": lambda at: _us(at),
     "judged_at": lambda at: _us(at),
@@ -305,10 +310,14 @@ def _reading_of(
     )
 
 
+_TIMES = (
+    "raised_at", "changed_at", "said_at", "worsened_at", "eased_at", "acknowledged_at", "low_since", "blind_since",
+)  # fmt: skip
+
+
 def _episode(episode: Episode) -> Raw:
-    times = ("raised_at", "changed_at", "said_at", "worsened_at", "acknowledged_at", "low_since", "blind_since")
     return {
-        **{name: _us(getattr(episode, name)) for name in times},
+        **{name: _us(getattr(episode, name)) for name in _TIMES},
         "id": episode.id,
         "key": episode.key,
         "level": episode.level.value,
@@ -338,6 +347,7 @@ def _episode_of(raw: Raw) -> Episode:
         levels={rule: Level(level) for rule, level in raw["levels"].items()},
         remarks=tuple(raw["remarks"]),
         worsened_at=_time(raw.get("worsened_at")),  # not said before 0.3
+        eased_at=_time(raw.get("eased_at")),
         acknowledged_at=_time(raw["acknowledged_at"]),
         acknowledged_by=raw["acknowledged_by"],
         low_since=_time(raw["low_since"]),
