@@ -366,6 +366,20 @@ def test_a_hidden_age_is_ninety(tmp_path: Path) -> None:
     assert admission.patient.age_years == 90.0
 
 
+def test_the_reason_for_admission_is_the_sources_own_words(tmp_path: Path) -> None:
+    """It comes with the admission, cut at what a message may hold, and as a note; without it nothing is said."""
+    folder = hospital(tmp_path, admissions=[{"hadm_id": 10, "diagnosis": " SEPSIS;PNEUMONIA" + "x" * 300}])
+    (admission, note, _) = one(folder).events
+    assert isinstance(admission, Movement)
+    assert admission.patient is not None
+    assert admission.patient.reason == ("SEPSIS;PNEUMONIA" + "x" * 300)[:200]
+    assert isinstance(note, Note)
+    unknown = one(hospital(tmp_path / "unknown")).events[0]
+    assert isinstance(unknown, Movement)
+    assert unknown.patient is not None
+    assert unknown.patient.reason is None
+
+
 def test_another_folder_is_named_for_what_it_lacks(tmp_path: Path) -> None:
     """A folder that is not MIMIC-III is refused at once: which table or column was expected, and what was found."""
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "clif_vitals.parquet")
