@@ -30,16 +30,16 @@ Say = Literal[
 class Circumstances(NamedTuple):
     """What the table must know besides the episode and the evaluation.
 
-    `unseen`: the rules that have spoken and rest on something that is not known now. `taken_back`: what the last words
-    rest on was entered in error, or the patient has left the unit that they hold for. `held_back`: the patient has just
-    come, and nothing was heard since. `asked_before`: this very question was asked not long ago. `has_changed`: what speaks
-    rests on a change for the worse that was seen within the hour.
+    `unseen`: the rules that have spoken and rest on something that is open. `taken_back`: what the last words rest on
+    was entered in error, or the patient has left the unit that they hold for. `held_back`: the patient has just come,
+    and nothing was heard since. `said_before`: this very question was asked, or this watched for, not long ago.
+    `has_changed`: what speaks rests on a change for the worse that was seen within the hour.
     """
 
     unseen: frozenset[str] = frozenset()
     taken_back: bool = False
     held_back: bool = False
-    asked_before: bool = False
+    said_before: bool = False
     has_changed: bool = False
 
 
@@ -59,9 +59,10 @@ class Look(NamedTuple):
     unseen_too_long: bool
     comes_back: bool  # it spoke so loudly before, and had not settled at less
     was_ordered: bool  # it rests on an order alone
+    is_outside: bool  # the guideline does not speak of this patient
     taken_back: bool
     held_back: bool
-    asked_before: bool
+    said_before: bool
 
 
 class Row(NamedTuple):
@@ -101,8 +102,8 @@ TABLE: tuple[Row, ...] = (
         "seen",
     ),
     Row(
-        "a question arises that was asked before",
-        lambda x: x.standing is None and x.seen is Level.ASK and x.asked_before,
+        "what was asked or watched for not long ago arises again",
+        lambda x: x.standing is None and x.seen in (Level.ASK, Level.WATCH) and x.said_before,
         None,
         "seen",
     ),
@@ -132,6 +133,7 @@ TABLE: tuple[Row, ...] = (
     Row("its checklist is another", lambda x: x.seen is x.standing and x.other_checklist, "updated", "standing"),
     Row("its words are old", lambda x: x.seen is x.standing and x.words_old, "updated if other words", "standing"),
     Row("it speaks as it did", lambda x: x.seen is x.standing, None, "standing"),
+    Row("the guideline is not for this patient", lambda x: x.is_outside and x.seen is None, "resolved", "standing"),
     Row("it was taken back, something lower speaks", lambda x: x.taken_back and x.seen is not None, "eased", "seen"),
     Row("it was taken back", lambda x: x.taken_back, "resolved", "standing"),
     Row(
@@ -229,8 +231,8 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
     is_timer = not instant.matters
     if episode is None:
         return Look(
-            None, seen, seen, False, False, False, False, is_timer, False, False, False, False, False,
-            besides.taken_back, besides.held_back, besides.asked_before,
+            None, seen, seen, False, False, False, False, is_timer, False, False, False, False, False, False,
+            besides.taken_back, besides.held_back, besides.said_before,
         )  # fmt: skip
     at, standing = instant.at, episode.level
     low_for = at - (episode.low_since or at)
@@ -250,9 +252,10 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
         unseen_too_long=standing is not Level.ASK and unseen_for >= policy.unseen_max(standing),
         comes_back=not besides.has_changed and _comes_back(episode, seen, at, policy),
         was_ordered=not episode.levels.keys() & found.truths.keys() and standing is not Level.ASK,
+        is_outside=found.is_outside,
         taken_back=besides.taken_back,
         held_back=besides.held_back,
-        asked_before=besides.asked_before,
+        said_before=besides.said_before,
     )
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from guidelines.book.compiled import GuidelineNode
 from guidelines.evaluation import Evaluation
-from guidelines.evidence import PARTS, amount, clock, label
+from guidelines.evidence import PARTS, amount, clock, evidence, label
 from guidelines.rules.answers import Answer, Missing
 from guidelines.rules.case import NOTES_VALID, Case, members
 from schemas.clinical.findings import Evidence, Level, Truth
@@ -26,7 +26,7 @@ def circumstances(
         unseen=frozenset() if episode is None else _unseen(episode, guideline, found, case),
         taken_back=episode is not None and (instant.moved or bool(_of(instant, episode))),
         held_back=_just_came(bed),
-        asked_before=episode is None and _asked_before(bed, guideline, found, case, policy),
+        said_before=episode is None and _said_before(bed, guideline, found, case, policy),
     )
 
 
@@ -61,6 +61,15 @@ def _subjects(items: Iterable[Evidence]) -> frozenset[str]:
 def _names(subject: str) -> frozenset[str]:
     """All under which something that is missing may have been given: itself, its parts, the drugs of its class."""
     return frozenset((subject, *PARTS.get(subject, ()))) | members(subject)
+
+
+def outside_words(case: Case, guideline: GuidelineNode) -> tuple[str, ...]:
+    """For whom the guideline is, and what says that the patient is none of them."""
+    if guideline.outside is None:
+        return ()
+    said = [evidence(case, source) for source in case.ask(guideline.outside).sources]
+    because = "; ".join(f"{item.label} {item.shown}" for item in said)
+    return (f"Outside of {guideline.guideline.id}, which is for {guideline.guideline.population}: {because}",)
 
 
 # -- taken back
@@ -113,24 +122,31 @@ def _just_came(bed: Bed) -> bool:
     return max(heard, default=heard_at) < moved_at
 
 
-# -- asked
+# -- said before
 
 
-def asked(bed: Bed, episode: Episode, at: datetime) -> Bed:
-    """The bed that remembers what a question asks for."""
-    if episode.level is not Level.ASK:
+def remembered(bed: Bed, episode: Episode, at: datetime) -> Bed:
+    """The bed that remembers what a question asks for, or what is watched for."""
+    if episode.level not in (Level.ASK, Level.WATCH):
         return bed
-    return bed._replace(asked={**bed.asked, **{need.subject: at for need in episode.finding.needs}})
+    asks = episode.level is Level.ASK
+    subjects = [need.subject for need in episode.finding.needs] if asks else [episode.finding.rule]
+    return bed._replace(asked={**bed.asked, **dict.fromkeys(subjects, at)})
 
 
-def _asked_before(bed: Bed, guideline: GuidelineNode, found: Evaluation, case: Case, policy: Policy) -> bool:
-    """Whether all that a question asks for was asked for not long ago, or is never charted here and was asked for once.
+def _said_before(bed: Bed, guideline: GuidelineNode, found: Evaluation, case: Case, policy: Policy) -> bool:
+    """Whether all that a question asks for was asked for not long ago, or is never charted here and was asked for once;
+    or this was watched for not long ago.
 
     What is known and only has to be measured again is asked for at once: a new value is a new reason.
     """
-    if not found.speaking or found.speaking[0].level is not Level.ASK:
+    if not found.speaking or found.speaking[0].level not in (Level.ASK, Level.WATCH):
         return False
-    node = next(t.node for t in guideline.triggers if t.rule.id == found.speaking[0].subject)
+    one = found.speaking[0]
+    if one.level is Level.WATCH:
+        before = bed.asked.get(one.rule)
+        return before is not None and case.now - before < policy.ask_again_after
+    node = next(t.node for t in guideline.triggers if t.rule.id == one.subject)
     return all(_was_asked(bed, missing.subject, case, policy) for missing in case.ask(node).missing)
 
 
@@ -139,7 +155,7 @@ def _was_asked(bed: Bed, subject: str, case: Case, policy: Policy) -> bool:
     if before is None:
         return False
     if subject not in CONCEPTS:
-        return case.now - before < NOTES_VALID  # so long what people say stays true
+        return case.now - before < NOTES_VALID or not bed.chart.facts  # nobody writes notes that are heard here
     if case.latest(subject) is not None:
         return False
     return case.now - before < policy.ask_again_after or not case.has(subject)

@@ -30,7 +30,7 @@ from streams.core.absorb import Instant
 from streams.core.alerting import Transition, levels_with, transition
 from streams.core.bed import Awake, Bed, Episode, Looked, counted, outline_of, situations, snapshot
 from streams.core.cards import digest
-from streams.core.circumstances import asked, circumstances, taken_back_words
+from streams.core.circumstances import circumstances, outside_words, remembered, taken_back_words
 from streams.core.policy import Policy
 
 Answer = TypeVar("Answer")
@@ -253,19 +253,22 @@ def _followed(
     if episode is None and not found.speaking:
         return bed, None
     besides = circumstances(bed, guideline, found, instant, full.kept, mind.policy)
-    if episode is not None and episode.eased_at is not None and found.speaking:
-        rises = found.speaking[0].level.rank > episode.level.rank
-        changed = rises and full.telling(guideline, bed.onsets, None).changed(found.speaking[0])
-        besides = besides._replace(has_changed=changed)
+    rises = found.speaking and (episode is None or found.speaking[0].level.rank > episode.level.rank)
+    if rises and (besides.said_before if episode is None else episode.eased_at is not None):
+        changed = full.telling(guideline, bed.onsets, None).changed(found.speaking[0])
+        besides = besides._replace(has_changed=changed, said_before=besides.said_before and not changed)
     what = transition(episode, found, instant, mind.policy, besides)
     if what.say is None and episode is None:
         return bed, None
     telling = full.telling(guideline, bed.onsets, None if episode is None else episode.finding)
-    remark = taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
+    remark = outside_words(full.case, guideline) if found.is_outside else ()
+    remark += taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
     if what.say == "resolved":
         assert episode is not None
         told = telling.past(episode.finding, _TOLD if episode.level is Level.ASK else _OVER)
-        return _resolved(asked(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at)
+        return _resolved(
+            remembered(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at
+        )
     fresh_rules = [s for s in found.speaking if s.level is not Level.ASK and s.rule not in bed.onsets]
     if fresh_rules or what.say is not None:
         telling.begins(found.speaking)
@@ -301,7 +304,7 @@ def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _
         outline=outline_of((loudest, *others)),
         remarks=_remarks(full, None),
     )
-    return _kept(asked(bed, episode, at), episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
+    return _kept(remembered(bed, episode, at), episode), AlertEvent(change=Change.RAISED, at=at, alert=episode.alert())
 
 
 def _said(
@@ -339,7 +342,7 @@ def _said(
         episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
     if change is Change.EASED:
         episode = episode._replace(eased_at=at)
-    return _kept(asked(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
+    return _kept(remembered(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
 
 
 def _same_words(episode: Episode, now: Sequence[Finding]) -> bool:

@@ -14,8 +14,9 @@ class Policy:
 
     `allowed_lateness`: an event may come so much out of order and still find its place. `clear_after`: two looks that
     clear a level are so far apart. `update_after`: new words are said no more often. `unseen_critical` and so on: a
-    level stands so long though nothing that it rests on can be seen. `settled_after`: a level that was left for less
-    was not left for good, and coming back to it is no news; of a critical one sooner (`settled_critical`). `ask_again_after`: the same is not asked sooner.
+    level stands so long though what it rests on cannot be seen. `settled_after`: a level that was left for less was not
+    left for good, and coming back to it is no news; of a critical one sooner (`settled_critical`). `ask_again_after`:
+    the same is not asked, or watched for, sooner.
     """
 
     allowed_lateness: timedelta = timedelta(seconds=0.5)
@@ -23,7 +24,7 @@ class Policy:
     update_after: timedelta = timedelta(minutes=5)
     unseen_critical: timedelta = timedelta(minutes=60)  # a round of observations in an ICU
     unseen_warning: timedelta = timedelta(minutes=60)
-    unseen_watch: timedelta = timedelta(minutes=30)
+    unseen_watch: timedelta = timedelta(minutes=60)
     settled_after: timedelta = timedelta(hours=4)
     settled_critical: timedelta = timedelta(minutes=90)
     ask_again_after: timedelta = timedelta(hours=4)

@@ -61,7 +61,8 @@ def evaluation(says: str, steps: Steps) -> Evaluation:
         truths["G.T1"] = Truth.UNKNOWN
     spoken = speaking(says, steps)
     outline = frozenset(line for one in spoken for line in one.outline)
-    return Evaluation("G", spoken, truths, outline, is_whole=any(one.kind == "fired" for one in spoken))
+    whole, outside = any(one.kind == "fired" for one in spoken), "outside" in says.split()
+    return Evaluation("G", spoken, truths, outline, is_whole=whole, is_outside=outside)
 
 
 def besides(says: str) -> Circumstances:
@@ -71,7 +72,7 @@ def besides(says: str) -> Circumstances:
         unseen=frozenset(f"G.{word.upper()}" for word in words if word.islower() and word.upper() in RULES),
         taken_back="error" in words,
         held_back="came" in words,
-        asked_before="asked" in words,
+        said_before="asked" in words,
         has_changed="fell" in words,
     )
 
@@ -251,6 +252,10 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
         ("08:00", "T1", True, "raised warning", RAISED),
         ("08:01", "T1 error", True, "", "its words are old"),
     ],
+    "a patient who is none of those that the guideline is for": [
+        ("08:00", "T1", True, "raised warning", RAISED),
+        ("08:01", "- outside", True, "resolved warning", "the guideline is not for this patient"),
+    ],
     "in a new place old values raise nothing": [
         ("08:00", "T1 came", False, "", "the patient has just come, nothing was heard"),
         ("08:01", "T1 came", True, "", "the patient has just come, nothing was heard"),
@@ -267,7 +272,7 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
         ("08:00", "?", True, "raised ask", RAISED),
         ("08:30", "-", True, "resolved ask", "a question that is answered"),
         ("08:31", "-", True, "", "nothing stands, nothing speaks"),
-        ("09:00", "? asked", True, "", "a question arises that was asked before"),
+        ("09:00", "? asked", True, "", "what was asked or watched for not long ago arises again"),
         ("09:01", "T1 asked", True, "raised warning", RAISED),
     ],
     "a question does not end because what it rested on has grown too old": [
@@ -392,8 +397,8 @@ _look = st.tuples(st.integers(1, 20), _says, st.booleans(), st.sampled_from([OFF
 def test_what_must_hold_of_every_life(looks: Sequence[tuple[int, str, bool, StepState]]) -> None:
     """Louder at once; never quieter while it may hold, or by time alone; a second look at a moment says nothing.
 
-    Except: an alert that rests on an order alone goes with it; one that was unseen for an hour steps down. Only an alert
-    that has just eased to what may still hold says at its next look that this cannot be seen.
+    Except: an alert that rests on an order alone goes with it; one that was unseen for an hour steps down. Only an
+    alert that has just eased to what may still hold says at its next look that this cannot be seen.
     """
     course, minute = Course(), 0
     for minutes, says, heard, state in looks:

@@ -1,13 +1,23 @@
 """The card of an episode: what its finding says in the fields of CDS Hooks, to the letter."""
 
+import re
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from forecasting.baselines import trend
+from guidelines.book import load as book
+from guidelines.lint import faults
+from schemas.clinical.alerts import Alert, AlertEvent
 from schemas.clinical.cards import SUMMARY_CHARS_MAX, Card
 from schemas.clinical.findings import Finding, Level, Need, Onset, Passage, Reason, Sentence, Step, StepState
+from streams.core.bed import Bed, snapshot
 from streams.core.cards import DETAIL_CHARS_MAX, NEEDS_SHOWN_MAX, card, digest
-from tests.streams.bedside import at
+from streams.core.judge import Mind
+from streams.core.policy import Policy
+from streams.core.step import step
+from tests.streams.bedside import SHOCK, at
 
 ALERT = digest("e1", "SEP", "r1")
 PASSAGE = Passage(citation="Evans 2021", text="Give it.", strength="strong")
@@ -124,3 +134,37 @@ def test_four_reasons_to_override() -> None:
         ("already-treated", "Already treated"),
         ("not-valid", "Not clinically valid"),
     ]
+
+
+def told(zone: str) -> list[Alert]:
+    """All that is said of two hours of shock and of four in which nothing more is heard, on a ward there. Each sentence
+    passes the linter at the instant at which it is said."""
+    mind = Mind(book.load(), trend.load(), Policy(zone=ZoneInfo(zone)))
+    events = [(event.available_at, event) for event in SHOCK]
+    looks = [(at(minute), None) for minute in range(1, 6 * 60, 7)]
+    bed, alerts = Bed("e1"), list[Alert]()
+    for now, event in sorted([*events, *looks], key=lambda pair: pair[0]):
+        bed, new = step(bed, () if event is None else (event,), now, mind)
+        for said in new:
+            if isinstance(said, AlertEvent):
+                seen = snapshot(bed, said.at, mind.policy.zone)
+                for one in (said.alert.finding, *said.alert.others):
+                    assert faults(one.sentence, seen) == [], f"{said.at}: {one.sentence.text}"
+                alerts.append(said.alert)
+    return alerts
+
+
+def times(alert: Alert) -> list[str]:
+    return re.findall(r"[0-9]{2}:[0-9]{2}", alert.card.detail)
+
+
+def test_the_cards_of_a_ward_tell_its_own_times() -> None:
+    """In Berlin, an hour ahead of UTC in winter, every time on every card is an hour later; nothing else differs."""
+    here, there = told("UTC"), told("Europe/Berlin")
+    assert any("Cannot be seen since" in alert.card.detail for alert in here)
+    assert any(alert.card.detail.startswith("As of ") for alert in here)
+    assert sum(len(times(alert)) for alert in here) > 100
+    for utc, berlin in zip(here, there, strict=True):
+        later = [f"{int(time[:2]) + 1:02d}{time[2:]}" for time in times(utc)]
+        assert times(berlin) == later
+        assert re.sub(r"[0-9]{2}:[0-9]{2}", "", berlin.card.detail) == re.sub(r"[0-9]{2}:[0-9]{2}", "", utc.card.detail)

@@ -73,12 +73,15 @@ def test_a_forbidden_order_is_withheld_with_its_reason() -> None:
 
 
 def test_silence_is_said() -> None:
-    """When nothing more is heard, the standing alert says since when it cannot be seen, and is not resolved."""
+    """When nothing more is heard, the alert says since when it cannot be seen, and then asks: critical it is no more."""
     bed, said = play(SHOCK, at("23:00"))
     last = of_sepsis(said)[-1]
-    assert last.change is Change.UPDATED
-    assert "Cannot be seen since" in last.alert.card.detail
-    assert "SEP" in bed.episodes
+    assert last.change is Change.EASED
+    assert "I cannot tell whether this patient is going into septic shock: measure" in last.alert.card.detail
+    before = of_sepsis(said)[-2]
+    assert "Cannot be seen since" in before.alert.card.detail
+    assert last.at - before.at <= mind().policy.unseen_critical
+    assert bed.episodes["SEP"].level is Level.WARNING  # organs failed within the day
 
 
 def test_a_late_result_is_applied_now_marked_and_alarms_no_more() -> None:
@@ -160,7 +163,7 @@ def test_what_was_heard_of_a_patient_who_was_away_is_not_forgotten() -> None:
 
 
 def test_who_comes_to_be_outside_of_a_guideline_hears_no_more_of_it_from_that_instant() -> None:
-    """Told by a reading that no other part of the rules looks at: no worsening meanwhile, and after it there is one."""
+    """Told by a reading that no other part of the rules looks at: it ends, says why, and begins anew after it."""
     of = replace(mind(), book=book(head='outside = "acvpu is U"\n'))
     story = [
         reading("hr", 110, "08:00"),
@@ -171,7 +174,7 @@ def test_who_comes_to_be_outside_of_a_guideline_hears_no_more_of_it_from_that_in
     ]
     _, said = play(story, at("08:21"), of)
     changes = [(f"{o.at:%H:%M}", o.change.value) for o in said if isinstance(o, AlertEvent)]
-    assert changes == [("08:00", "raised"), ("08:20", "worsened")]
+    assert changes == [("08:00", "raised"), ("08:10", "resolved"), ("08:20", "raised")]
 
 
 def test_what_is_taken_back_is_news_of_what_it_said() -> None:
