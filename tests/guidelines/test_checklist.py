@@ -5,15 +5,21 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
 from guidelines.book.load import Book, read
+from guidelines.evaluation import evaluated
+from guidelines.evidence import NO_OUTLOOK
+from guidelines.findings import Telling
 from guidelines.judgement import judge
+from guidelines.rules.case import Case
+from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step
 from schemas.clinical.snapshot import Snapshot
-from tests.knowledge.charts import HOUR, MINUTE, NOW, TICK, Row, Told, chart, fact, fanned, reading, treatment
+from tests.knowledge.charts import HOUR, MINUTE, NOW, TICK, Chart, Row, Told, chart, fact, fanned, reading, treatment
 
 HEAD = """
 id = "X"
@@ -205,13 +211,17 @@ def test_a_step_asks_for_the_data_that_it_needs(age: str, ago: timedelta | None,
 
 
 def test_what_is_done_is_done_before_all_else() -> None:
-    """By the chart, at the time of the newest thing that shows it; or ticked by a person, at that time."""
+    """By the chart, at the time of the first thing that shows it; or ticked by a person, at that time."""
     made = book(
         step(more='done = "any_of(given meropenem within 24 h; noted abx.started within 24 h)"'), BLOCKS["hard"]
     )
     drug, word = treatment("meropenem", "given", 2 * HOUR), fact("abx.started", HOUR)
     assert (line(made, seen(drug, YES["hard"])).state, line(made, seen(drug)).done_at) == ("done", NOW - 2 * HOUR)
     assert line(made, seen(word)).done_at == NOW - HOUR
+    assert line(made, seen(drug, word)).done_at == NOW - 2 * HOUR
+    assert line(made, seen(treatment("meropenem", "given", HOUR), fact("abx.started", 2 * HOUR))).done_at == (
+        NOW - 2 * HOUR
+    )
     assert line(made, seen(treatment("furosemide", "given", HOUR))).done_at is None
     ticked = replace(seen(drug), steps_done={"X.S": NOW - MINUTE})
     assert (line(made, ticked).state, line(made, ticked).done_at) == ("done", NOW - MINUTE)
@@ -232,6 +242,99 @@ def test_a_step_is_due_from_the_onset_of_its_clock(more: str, due: datetime | No
     """Of its own triggers, or those that it names; the first of those that have begun."""
     onsets = {"X.T1": Onset(at=NOW - 30 * MINUTE, ref="r")}
     assert line(book(step(more=more)), seen(), onsets=onsets).due_at == due
+
+
+def followed(made: Book, rows: Sequence[Row], *looks: timedelta) -> list[Step]:
+    """The one line of X.T1 at several looks, each so long before NOW, with what was said at the one before."""
+    said: Finding | None = None
+    onsets: dict[str, Onset] = {}
+    found: list[Step] = []
+    for ago in looks:
+        now = NOW - ago
+        known = [row for row in rows if (row.effective_at if isinstance(row, NoteFact) else row.observed_at) <= now]
+        case = Case(Chart([reading("hr", 110, ago), *known]).seen(now), NO_OUTLOOK, made.rules.graph)
+        (rules,) = made.rules.guidelines
+        telling = Telling(case, rules, onsets, made.worse, said)
+        speaking = evaluated(case, rules, onsets).speaking
+        telling.begins(speaking)
+        said = next(telling.finding(one) for one in speaking if one.rule == "X.T1")
+        onsets.setdefault("X.T1", said.onset)
+        found += said.steps
+    return found
+
+
+def infused(*changes: tuple[int, str, float | None]) -> list[Row]:
+    """What became of an infusion: so many minutes before NOW, which action, at which rate."""
+    return [treatment("norepinephrine", action, ago * MINUTE, rate=rate) for ago, action, rate in changes]
+
+
+FIRST_DONE: list[tuple[str, list[Row], int]] = [  # done when, what was done, how many minutes before NOW it was first
+    ("given meropenem within 24 h", [treatment("meropenem", "given", ago * HOUR) for ago in (3, 1)], 180),
+    ("lactate at_least 0", [reading("lactate", 3.4, 3 * HOUR), reading("lactate", 2.2, HOUR)], 180),
+    ("noted abx.started within 24 h", [fact("abx.started", 3 * HOUR), fact("abx.started", HOUR)], 180),
+    ("on norepinephrine", infused((180, "start", 0.3), (60, "change", 0.1)), 180),  # reduced
+    ("on norepinephrine", infused((180, "start", 0.1), (60, "change", 0.3)), 180),
+    ("on norepinephrine", infused((180, "start", 0.3), (60, "start", 0.1)), 180),  # told as a start once more
+]
+
+
+@pytest.mark.parametrize(("done", "rows", "first"), FIRST_DONE)
+def test_done_at_is_the_first_time_that_it_was_done(done: str, rows: list[Row], first: int) -> None:
+    """A later dose, a second value, another rate of what runs: none of them moves it."""
+    looks = followed(book(step(more=f'done = "{done}"')), rows, 170 * MINUTE, 90 * MINUTE, 50 * MINUTE, 0 * MINUTE)
+    assert [one.state for one in looks] == ["done"] * 4
+    assert [one.done_at for one in looks] == [NOW - first * MINUTE] * 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "since"),
+    [
+        ([(180, "start", 0.3)], 180),
+        ([(180, "start", 0.3), (120, "change", 0.2), (60, "change", 0.1)], 180),
+        ([(180, "change", 0.3), (60, "change", 0.1)], 180),  # nobody told its start: the first that was heard
+        ([(180, "start", 0.3), (120, "stop", None), (60, "start", 0.1)], 60),  # of this run
+        ([(180, "start", 0.3), (120, "change", 0.0), (60, "change", 0.1)], 60),  # paused, and on again
+        ([(180, "ordered", None), (120, "start", 0.3), (60, "change", 0.1)], 120),  # an order is no start
+        ([(180, "given", None), (120, "start", 0.3)], 120),
+    ],
+)
+def test_an_infusion_was_done_when_this_run_of_it_began(
+    changes: list[tuple[int, str, float | None]], since: int
+) -> None:
+    """Though nobody looked before: at its start, or the first that was heard of it."""
+    made = book(step(more='done = "on norepinephrine"'))
+    assert line(made, seen(*infused(*changes))).done_at == NOW - since * MINUTE
+
+
+def test_what_was_undone_and_is_done_again_was_done_then() -> None:
+    """Stopped in between, and seen to be: the new run counts."""
+    rows = infused((180, "start", 0.3), (120, "stop", None), (60, "start", 0.1))
+    looks = followed(book(step(more='done = "on norepinephrine"')), rows, 150 * MINUTE, 90 * MINUTE, 30 * MINUTE)
+    assert [(one.state, one.done_at) for one in looks] == [
+        ("done", NOW - 180 * MINUTE), ("offered", None), ("done", NOW - 60 * MINUTE),
+    ]  # fmt: skip
+
+
+def test_a_due_time_ends_when_the_step_is_done() -> None:
+    """By the chart or a tick; and it is due again, by the same clock, when it is no longer done."""
+    made = book(step(more='done = "given meropenem within 2 h"\nwithin = "60 min"'))
+    rows = [treatment("meropenem", "given", 200 * MINUTE)]
+    looks = followed(made, rows, 210 * MINUTE, 190 * MINUTE, 0 * MINUTE)
+    due = NOW - 150 * MINUTE
+    assert [(one.state, one.due_at) for one in looks] == [("offered", due), ("done", None), ("offered", due)]
+    ticked = replace(seen(), steps_done={"X.S": NOW - MINUTE})
+    assert line(made, ticked).due_at is None
+    undone = replace(seen(), steps_done={})
+    assert line(made, undone).due_at == NOW + HOUR
+
+
+def test_an_order_is_told_by_the_clocks_of_the_ward() -> None:
+    """With its day where that is not today."""
+    made = book(block("O", "hard", 'orders = ["meropenem"]'))
+    late = treatment("meropenem", "ordered", 13 * HOUR)
+    here = replace(seen(late), zone=ZoneInfo("Europe/Berlin"))
+    assert lines(made, seen(late))[0].text == "Ordered 1 Mar 23:00: meropenem"
+    assert lines(made, here)[0].text == "Ordered 00:00: meropenem"
 
 
 def test_a_clock_begins_now_where_nothing_began_before() -> None:

@@ -1,20 +1,25 @@
 """What is shown of each thing that a claim rests on, and what is said of what is missing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from guidelines.evidence import NO_OUTLOOK, amount, clock, evidence, evidences, label, need, needs, number, unfolded
 from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import FAR, Case
 from guidelines.rules.graph import Graph
+from guidelines.scoring import mews, news2, qsofa, sirs
 from schemas.clinical.findings import Evidence
 from schemas.clinical.forecasts import Unavailable
 from schemas.clinical.snapshot import Snapshot
+from schemas.codes.concepts import CONCEPTS
 from schemas.conditions.text import parse
 from schemas.events import Quality, identity
-from tests.knowledge.charts import DAY, HOUR, MINUTE, NOW, TICK, chart, fact, reading, treatment
+from tests.knowledge.charts import DAY, HOUR, MINUTE, NOW, TICK, Row, chart, fact, reading, row, treatment
 
 GRAPH = Graph({})
 
@@ -65,10 +70,70 @@ def test_a_value_is_printed_as_it_is_charted(subject: str, value: float, text: s
     assert amount(subject, value) == text
 
 
-def test_a_number_and_a_time_as_printed() -> None:
-    """The decimals asked for, never minus zero; hours and minutes."""
+def test_a_number_as_printed() -> None:
+    """The decimals asked for, half up, never minus zero."""
     assert (number(7.256, 2), number(-0.0, 1), number(12.0, 0)) == ("7.26", "0.0", "12")
-    assert clock(NOW + 9 * MINUTE) == "12:09"
+    assert (number(24.5, 0), number(25.5, 0), number(38.05, 1), number(-2.55, 1)) == ("25", "26", "38.1", "-2.5")
+    assert (number(24.49, 0), number(38.04, 1), number(-0.4, 0)) == ("24", "38.0", "0")
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "told"),
+    [
+        (NOW + 9 * MINUTE, "UTC", "12:09"),
+        (NOW - 12 * HOUR, "UTC", "00:00"),
+        (NOW - 12 * HOUR - TICK, "UTC", "1 Mar 23:59"),
+        (NOW - 62 * DAY, "UTC", "30 Dec 2025 12:00"),
+        (NOW, "Europe/Berlin", "13:00"),
+        (NOW - 13 * HOUR, "Europe/Berlin", "00:00"),  # of the same day there
+        (NOW - 13 * HOUR, "UTC", "1 Mar 23:00"),
+        (NOW, "Asia/Kathmandu", "17:45"),
+    ],
+)
+def test_a_time_is_that_of_the_ward_with_its_day_if_that_is_not_today(moment: datetime, zone: str, told: str) -> None:
+    """Hours and minutes as the clocks there show them."""
+    assert clock(case(replace(chart(), zone=ZoneInfo(zone))), moment) == told
+
+
+# -- the number that is shown is the number that scores
+
+SCORED = {"rr": 0, "spo2": 0, "sbp": 0, "hr": 0, "temp": 1}
+"""What scores round before they count it, and to how many decimals (reference §1.1)."""
+SCORES = (news2, mews, sirs, qsofa)
+NORMAL = {"rr": 16.0, "spo2": 97.0, "sbp": 120.0, "hr": 70.0, "temp": 37.0, "gcs_total": 15.0, "wbc": 8.0}
+
+
+def points_of(concept: str, value: float, *, target: bool = False) -> list[tuple[int | None, ...]]:
+    """What each score counts of an adult who is well but for this one value."""
+    seen = chart(
+        row(**(NORMAL | {concept: value})), row(o2_device="nc", acvpu="A"), setting="ward", spo2_target_88_92=target
+    )
+    return [tuple(part.points for part in score(seen).parts) for score in SCORES]
+
+
+def test_24_5_breaths_are_shown_as_25_and_scored_so() -> None:
+    """Three points of NEWS2, as of 25; 24.4 are shown as 24 and give two."""
+    assert amount("rr", 24.5) == "25/min"
+    assert points_of("rr", 24.5) == points_of("rr", 25.0) != points_of("rr", 24.0)
+    assert amount("rr", 24.4) == "24/min"
+    assert points_of("rr", 24.4) == points_of("rr", 24.0)
+
+
+@given(
+    concept=st.sampled_from(sorted(SCORED)),
+    hundredths=st.integers(0, 30_000),
+    far=st.sampled_from((0.0, 0.0, 0.001, -0.001, 1e-12)),
+    target=st.booleans(),
+)
+def test_the_number_shown_gives_the_points_of_the_number_held(
+    concept: str, hundredths: int, far: float, target: bool
+) -> None:
+    """Of all that a score rounds, with whichever decimals it came: who scores the card by hand gets the same."""
+    value = hundredths / 100 + far
+    shown = float(number(value, CONCEPTS[concept].decimals))
+    assert CONCEPTS[concept].decimals == SCORED[concept]
+    assert amount(concept, value).startswith(number(value, SCORED[concept]))
+    assert points_of(concept, value, target=target) == points_of(concept, shown, target=target)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +289,49 @@ def test_a_need_says_why_it_is_one(rows: list[object], why: str) -> None:
     subject = rows[-1].concept if rows else "hr"  # type: ignore[attr-defined]
     said = need(case(chart(rows)), Missing(subject))  # type: ignore[arg-type]
     assert (said.subject, said.label, said.why) == (subject, label(subject), why)
+
+
+@pytest.mark.parametrize(
+    ("subject", "rows", "why"),
+    [
+        ("gcs_total", row(gcs_e=4, gcs_m=6), "GCS V never measured"),
+        ("gcs_total", row(gcs_v=5), "GCS E never measured; GCS M never measured"),
+        ("gcs_total", [*row(gcs_e=4, gcs_m=6), reading("gcs_v", 5, 7 * HOUR)], "GCS V last 05:00, older than 6 h"),
+        ("gcs_total", [*row(gcs_e=4, gcs_m=6), reading("gcs_v", 5, HOUR)], "its parts were not measured at one time"),
+        ("gcs_total", row(gcs_e=4, gcs_v=5, gcs_m=6), "measured in parts only"),
+        (
+            "gcs_total",
+            [*row(gcs_e=4, gcs_m=6), reading("gcs_v", 1, quality=Quality.SUSPECT, reason="intubated")],
+            "GCS V suspect at 12:00: intubated",
+        ),
+        ("map", row(sbp=90), "DBP never measured"),
+        ("map", row(dbp=50), "SBP never measured"),
+        ("map", [*row(sbp=90), *row(MINUTE, dbp=50)], "its parts were not measured at one time"),
+        ("map", row(2 * HOUR, sbp=90, dbp=50), "SBP last 10:00, older than 15 min; DBP last 10:00, older than 15 min"),
+        ("gcs_total", [], "never measured"),
+        ("map", [], "never measured"),
+        ("map", row(2 * HOUR, map=70, sbp=90), "last 10:00, older than 15 min"),  # it was charted itself
+        ("sbp", row(map=70), "never measured"),  # a mean has no parts that are known
+        ("gcs_v", row(gcs_total=15), "never measured"),
+    ],
+)
+def test_never_measured_is_not_said_of_what_was_measured_in_parts(subject: str, rows: list[Row], why: str) -> None:
+    """Of a coma score its eyes, voice and movement, of a mean pressure the two: which of them is not known, and why."""
+    assert need(case(chart(rows)), Missing(subject)).why == why
+
+
+def test_what_was_charted_ahead_says_for_when() -> None:
+    """It is not old, and it is not yet."""
+    ahead = reading("lactate", 3.4, -10 * MINUTE)
+    assert need(case(chart(ahead)), Missing("lactate")).why == "charted ahead, for 12:10"
+
+
+def test_a_need_says_when_as_the_clocks_of_the_ward_do() -> None:
+    """With the day where that is not today's there."""
+    old = [reading("lactate", 1.5, 12 * HOUR), reading("hr", 80, quality=Quality.SUSPECT, reason="lead off")]
+    here = case(replace(chart(old), zone=ZoneInfo("Pacific/Auckland")))
+    assert need(here, Missing("lactate")).why == "last 2 Mar 13:00, older than 4 h"
+    assert need(here, Missing("hr")).why == "suspect at 01:00: lead off"
 
 
 def test_a_need_keeps_the_reason_that_it_was_given_and_no_more_than_200_letters() -> None:

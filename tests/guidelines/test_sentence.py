@@ -1,32 +1,38 @@
-"""Sentences: bound numbers, honest changes, the right words."""
+"""Sentences of the real rules: bound numbers with their times, honest changes, the right words."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import convert
 
 from guidelines.book.load import load
 from guidelines.judgement import judge
-from guidelines.wording import unbound
-from schemas.clinical.findings import Evidence, Sentence
+from guidelines.lint import faults
+from schemas.clinical.findings import Finding
 from tests.guidelines.patients import chart
 
 BOOK = load()
 SEPTIC = [{"at": "07:30", "fact": "infection.level", "words": "septic"}]
 
 
-def said(at: str, *rows: object, rule: str = "SEP.T3", sex: str | None = None) -> str:
+Row = Mapping[str, Any]
+
+
+def findings(at: str, *rows: Row, **more: Any) -> list[Finding]:
+    """What is said of a patient; each sentence passes the linter."""
+    seen = chart(at, *rows, **more)
+    found = judge(seen, BOOK).findings
+    assert {f.rule: faults(f.sentence, seen) for f in found} == {f.rule: [] for f in found}
+    return list(found)
+
+
+def said(at: str, *rows: Row, rule: str = "SEP.T3", sex: str | None = None, **more: Any) -> str:
     patient = {"sex": sex} if sex else {}
-    judgement = judge(chart(at, *rows, notes=SEPTIC, patient=patient), BOOK)  # type: ignore[arg-type]
-    return next(f.sentence.text for f in judgement.findings if f.rule == rule)
-
-
-def item(shown: str, value: float | None, subject: str = "map", **more: object) -> Evidence:
-    return convert(
-        {"kind": "reading", "subject": subject, "label": "MAP", "shown": shown, "at": "2026-01-02T14:10:00Z",
-         "ref": "r|map", "value": value, **more}, Evidence)  # fmt: skip
+    found = findings(at, *rows, **{"notes": SEPTIC, "patient": patient, **more})
+    return next(f.sentence.text for f in found if f.rule == rule)
 
 
 WORSENING = (
@@ -37,17 +43,20 @@ WORSENING = (
 
 
 def test_a_change_is_told_with_its_numbers_and_its_time() -> None:
-    """The sentence names the shortest window that shows the change, both values, and the time of an older one."""
+    """The sentence names between which times it was, both values, and the time of every other value."""
     assert said("14:15", *WORSENING, sex="female") == (
-        "Warning: this patient may be going into septic shock. Her circulation has destabilised in the last 15 minutes "
-        "(MAP 78 → 61 mmHg, heart rate 96 → 124/min, lactate 4.4 mmol/L). It rests on: “septic” noted at 07:30."
+        "Warning: this patient may be going into septic shock. "
+        "Her circulation has destabilised between 14:00 and 14:15 "
+        "(MAP 78 → 61 mmHg, heart rate 96 → 124/min; lactate 4.4 mmol/L at 14:10). "
+        "It rests on: “septic” noted at 07:30."
     )
 
 
 def test_no_change_is_claimed_where_none_is_seen() -> None:
-    """A pressure that is low and always was is unstable, not destabilised; the pronoun of an unknown sex is neutral."""
+    """A pressure that is low and always was is unstable, not destabilised; the pronoun of an unknown sex is neutral.
+    The heart rate is high, but no part of the rule: no reason."""
     text = said("14:15", {"at": "14:00", "map": 61, "hr": 124}, {"at": "14:15", "map": 61, "hr": 124})
-    assert "The patient's circulation is unstable (MAP 61 mmHg, heart rate 124/min)." in text
+    assert "The patient's circulation is unstable (MAP 61 mmHg at 14:15)." in text
     assert "→" not in text
 
 
@@ -62,28 +71,57 @@ def test_what_lies_further_back_than_an_hour_is_no_news() -> None:
     """A fall more than an hour ago is not told as a change: the values stand there, the older ones with their time."""
     rows = {"at": "13:00", "map": 78, "lactate": 4.4}, {"at": "14:02", "map": 61}, {"at": "14:15", "map": 61}
     text = said("14:15", *rows, sex="male")
-    assert "His circulation is unstable (MAP 61 mmHg, lactate 4.4 mmol/L at 13:00)." in text
+    assert "His circulation is unstable (MAP 61 mmHg at 14:15; lactate 4.4 mmol/L at 13:00)." in text
     assert "→" not in text
-    assert "minutes" not in text
+    assert "between" not in text
 
 
 def test_a_change_whose_end_is_old_says_when_that_was() -> None:
-    """The newer value of a change bears its time too, once it is older than a quarter of an hour."""
+    """The change was between its two times, and is not said to go on until now."""
     text = said("14:30", {"at": "13:40", "map": 78}, {"at": "13:50", "map": 61}, {"at": "14:10", "map": 60}, sex="male")
-    assert "His circulation has destabilised in the last 50 minutes (MAP 78 → 60 mmHg at 14:10)." in text
+    assert "His circulation has destabilised between 13:40 and 14:10 (MAP 78 → 60 mmHg)." in text
+
+
+def test_of_an_arterial_line_and_a_cuff_no_change_is_claimed() -> None:
+    """The line says 80, the cuff 61 and 62: low, and not fallen; nor where two devices differ at one instant."""
+    line, cuff = {"method": "invasive"}, {"method": "nibp"}
+    rows = [{"at": "14:00", "map": 80, **line}, {"at": "14:05", "map": 61, **cuff}, {"at": "14:10", "map": 62, **cuff}]
+    assert "circulation is unstable (MAP 62 mmHg at 14:10)." in said("14:12", *rows)
+    rows = [{"at": "14:10", "map": 80}, {"at": "14:10", "map": 62, "lactate": 4.4}]
+    assert "circulation is unstable (lactate 4.4 mmol/L at 14:10)." in said("14:12", *rows)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="sbp_below_usual (guidelines/quantities/pressure.py) does not say which usual pressure it rests on",
+)
+def test_the_usual_pressure_of_the_patient_is_shown() -> None:
+    """112 mmHg for ten minutes, where 160 mmHg is usual: both stand there, or nobody sees why it alarms."""
+    rows = [{"at": "14:00", "sbp": 112}, {"at": "14:12", "sbp": 112}]
+    text = said("14:12", *rows, patient={"usual_sbp_mmhg": 160})
+    assert "(SBP 112 mmHg at 14:12). Patient record: usual systolic pressure 160 mmHg." in text
+
+
+def test_organs_that_are_well_are_no_strain() -> None:
+    """Of what SOFA counts, P/F and lactate are in order: platelets and bilirubin are the reason, they alone."""
+    rows = [
+        {"at": "14:00", "map": 85, "pao2": 97, "fio2": 0.21, "gcs_total": 15, "hr": 58, "lactate": 1.8},
+        {"at": "14:00", "platelets": 80, "bilirubin": 2.4, "creatinine": 0.9},
+    ]
+    text = said("14:05", *rows, rule="SEP.T2", setting="icu")
+    assert "organs show the strain (SOFA 4, Plt 80 ×10³/µL, Bili 2.4 mg/dL at 14:00)." in text
 
 
 def test_more_oxygen_is_no_worse_circulation() -> None:
-    """A trigger's words are claimed only of its own quantities, not of all that it rests on."""
+    """A change is claimed only of a trigger's own quantities, not of all that it rests on; MAP 74 is no reason."""
     notes = [*SEPTIC, {"at": "14:00", "fact": "resp.crackles_bilat", "words": "crackles"}]
     rows = (
         {"at": "14:00", "map": 74, "o2_flow": 3, "o2_device": "nc"},
         {"at": "14:10", "map": 74, "o2_flow": 6, "o2_device": "nc", "lactate": 3.4},
     )
     pressor = [{"at": "14:05", "item": "norepinephrine", "action": "start", "rate": 0.06}]
-    judgement = judge(chart("14:15", *rows, notes=notes, treatments=pressor), BOOK)
-    text = next(f.sentence.text for f in judgement.findings if f.rule == "SEP.T4")
-    assert "circulation depends on a vasopressor (MAP 74 mmHg" in text
+    text = said("14:15", *rows, notes=notes, treatments=pressor, rule="SEP.T4")
+    assert "circulation depends on a vasopressor (lactate 3.4 mmol/L, oxygen flow 6.0 L/min at 14:10)." in text
     assert "→" not in text
 
 
@@ -95,8 +133,7 @@ def test_the_words_of_a_note_are_said_once() -> None:
         {"at": "14:00", "fact": "perf.cool_clammy", "words": "cool and clammy"},
         {"at": "14:00", "fact": "perf.cool", "words": "cool"},
     ]
-    judgement = judge(chart("14:15", {"at": "14:10", "lactate": 3.1}, notes=notes), BOOK)
-    text = next(f.sentence.text for f in judgement.findings if f.rule == "SEP.T3")
+    text = said("14:15", {"at": "14:10", "lactate": 3.1}, notes=notes)
     assert text.casefold().count("urosepsis") == 1
     assert text.count("cool") == 1
 
@@ -107,46 +144,25 @@ def test_the_words_of_a_note_are_said_once() -> None:
     lactate=st.integers(40, 120).map(lambda n: n / 10),
 )
 def test_every_number_is_bound_and_every_arrow_true(pressures: list[int], rates: list[int], lactate: float) -> None:
-    """Whatever the readings: no loose number, and each change told is one the readings show."""
+    """Whatever the readings: no fault, and each change told is one the readings show, between the times it names."""
     rows = [
         *({"at": f"13:{5 * i:02d}", "map": v} for i, v in enumerate(pressures)),
         *({"at": f"13:{5 * i:02d}", "hr": v} for i, v in enumerate(rates)),
         {"at": "13:20", "lactate": lactate},
     ]
-    for finding in judge(chart("13:30", *rows, notes=SEPTIC), BOOK).findings:
-        assert unbound(finding.sentence) == []
-        for old, new in re.findall(r"MAP (\d+) → (\d+)", finding.sentence.text):
-            assert int(old) in pressures
-            assert int(new) == pressures[-1] <= int(old) - 10
-        for old, new in re.findall(r"heart rate (\d+) → (\d+)", finding.sentence.text):
-            assert int(old) in rates
-            assert int(new) == rates[-1] >= int(old) + 15
-
-
-@pytest.mark.parametrize(
-    ("template", "evidence", "loose"),
-    [
-        ("MAP {0}.", (item("61 mmHg", 61.0),), []),
-        ("MAP {0} at {1}.", (item("61 mmHg", 61.0), item("14:10", None)), []),
-        ("NEWS2 {0}.", (item("8", 8.0, "news2", kind="score"),), []),
-        ("MAP 61 mmHg.", (), ["61"]),
-        ("MAP {0} for 15 minutes.", (item("61 mmHg", 61.0),), ["15"]),
-        ("MAP {0}.", (item("61 mmHg", 78.0),), ["61"]),
-        ("MAP {0}.", (item("61 mmHg", 61.5),), []),  # half a unit of its last decimal, and a little more
-        ("MAP {0}.", (item("61 mmHg", 61.51),), ["61"]),
-        ("Lactate {0}.", (item("3.4 mmol/L", 3.45, "lactate"),), []),
-        ("Lactate {0}.", (item("3.4 mmol/L", 3.452, "lactate"),), ["3.4"]),
-        ("At {0}.", (item("14:20", None),), ["14", "20"]),
-        ("MAP {1}.", (item("61 mmHg", 61.0),), ["{1}"]),
-        ("{0}", (item("“lactate 9”", None, kind="note", note_start=3, note_end=12),), []),
-        ("{0}", (item("“lactate 9”", None, kind="note"),), ["9"]),
-    ],
-)
-def test_the_linter_finds_a_number_that_nothing_bears(
-    template: str, evidence: tuple[Evidence, ...], loose: list[str]
-) -> None:
-    """A number in the template, one that differs from its evidence, a wrong time, an empty slot: each is found."""
-    assert unbound(Sentence(template=template, evidence=evidence)) == loose
+    for finding in findings("13:30", *rows, notes=SEPTIC):
+        text = finding.sentence.text
+        for name, values, worse in (("MAP", pressures, -10), ("heart rate", rates, 15)):
+            told = re.search(rf"{name} (\d+) → (\d+)", text)
+            if told is None:
+                continue
+            old, new = int(told[1]), int(told[2])
+            own = re.search(rf"{name} \d+ → [^;)]* between 13:(\d+) and 13:(\d+)", text)
+            span = re.search(r"between 13:(\d+) and 13:(\d+) \(", text)
+            since, until = (int(m) // 5 for m in (own or span).groups())  # type: ignore[union-attr]
+            assert (values[since], values[until]) == (old, new)
+            assert until == len(values) - 1
+            assert (new - old) / worse >= 1
 
 
 def test_a_question_says_what_to_measure() -> None:

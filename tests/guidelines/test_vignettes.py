@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from guidelines.book.load import load
 from guidelines.examples import Told, moment
 from guidelines.judgement import judge
+from guidelines.lint import faults
 from guidelines.scoring import news2, sofa
-from guidelines.wording import unbound
 from schemas.clinical.findings import Finding, Judgement, Level, Onset, Step, StepState, Truth
 from schemas.clinical.snapshot import Snapshot
 from schemas.events import Quality
@@ -46,10 +46,11 @@ class Story:
         )
 
     def at(self, time: str, expected: Mapping[str, float] | None = None) -> Judgement:
-        judgement = judge(self.snapshot(time), BOOK, Told(expected or {}), self.onsets)
+        seen = self.snapshot(time)
+        judgement = judge(seen, BOOK, Told(expected or {}), self.onsets)
         for finding in judgement.findings:
             self.onsets.setdefault(finding.rule, finding.onset)
-            assert unbound(finding.sentence) == []
+            assert faults(finding.sentence, seen) == []
         return judgement
 
 
@@ -384,4 +385,4 @@ def test_v10_a_late_lactate_completes_nothing() -> None:
     asked = judge(story, BOOK).findings
     assert [f.rule for f in asked] == ["SEP.T3.ask"]
     assert [s.state for s in asked[0].steps if s.id == "SEP.S1"] == [StepState.OFFERED]
-    assert asked[0].needs[0].why == "last 16:10, older than 2 h"
+    assert asked[0].needs[0].why == "last 1 Jan 16:10, older than 2 h"
