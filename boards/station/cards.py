@@ -57,12 +57,12 @@ def card(view: BedView, now: datetime, silent_after: timedelta = SILENT_AFTER) -
 
     def loudness(alert: Alert) -> tuple[int, int, int, float]:
         """Of equally loud alerts the more urgent one leads the card, then the one with more to do, then the newest."""
-        there = place(look(alert, view, not silent))
+        there = place(look(alert, view, now, not silent))
         return -alert.level.rank, there, -len(steps(alert)), -changed_at(alert).timestamp()
 
     alerts = tuple(sorted(standing(view), key=loudness))
     level = alerts[0].level.value if alerts else _level_without(view, silent)
-    return Card(view, now, level, silent, alerts, urgency(view, alerts, not silent))
+    return Card(view, now, level, silent, alerts, urgency(view, alerts, now, not silent))
 
 
 def _level_without(view: BedView, silent: bool) -> str:

@@ -1,19 +1,20 @@
 """Who needs somebody first: one urgency for each bed, by a table (docs/boards.md has it in words; a test compares).
 
-First what is dangerous now and nobody has answered; then what was so within the hour and cannot be seen (an alert
-stands no longer unseen); then what somebody has answered; then a bed of which nothing is known; last what is only
-expected or asked. No row waits for a time to pass, so a bed moves only when something happens to it or it falls silent.
+First what is dangerous now and nobody has answered; then what was so a short while ago and cannot be seen (an alert
+does not stand unseen for long); then what somebody has answered; then a bed of which nothing is known; last what is
+only expected or asked. By time alone a bed moves only when it falls silent, or an hour after it worsened.
 """
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import Level
 
+LATELY = timedelta(hours=1)
 ALERTS_MAX = 99  # further ones make no difference
 _LAST = 99_999_999_999  # seconds since 1970, later than every moment
 _NUMBER = re.compile(r"\d+")
@@ -25,7 +26,7 @@ class Look(NamedTuple):
     level: Level | None
     is_answered: bool  # acknowledged, and not worsened since
     is_seen: bool  # what it rests on can be seen now
-    is_worse: bool  # it became louder after it was raised
+    is_worse: bool  # it became louder lately, after it was raised
     is_judged: bool  # the rules can look at the bed
     is_heard: bool  # data come from the bed
 
@@ -42,7 +43,10 @@ def _open(x: Look, level: Level) -> bool:
 TABLE: tuple[Row, ...] = (
     Row("critical, seen, not acknowledged", lambda x: _open(x, Level.CRITICAL)),
     Row("the bed cannot be judged, or not be shown", lambda x: x.level is None and not x.is_judged),
-    Row("worsened to a warning, seen, not acknowledged", lambda x: _open(x, Level.WARNING) and x.is_worse),
+    Row(
+        "worsened to a warning lately, seen, not acknowledged",
+        lambda x: _open(x, Level.WARNING) and x.is_worse,
+    ),
     Row("critical, not seen, not acknowledged", lambda x: x.level is Level.CRITICAL and not x.is_answered),
     Row("warning, seen, not acknowledged", lambda x: _open(x, Level.WARNING)),
     Row("critical, seen, acknowledged", lambda x: x.level is Level.CRITICAL and x.is_seen),
@@ -78,14 +82,14 @@ class Urgency(NamedTuple):
         return f"{self.place:02d} {ALERTS_MAX - min(self.alerts, ALERTS_MAX):02d} {newest:011d} {named} {encounter}"
 
 
-def look(alert: Alert, view: BedView, is_heard: bool) -> Look:
+def look(alert: Alert, view: BedView, now: datetime, is_heard: bool) -> Look:
     """What the table looks at of an alert."""
     worsened, answered = alert.worsened_at, alert.acknowledged_at
     return Look(
         level=alert.level,
         is_answered=alert.state == "acknowledged" and not (worsened and answered and worsened > answered),
         is_seen=alert.unseen_since is None and is_heard and view.unjudged is None,
-        is_worse=worsened is not None,
+        is_worse=worsened is not None and now - worsened <= LATELY,
         is_judged=view.unjudged is None,
         is_heard=is_heard,
     )
@@ -96,17 +100,17 @@ def place(x: Look) -> int:
     return next(number for number, row in enumerate(TABLE) if row.when(x))
 
 
-def urgency(view: BedView, alerts: Sequence[Alert], is_heard: bool) -> Urgency:
-    """The urgency of a bed with these standing alerts."""
+def urgency(view: BedView, alerts: Sequence[Alert], now: datetime, is_heard: bool) -> Urgency:
+    """The urgency of a bed with these standing alerts, at the board's time `now`."""
     unjudged = view.unjudged
     own = place(Look(None, False, is_heard, False, unjudged is None, is_heard))
-    places = [(place(look(alert, view, is_heard)), alert) for alert in alerts]
+    places = [(place(look(alert, view, now, is_heard)), alert) for alert in alerts]
     first = min((own, *(there for there, _ in places)))
     leading = [alert for there, alert in places if there == first]
     if not leading:
         return Urgency(own) if unjudged is None else Urgency(own, "cannot be judged since", unjudged.since)
     newest = max(leading, key=changed_at)
-    why, since, by = _why(newest, view, look(newest, view, is_heard))
+    why, since, by = _why(newest, view, look(newest, view, now, is_heard))
     return Urgency(first, why, since, by, newest, len(leading))
 
 
@@ -120,6 +124,6 @@ def _why(alert: Alert, view: BedView, x: Look) -> tuple[str, datetime | None, st
         return "not seen since", alert.unseen_since or view.last_heard_at, None
     if x.is_answered:
         return "✓ acknowledged", alert.acknowledged_at, alert.acknowledged_by
-    if x.is_worse:
+    if alert.worsened_at is not None:
         return "▲ worse since", alert.worsened_at, None
     return "waiting since", alert.raised_at, None

@@ -97,7 +97,7 @@ def _add_live(app: FastAPI, source: BoardSource, pages: Pages) -> None:
         with places.one(client, address) as left:
             changes = source.changes()
             if bed is None:
-                line = live.board_events(changes, left, pages.all_cards, pages.one_card, pages.silences, pages.status)
+                line = live.board_events(changes, left, pages.all_cards, pages.one_card, pages.places, pages.status)
             else:
                 line = live.bed_events(changes, left, bed, pages.status)
             async with aclosing(line) as events:

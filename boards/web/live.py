@@ -14,6 +14,9 @@ GATHER_S = 0.25  # a bed that changes more often is sent once per this time
 SEND_TIMEOUT_S = 10.0  # a browser that takes nothing for so long is let go; it comes back by itself
 FULL = "This board is open in too many windows, so this one was closed. What stands here is old: reload to use it."
 
+Place = tuple[str, str, bool]
+"""An encounter, its order on the board, and whether it is silent."""
+
 Left = asyncio.Future[None]
 """Done when the line has to end because its place is given to another."""
 
@@ -60,24 +63,24 @@ async def board_events(
     left: Left,
     all_cards: Callable[[], str],
     card: Callable[[str], str | None],
-    silences: Callable[[], frozenset[str]],
+    places: Callable[[], frozenset[Place]],
     status: Callable[[], str],
 ) -> AsyncGenerator[ServerSentEvent, None]:
     """Events of the board: `beds` (all cards, first), `bed` (one card), `gone` (an encounter), `status` (heartbeat),
     `full` (the last one: its place was given to another).
 
-    A bed that fell silent changes by time alone, so no shell reports it: each heartbeat looks.
+    A bed that falls silent, or moves, by time alone is reported by no shell: each heartbeat looks.
     """
     async with aclosing(gathered(changes, left)) as feed:
         await anext(feed)
-        silent = silences()
+        stood = places()
         yield ServerSentEvent(event="beds", data=all_cards())
         yield ServerSentEvent(event="status", data=status())
         async for changed, beat in feed:
-            before = silent
+            before = stood
             if beat:
-                silent = silences()
-            for encounter in sorted(changed | (before ^ silent)):
+                stood = places()
+            for encounter in sorted(changed | {encounter for encounter, _, _ in before ^ stood}):
                 html = card(encounter)
                 event, data = ("gone", printable(encounter)) if html is None else ("bed", html)
                 yield ServerSentEvent(event=event, data=data)

@@ -28,6 +28,7 @@ from boards.source import BoardSource, BoardStatus, RefusalGroup
 from boards.station import cards, person
 from boards.station.cards import Card
 from boards.station.urgency import NOT_SHOWN, Urgency
+from boards.web.live import Place
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -120,6 +121,7 @@ class _Drawing(NamedTuple):
 
     view: BedView
     minute: int
+    order: str
     silent: bool
     html: Markup
 
@@ -128,7 +130,7 @@ class _Look(NamedTuple):
     """What was seen over all beds at a moment of the machine's own clock."""
 
     at: float
-    silent: frozenset[str]
+    places: frozenset[Place]
     warnings: int
 
 
@@ -206,9 +208,10 @@ class Pages:
         # many boards show the same card: it is drawn once while nothing of it changes, ages (in minutes) included
         encounter, minute = bed.view.encounter, int(bed.now.timestamp() // 60)
         kept = self._drawings.get(encounter)
-        if kept is None or kept.view is not bed.view or (kept.minute, kept.silent) != (minute, bed.silent):
+        by_time = minute, bed.order, bed.silent
+        if kept is None or kept.view is not bed.view or kept[1:4] != by_time:
             html = Markup(self._render("_card.html", card=bed, saved=None))
-            kept = self._drawings[encounter] = _Drawing(bed.view, minute, bed.silent, html)
+            kept = self._drawings[encounter] = _Drawing(bed.view, *by_time, html)
         return kept.html
 
     def all_cards(self) -> str:
@@ -225,9 +228,9 @@ class Pages:
         """The part of the header that changes: clock, counts, whether data still come."""
         return self._render("_status.html", **self._standing())
 
-    def silences(self) -> frozenset[str]:
-        """The encounters that are not heard now."""
-        return self._look().silent
+    def places(self) -> frozenset[Place]:
+        """Where each bed stands now, and whether it is heard: what time alone may change."""
+        return self._look().places
 
     def _standing(self) -> dict[str, Any]:
         status: BoardStatus = self._source.status()
@@ -245,8 +248,8 @@ class Pages:
         at = time.monotonic()
         if self._last is None or at - self._last.at > LOOK_S:
             made = [card for card in self.each(lambda card: card) if isinstance(card, Card)]
-            silent = frozenset(card.view.encounter for card in made if card.silent)
-            self._last = _Look(at, silent, cards.warnings(card.view for card in made))
+            places = frozenset((card.view.encounter, card.order, card.silent) for card in made)
+            self._last = _Look(at, places, cards.warnings(card.view for card in made))
         return self._last
 
     # -- pages

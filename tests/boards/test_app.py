@@ -530,7 +530,7 @@ async def _events(source: FakeSource, count: int) -> list[tuple[str, str]]:
         never(),
         lambda: "all",
         lambda e: None if source.bed(e) is None else f"card {e}",
-        lambda: frozenset(e for e in source.views if e == "mute"),
+        lambda: frozenset((e, "5", True) for e in source.views if e == "mute"),
         lambda: "status",
     )
     found = []

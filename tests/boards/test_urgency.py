@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from boards.station import cards
-from boards.station.urgency import NOT_SHOWN, TABLE, look, place
+from boards.station.urgency import LATELY, NOT_SHOWN, TABLE, look, place
 from boards.web.pages import Broken, Pages
 from schemas.boards.views import BedView, Unjudged
 from schemas.clinical.alerts import Alert
@@ -51,7 +51,7 @@ STORIES: Sequence[tuple[str, BedView, str]] = [
         "cannot be judged since 10:20",
     ),
     (
-        "worsened to a warning, seen, not acknowledged",
+        "worsened to a warning lately, seen, not acknowledged",
         one("c", alert(WARNING, "09:00", worsened_at=at("10:12"))),
         "▲ worse since 10:12",
     ),
@@ -270,7 +270,7 @@ def test_bad_news_never_sinks_a_bed_and_an_answer_never_lifts_it(one_alert: Aler
     view = one("e")
 
     def there(alert: Alert, is_heard: bool = heard) -> int:
-        return place(look(alert, view, is_heard))
+        return place(look(alert, view, NOW, is_heard))
 
     now = there(one_alert)
     assert there(replace(one_alert, worsened_at=NOW)) <= now
@@ -283,7 +283,33 @@ def test_bad_news_never_sinks_a_bed_and_an_answer_never_lifts_it(one_alert: Aler
 
 
 @given(any_beds(), st.integers(0, 29))
-def test_no_bed_changes_its_place_by_time_alone(beds: list[BedView], minutes: int) -> None:
-    """As long as none falls silent, the order now is the order then."""
+def test_a_bed_moves_by_time_alone_only_within_an_hour_of_its_worsening(beds: list[BedView], minutes: int) -> None:
+    """As long as none falls silent, and none has just worsened, the order now is the order then."""
     heard = [replace(view, last_heard_at=NOW) for view in beds]
-    assert placed(*heard, now=NOW + timedelta(minutes=minutes)) == placed(*heard)
+    settled = [view for view in heard if all(not a.worsened_at or NOW - a.worsened_at > LATELY for a in view.alerts)]
+    assert placed(*settled, now=NOW + timedelta(minutes=minutes)) == placed(*settled)
+
+
+def test_a_warning_that_worsened_leads_for_an_hour() -> None:
+    """Then it stands among the warnings, below what is critical and lost from sight; it still says since when."""
+    worse = one("worse", alert(WARNING, "08:00", worsened_at=at("09:32")))
+    unseen = one("unseen", alert(CRITICAL, "08:00", unseen_since=at("09:50")))
+    assert placed(unseen, worse) == ["worse", "unseen"]
+    later = NOW + timedelta(microseconds=1)
+    assert placed(unseen, worse, now=later) == ["unseen", "worse"]
+    assert cards.card(worse, later).urgency.why == "▲ worse since"
+
+
+def test_a_bed_that_moves_by_time_alone_moves_on_every_open_board() -> None:
+    """What was drawn before is drawn anew, and the places that the heartbeat compares are others."""
+    worse = one("worse", alert(WARNING, "08:00", worsened_at=at("09:32")))
+    source = FakeSource(worse)
+    pages = Pages(source, SILENT_AFTER, UTC)
+    before, stood = pages.one_card("worse"), pages.places()
+    source.now_status = replace(source.now_status, now=NOW + timedelta(seconds=1))
+    pages._last = None  # a second has passed
+    after = pages.one_card("worse")
+    assert before is not None
+    assert after is not None
+    assert before.partition("data-order")[2][:8] < after.partition("data-order")[2][:8]
+    assert pages.places() != stood
