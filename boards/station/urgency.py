@@ -8,6 +8,7 @@ only expected or asked. By time alone a bed moves only when it falls silent, or 
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from schemas.boards.views import BedView
@@ -16,6 +17,7 @@ from schemas.clinical.findings import Level
 
 LATELY = timedelta(hours=1)
 ALERTS_MAX = 99  # further ones make no difference
+LABELS_MAX = 4_096  # kept in the form that sorts
 _LAST = 99_999_999_999  # seconds since 1970, later than every moment
 _NUMBER = re.compile(r"\d+")
 
@@ -78,8 +80,13 @@ class Urgency(NamedTuple):
     def order(self, label: str, encounter: str) -> str:
         """Sorts beds as text: by row, how many alerts are in it, the newest of them; last by label, 2 before 10."""
         newest = 0 if self.of is None else int(_LAST - changed_at(self.of).timestamp())
-        named = _NUMBER.sub(lambda digits: digits[0].zfill(9), label)
-        return f"{self.place:02d} {ALERTS_MAX - min(self.alerts, ALERTS_MAX):02d} {newest:011d} {named} {encounter}"
+        fewer = ALERTS_MAX - min(self.alerts, ALERTS_MAX)
+        return f"{self.place:02d} {fewer:02d} {newest:011d} {_by_number(label)} {encounter}"
+
+
+@lru_cache(LABELS_MAX)
+def _by_number(label: str) -> str:
+    return _NUMBER.sub(lambda digits: digits[0].zfill(9), label)
 
 
 def look(alert: Alert, view: BedView, now: datetime, is_heard: bool) -> Look:
@@ -95,6 +102,7 @@ def look(alert: Alert, view: BedView, now: datetime, is_heard: bool) -> Look:
     )
 
 
+@cache
 def place(x: Look) -> int:
     """The first row that fits."""
     return next(number for number, row in enumerate(TABLE) if row.when(x))
