@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from statistics import median
 
-from guidelines.rules.answers import Answer, Interval, Missing, exact, no, open_range, unknown, yes
+from guidelines.rules.answers import Answer, Computed, Interval, Missing, Personal, exact, no, open_range, unknown, yes
 from guidelines.rules.case import Case
 from guidelines.rules.registry import number, predicate
+from schemas.clinical.findings import Truth
 from schemas.events import Quality
 
 HOUR = timedelta(hours=1)
@@ -91,14 +92,19 @@ def _repeated_low_sbp(case: Case) -> Answer:
 @predicate("sbp_below_usual", ["sbp", "p:usual_sbp_mmhg"])
 def _sbp_below_usual(case: Case) -> Answer:
     """Systolic pressure at least 40 mmHg below the usual one for 10 min; NO where the usual one is not known."""
-    usual = case.snapshot.patient.usual_sbp_mmhg or _usual_sbp(case)
-    if usual is None:
+    usual = _usual_sbp(case)
+    if usual is None or usual.value is None:
         return no()
-    return _repeated(case, "sbp", usual - BELOW_USUAL + TOLERANCE)
+    answer = _repeated(case, "sbp", usual.value - BELOW_USUAL + TOLERANCE)
+    return yes(*answer.sources, usual) if answer.truth is Truth.YES else answer
 
 
-def _usual_sbp(case: Case) -> float | None:
-    """The median systolic pressure from 72 h to 12 h before the last full hour, of about 64 readings taken evenly."""
+def _usual_sbp(case: Case) -> Personal | Computed | None:
+    """The usual systolic pressure of the record, or the median from 72 h to 12 h before the last full hour, of about 64
+    readings taken evenly."""
+    recorded = case.snapshot.patient.usual_sbp_mmhg
+    if recorded is not None:
+        return Personal("usual_sbp", "usual systolic pressure", f"{recorded:g} mmHg", recorded)
     readings = case.snapshot.readings.get("sbp", ())
     hour = _full_hour(case.now)
     if readings:
@@ -109,8 +115,11 @@ def _usual_sbp(case: Case) -> float | None:
     start = bisect_right(readings, hour - USUAL_FROM, key=_observed_at)
     end = bisect_right(readings, latest, key=_observed_at)
     step = max(1, (end - start) // USUAL_SAMPLES_MAX)
-    taken = [r.value for r in readings[start:end:step] if r.value is not None and r.quality is Quality.OK]
-    return median(taken) if taken else None
+    taken = [r for r in readings[start:end:step] if r.value is not None and r.quality is Quality.OK]
+    if not taken:
+        return None
+    middle = median(r.value for r in taken if r.value is not None)
+    return Computed("usual_sbp", middle, taken[-1].observed_at, (taken[0], taken[-1]), unit="mmHg")
 
 
 def _full_hour(moment: datetime) -> datetime:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,10 +90,6 @@ def test_of_an_arterial_line_and_a_cuff_no_change_is_claimed() -> None:
     assert "circulation is unstable (lactate 4.4 mmol/L at 14:10)." in said("14:12", *rows)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="sbp_below_usual (guidelines/quantities/pressure.py) does not say which usual pressure it rests on",
-)
 def test_the_usual_pressure_of_the_patient_is_shown() -> None:
     """112 mmHg for ten minutes, where 160 mmHg is usual: both stand there, or nobody sees why it alarms."""
     rows = [{"at": "14:00", "sbp": 112}, {"at": "14:12", "sbp": 112}]
