@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from guidelines.book.records import Words
-from guidelines.evidence import clock, evidence, label, number
+from guidelines.evidence import clock, evidence, label, number, unfolded
 from guidelines.quantities.scores import SCORES
 from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sample, Source
 from guidelines.rules.case import Case
@@ -172,7 +172,7 @@ def _body(draft: _Draft, words: Words, sources: Sequence[Source], worse: Mapping
     case = draft.case
     who = PRONOUN.get(case.snapshot.patient.sex or "", "The patient's")
     usual = _usual_of(sources)
-    reasons = [item for item in _newest_of(case, _subjects(sources)) if not is_normal(item.evidence, usual)]
+    reasons = [item for item in _reasons(case, sources) if not is_normal(item.evidence, usual)]
     claimed = _borne(words.values, sources)
     for window in WINDOWS:
         changes = _changes(case, claimed, window, worse, usual)
@@ -188,6 +188,22 @@ def _body(draft: _Draft, words: Words, sources: Sequence[Source], worse: Mapping
     shown = _timed(draft, reasons[:VALUES_MAX])
     steady = f"{who} {words.steady} ({shown})." if shown else ""
     return f"{steady} {_usual(draft, sources)}".strip()
+
+
+def _reasons(case: Case, sources: Sequence[Source]) -> list[_Item]:
+    """What made a rule true: newest values; of what counts by the worst of a day, that one, told in the past."""
+    borne: dict[str, Reading] = {}
+    for source in unfolded(sources):
+        if isinstance(source, Reading):
+            borne[source.concept] = max(borne.get(source.concept, source), source, key=lambda r: r.observed_at)
+    found = []
+    for name in _subjects(sources):
+        newest, own = _newest(case, name), borne.get(name)
+        if own is not None and own is not case.latest(name) and (newest is None or newest.kind == "reading"):
+            found.append(_Item(f"{label(name)} was", evidence(case, own)))
+        elif newest is not None:
+            found.append(_Item(label(name), newest))
+    return found
 
 
 def _borne(values: Sequence[str], sources: Iterable[Source]) -> list[str]:
