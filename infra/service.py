@@ -48,7 +48,7 @@ log = structlog.get_logger()
 def mind_of(settings: Settings) -> Mind:
     """The rules and the model that this installation runs. Raises BadBook."""
     books = load_units(settings.overlays)
-    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s))
+    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
     return Mind(books.base, trend.load(), policy, books.units)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -70,6 +71,11 @@ class Settings(BaseModel):
         repr=False,  # may hold a password
         description="SQLAlchemy address of the store.",
     )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """What the ward's clocks go by."""
+        return ZoneInfo(self.time_zone)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

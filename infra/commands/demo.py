@@ -17,7 +17,6 @@ from infra.progress import Tell, progress, say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
-from schemas.local_time import time_zone
 from streams.adapters import Stay
 from streams.adapters import demo as recorded
 from streams.shells.embedded import Embedded
@@ -70,7 +69,7 @@ async def _play(
         def ready() -> None:
             say(console, f"The board: {address(listener)}   ({what}, {speed:g}× real time; Ctrl-C stops)")
 
-        app = create_app(board, silent_after=SILENT_AFTER, zone=time_zone(settings.time_zone))
+        app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
         guarded = Access(app, names(settings.host, settings.allowed_hosts), None, listener.getsockname()[1])
         await run_web(guarded, listener, beside, ready)
     say(

@@ -17,7 +17,7 @@ def run_replay(path: Path, source: str, out: Path, processes: int, settings: Set
         raise FileNotFoundError(f"expected a file or folder at {path}, found nothing")
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"expected a folder for the results at {out}, found a file")
-    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s))
+    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
     job = Job(path, source, policy, overlays=settings.overlays)
     stays = hours = 0
     with progress(console) as tell:

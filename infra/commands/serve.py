@@ -16,7 +16,6 @@ from infra.progress import say
 from infra.service import EmbeddedBoard, keep_time, mind_of
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
-from schemas.local_time import time_zone
 from streams.shells.embedded import Embedded
 from streams.stores.failures import Fenced, StoreFailed
 
@@ -49,7 +48,7 @@ async def _serve(settings: Settings, listener: socket.socket, console: Console) 
         spare_the_old()
         board = EmbeddedBoard(service, clock)
         door = Door(service, clock)
-        app = create_app(board, zone=time_zone(settings.time_zone), trouble=door.trouble)
+        app = create_app(board, zone=settings.zone, trouble=door.trouble)
         add_door(app, door)
         add_metrics(app)
         guarded = Access(app, names(settings.host, settings.allowed_hosts), keys, listener.getsockname()[1])

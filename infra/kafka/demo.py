@@ -25,7 +25,6 @@ from infra.kafka.broker import Broker
 from infra.private import keep_private
 from infra.settings import Settings
 from infra.web import address, listening_socket, run_web
-from schemas.local_time import time_zone
 from streams.shells.kafka.board import KafkaBoard
 from streams.shells.kafka.log import Log, found
 
@@ -82,7 +81,7 @@ async def _show(
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            app = create_app(board, silent_after=SILENT_AFTER, zone=time_zone(settings.time_zone))
+            app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
             hosts = names(settings.host, settings.allowed_hosts)
             guarded = Access(app, hosts, None, listener.getsockname()[1])
             await run_web(guarded, listener, lambda: _watched(running, folder), ready)

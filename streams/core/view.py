@@ -25,7 +25,7 @@ TREATMENTS_SHOWN = 40
 
 def view(bed: Bed, mind: Mind) -> BedView:
     """The board's picture of a bed, as of the bed's clock."""
-    seen, chart = snapshot(bed), bed.chart
+    seen, chart = snapshot(bed, zone=mind.policy.zone), bed.chart
     fans, missing = _forecast(bed, mind)
     alerts = (episode.alert() for episode in bed.episodes.values())
     return BedView(

@@ -1,11 +1,13 @@
 """Settings: where they come from, what is refused, and that the page about them is true."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from infra.service import mind_of
 from infra.settings import PREFIX, Settings, SettingsError, read_settings
 
 
@@ -71,6 +73,13 @@ def test_a_password_is_not_shown() -> None:
     with pytest.raises(SettingsError) as refused:
         read_settings({"FORESHOCK_PORT": address})
     assert "hunter2" not in str(refused.value)
+
+
+def test_boards_and_sentences_go_by_the_clocks_of_the_ward() -> None:
+    """One setting for both: no card shows a time of the one beside a time of the other."""
+    settings = read_settings({"FORESHOCK_TIME_ZONE": "Asia/Kolkata"})
+    assert settings.zone == mind_of(settings).policy.zone == ZoneInfo("Asia/Kolkata")
+    assert read_settings({}).zone.key == "UTC"
 
 
 def test_settings_do_not_change() -> None:
