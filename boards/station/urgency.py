@@ -1,8 +1,8 @@
 """Who needs somebody first: one urgency for each bed, by a table (docs/boards.md has it in words; a test compares).
 
-First what is dangerous now and nobody has answered; then what was so a short while ago and cannot be seen (an alert
-does not stand unseen for long); then what somebody has answered; then a bed of which nothing is known; last what is
-only expected or asked. By time alone a bed moves only when it falls silent, or an hour after it worsened.
+First what is dangerous now and nobody has answered, and what was so when it could last be seen; then what somebody
+has answered; then a bed of which nothing is known; last what is only expected or asked. By time alone a bed moves
+only when it falls silent, or an hour after it worsened.
 """
 
 import re
