@@ -163,10 +163,12 @@ def test_two_readings_of_one_instant_are_no_change() -> None:
 
 
 def test_what_is_too_old_to_be_known_now_has_not_become_worse() -> None:
-    """A heart rate counts for a quarter of an hour: what rose before that is told neither as a change nor as it is."""
+    """A heart rate counts for a quarter of an hour: what rose before that is no change of now, and was so."""
     rose, since = reading("hr", 90, 40 * MINUTE), reading("hr", 130, 15 * MINUTE)
     assert said(rose, since) == ("The patient's pressure fell between 11:20 and 11:45 (heart rate 90 → 130/min).")
-    assert said(rose, replace(since, observed_at=NOW - 15 * MINUTE - TICK)) == ""
+    assert said(rose, replace(since, observed_at=NOW - 15 * MINUTE - TICK)) == (
+        "The patient's pressure is low (heart rate was 130/min at 11:44)."
+    )
 
 
 @pytest.mark.parametrize(("new", "claimed"), [(60, True), (61, False), (75, False)])
@@ -231,6 +233,28 @@ def test_what_is_normal_is_no_reason() -> None:
     calm = [reading("map", 75), reading("hr", 80), reading("acvpu", "A"), reading("lactate", 2.0)]
     assert said(*calm) == ""
     assert said(*calm, reading("rr", 28)) == "The patient's pressure is low (RR 28/min at 12:00)."
+
+
+def test_what_counts_by_the_worst_of_a_day_is_told_in_the_past() -> None:
+    """A lactate of the night that made the rule true: it was so, whatever was measured since."""
+    night, now = reading("lactate", 4.4, 8 * HOUR), reading("lactate", 2.4, 10 * MINUTE)
+    was = "The patient's pressure is low (lactate was 4.4 mmol/L at 04:00)."
+    assert said(night, now, sources=[night]) == was
+    assert said(night, sources=[night]) == was  # nobody measured again: not known now
+    assert said(night, now, sources=[night, now]) == "The patient's pressure is low (lactate 2.4 mmol/L at 11:50)."
+    calm = reading("lactate", 1.4, 8 * HOUR)
+    assert said(calm, now, sources=[calm]) == ""
+    both = said(night, now, reading("hr", 120), sources=[night, reading("hr", 120)])
+    assert both == "The patient's pressure is low (lactate was 4.4 mmol/L at 04:00; heart rate 120/min at 12:00)."
+
+
+def test_of_a_score_the_readings_that_it_counts_are_told() -> None:
+    """SOFA counts the worst platelets of the day: those, in the past, and not the better ones that came later."""
+    worst, later = reading("platelets", 40, 6 * HOUR), reading("platelets", 120, HOUR)
+    score = Computed("sofa", 3.0, NOW - 6 * HOUR, (worst,))
+    told = said(worst, later, sources=[score])
+    assert "Plt was 40 ×10³/µL at 06:00" in told
+    assert "120" not in told
 
 
 def test_what_the_rule_does_not_rest_on_is_no_reason() -> None:
