@@ -82,7 +82,7 @@ class Telling:
         return warning(case, trigger.rule.words, answer, _opening(one.level, trigger.foretold), self._worse)
 
     def changed(self, one: Speaking) -> bool:
-        """Whether a change for the worse within the hour is part of what it rests on."""
+        """Whether it rests on a change for the worse within the hour, to what was not seen for hours."""
         if one.kind != "fired":
             return False
         words = self._trigger(one).rule.words

@@ -30,6 +30,9 @@ WINDOWS = tuple(timedelta(minutes=m) for m in (15, 30, 60))
 """The shortest window that shows a change is the one named; what lies further back is no news."""
 
 TEMPLATE_CHARS_MAX = 600
+RECENTLY = timedelta(hours=4)
+"""What was as bad within this time and has been said is no news."""
+
 VALUES_MAX = 5
 NOTES_MAX = 2
 NEEDS_MAX = 4
@@ -98,9 +101,16 @@ def past(case: Case, said: Finding, lead: str, now: str) -> Sentence:
 
 
 def has_changed(case: Case, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> bool:
-    """Whether a change for the worse would be claimed."""
+    """Whether a change for the worse would be claimed, to a value that was not seen in the last hours."""
     claimed = _borne(words.values, sources)
-    return any(_changes(case, claimed, window, worse, _usual_of(sources)) for window in WINDOWS)
+    changes = [item for window in WINDOWS for item in _changes(case, claimed, window, worse, _usual_of(sources))]
+    return any(_is_new(case, item.evidence.subject, worse[item.evidence.subject]) for item in changes)
+
+
+def _is_new(case: Case, name: str, worse: float) -> bool:
+    """Whether the newest value is worse, by what a person would call a change, than all of the hours before it."""
+    newest, *before = case.series(name, RECENTLY)
+    return all((newest.value - old.value) / worse >= 1.0 for old in before)
 
 
 def _moment(said: Finding) -> Evidence:
@@ -198,8 +208,9 @@ def _reasons(case: Case, sources: Sequence[Source]) -> list[_Item]:
             borne[source.concept] = max(borne.get(source.concept, source), source, key=lambda r: r.observed_at)
     found = []
     for name in _subjects(sources):
-        newest, own = _newest(case, name), borne.get(name)
-        if own is not None and own is not case.latest(name) and (newest is None or newest.kind == "reading"):
+        newest, own, latest = _newest(case, name), borne.get(name), case.latest(name)
+        is_older = own is not None and (latest is None or own.observed_at < latest.observed_at)
+        if own is not None and is_older and (newest is None or newest.kind == "reading"):
             found.append(_Item(f"{label(name)} was", evidence(case, own)))
         elif newest is not None:
             found.append(_Item(label(name), newest))

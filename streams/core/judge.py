@@ -328,6 +328,7 @@ def _said(
         )
     if what.say == "updated if other words" and _same_words(episode, (loudest, *others)):
         return _kept(bed, episode), None
+    before = episode.level
     change = Change.UPDATED if what.say is None or what.say.startswith("updated") else Change(what.say)
     episode = episode._replace(
         level=what.level,
@@ -339,7 +340,9 @@ def _said(
         remarks=(*remark, *_remarks(full, episode.blind_since)),
     )
     if change is Change.WORSENED:
-        episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
+        episode = episode._replace(worsened_at=at)
+    if what.level.rank > before.rank:  # also where it only comes back: an acknowledgement of less does not count
+        episode = episode._replace(state="raised", acknowledged_at=None, acknowledged_by=None)
     if change is Change.EASED:
         episode = episode._replace(eased_at=at)
     return _kept(remembered(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
