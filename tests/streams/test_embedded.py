@@ -98,7 +98,7 @@ async def test_what_was_stopped_goes_on(url: str) -> None:
         assert saved(service) == before
         await service.advance(at("12:00"))
         last = (await service.alert_events())[-1]
-    assert "Cannot be seen since" in last.alert.card.detail
+    assert "I cannot tell whether" in last.alert.card.detail
 
 
 async def test_a_damaged_checkpoint_is_rebuilt_from_the_log(url: str) -> None:

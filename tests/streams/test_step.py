@@ -144,7 +144,7 @@ def test_discharge_ends_everything() -> None:
     gone = Movement(encounter="e1", action="discharge", observed_at=at("09:30"), available_at=at("09:30"))
     bed, said = play([*SHOCK, gone], at("20:00"))
     resolved = [o for o in said if isinstance(o, AlertEvent) and o.change is Change.RESOLVED]
-    assert {o.alert.key for o in resolved} == {"SEP", "NEWS2"}
+    assert {o.alert.key for o in resolved} == {"SEP"}
     assert all(o.at == at("09:30") for o in resolved)
     assert bed.due is None
     assert said[-1] == resolved[-1]

@@ -388,7 +388,7 @@ def test_v1_hydrocortisone_after_four_hours() -> None:
         event.alert.card for event in story("V1").said if isinstance(event, AlertEvent) and event.alert.key == "SEP"
     ]
     assert "Hydrocortisone" in said[-1].detail  # also on the card, though the lactate is by then too old
-    assert "I cannot tell whether this is septic shock: measure lactate" in said[-1].detail
+    assert "I cannot tell whether this patient is going into septic shock: measure lactate" in said[-1].detail
 
 
 @row("V1", "all", "must_not", "beta-lactam of penicillin class; SEP.B1 (no oedema); any bicarbonate step")
