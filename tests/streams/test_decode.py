@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codes.concepts import CONCEPTS, Concept
-from schemas.events import Note, Quality, Reading, Tick, Treatment
+from schemas.events import Movement, Note, Quality, Reading, Tick, Treatment
 from schemas.events.quarantine import CODE_CHARS_MAX, RAW_BYTES_MAX, Fault, Rejected
 from schemas.events.wire import LIST_MAX, MESSAGE_BYTES_MAX, NUMBER_MAX, encode
 from schemas.frozen import from_json, to_json
@@ -74,10 +74,25 @@ REFUSED = [
         message(kind="movement", action="update", patient={"diagnoses": ["copd"] * (LIST_MAX + 1)}, **BARE),
         Fault.TOO_LARGE,
     ),
+    (
+        "a reason for admission of 201 characters",
+        message(kind="movement", action="admit", patient={"reason": "x" * 201}, **BARE),
+        Fault.TOO_LARGE,
+    ),
     ("sixty unknown fields", message(**{f"field_{number}": 1 for number in range(60)}), Fault.INVALID),
     ("half of a pair of characters", message(method="x").replace(b'"x"', b'"\\ud800"'), Fault.UNDECODABLE),
     ("a note of 5 MB", message(kind="note", text="x" * 5_000_000, **BARE), Fault.TOO_LARGE),
 ]
+
+
+def test_a_reason_for_admission_is_kept_as_it_was_written() -> None:
+    """Up to 200 characters; without one it is unknown."""
+    for reason in ("Chest pain; c/o dyspnoea", "x" * 200, None):
+        person = {"age_years": 62} | ({} if reason is None else {"reason": reason})
+        (admission,) = decode(message(kind="movement", action="admit", patient=person, **BARE), NOW)
+        assert isinstance(admission, Movement)
+        assert admission.patient is not None
+        assert admission.patient.reason == reason
 
 
 @pytest.mark.parametrize(("raw", "fault"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
