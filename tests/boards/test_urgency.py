@@ -21,14 +21,14 @@ from schemas.local_time import UTC
 from tests.boards.fixtures import NOW, FakeSource, at, bed, reading, rests_on, septic
 
 SILENT_AFTER = timedelta(minutes=30)
+ONE = septic().alerts[0]
 
 
 def alert(level: Level, raised: str, **more: Any) -> Alert:
     """An alert of this level that rests on nothing in particular."""
-    first = septic().alerts[0]
-    finding = replace(first.finding, level=level, steps=(), sentence=Sentence(template="It is so.", evidence=()))
+    finding = replace(ONE.finding, level=level, steps=(), sentence=Sentence(template="It is so.", evidence=()))
     number = level.rank * 10_000 + int(raised.replace(":", ""))
-    return replace(first, id=f"{number:032x}", level=level, raised_at=at(raised), finding=finding, **more)
+    return replace(ONE, id=f"{number:032x}", level=level, raised_at=at(raised), finding=finding, **more)
 
 
 def answered(clock: str, by: str = "RN 7") -> dict[str, Any]:
