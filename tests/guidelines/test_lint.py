@@ -28,7 +28,8 @@ from tests.guidelines.histories import CODED, NUMERIC, Oracle, books, facts_as_d
 from tests.guidelines.test_kept import History, instants
 from tests.knowledge.charts import HOUR, MINUTE, NOW, TICK, Chart, Row, chart, fact, reading, treatment
 
-some = settings(max_examples=max(settings().max_examples // 4, 10))
+# Within two minutes even where `HYPOTHESIS_PROFILE=search` looks further.
+some, few = (settings(max_examples=max(settings().max_examples // share, 5)) for share in (2, 8))
 
 LOW, OLD, FAST, CALM = reading("map", 61), reading("map", 78, 5 * MINUTE), reading("hr", 124), reading("hr", 80)
 LACTATE, STALE = reading("lactate", 4.4, HOUR), reading("temp", 39.0, 5 * HOUR)
@@ -362,6 +363,7 @@ def without_fault(case: Case, rules: Rules, said: dict[str, Finding]) -> None:
             said[guideline.guideline.id] = told[0]
 
 
+@some
 @given(charts(), ZONES, st.booleans())
 def test_no_sentence_about_a_random_chart_has_a_fault(made: Chart, zone: ZoneInfo, foretold: bool) -> None:
     """Warnings, questions and what was, by the real rules, now and as the hours pass without news."""
@@ -374,7 +376,7 @@ def test_no_sentence_about_a_random_chart_has_a_fault(made: Chart, zone: ZoneInf
             without_fault(case, rules, said)
 
 
-@some
+@few
 @given(st.one_of(st.builds(real), books()), histories(), ZONES)
 def test_no_sentence_of_a_random_stay_has_a_fault(book: Book, history: History, zone: ZoneInfo) -> None:
     """Events late, corrected and withdrawn, under the real rules and made-up ones."""

@@ -157,6 +157,7 @@ def test_v1_septic_shock_with_penicillin_anaphylaxis() -> None:
     treated = story.at("09:20")
     assert step(treated, "SEP.S2").done_at == moment("09:15")
     assert step(treated, "SEP.S3a").done_at == moment("09:20")
+    assert (step(treated, "SEP.S2").due_at, step(treated, "SEP.S3a").due_at) == (None, None)  # what is done is not due
 
     fluid = story.at("10:32")
     assert step(fluid, "SEP.S5").state is StepState.OFFERED
