@@ -34,7 +34,7 @@ RECENTLY = timedelta(hours=4)
 """What was as bad within this time and has been said is no news."""
 
 VALUES_MAX = 5
-NOTES_MAX = 2
+NOTES_MAX = 4  # a shock of two possible causes quotes both
 NEEDS_MAX = 4
 
 PRONOUN = {"female": "Her", "male": "His"}
@@ -309,7 +309,8 @@ def _newest(case: Case, name: str) -> Evidence | None:
 
 def _usual(draft: _Draft, sources: Iterable[Source]) -> str:
     """What of the patient record a value was held against, as shown."""
-    usual = [evidence(draft.case, s) for s in sources if isinstance(s, Personal) and s.value is not None]
+    once = dict.fromkeys(s for s in sources if isinstance(s, Personal) and s.value is not None)
+    usual = [evidence(draft.case, s) for s in once]
     return f"Patient record: {', '.join(f'{e.label} {draft.slot(e)}' for e in usual)}." if usual else ""
 
 

@@ -226,6 +226,14 @@ BOTH: dict[str, tuple[list[Row], list[str]]] = {
         [gave("blood_culture"), gave("meropenem"), note("bleed.lower", "BRBPR")],
         ["BRBPR", "blood culture"],
     ),
+    "urosepsis, and a heart that fails for two reasons": (
+        [
+            note("infection.source_urine", "urosepsis"),
+            note("cardiac.stemi", "anterior STEMI"),
+            note("cardiac.cardiogenic", "cardiogenic shock"),
+        ],
+        ["urosepsis", "anterior STEMI", "cardiogenic shock"],
+    ),
     "a skin infection and anaphylaxis to its drug": (
         [note("infection.source_skin", "cellulitis"), note("shock.anaphylactic", "anaphylactic reaction")],
         ["cellulitis", "anaphylactic reaction"],

@@ -22,16 +22,16 @@ def limits(*rows: Row, at: str = "10:05", **more: Any) -> list[Finding]:
 
 
 AT_THE_LIMIT: list[tuple[str, float, float]] = [
-    ("spo2", 79, 80),
+    ("spo2", 84, 85),
     ("rr", 5, 6),
     ("rr", 41, 40),
     ("map", 49, 50),
     ("sbp", 69, 70),
-    ("hr", 34, 35),
-    ("hr", 161, 160),
+    ("hr", 39, 40),
+    ("hr", 151, 150),
     ("temp", 31.9, 32.0),
     ("temp", 41.1, 41.0),
-    ("lactate", 10.0, 9.9),
+    ("lactate", 8.0, 7.9),
     ("ph_art", 7.09, 7.10),
     ("k", 7.0, 6.9),
     ("k", 2.1, 2.2),
@@ -61,8 +61,8 @@ STORIES: dict[str, tuple[list[Row], dict[str, Any], set[str]]] = {
     ),
     "the rate of a tracheostomy on the machine": ([{"at": "10:00", "rr": 44, "o2_device": "trach"}], {}, set()),
     "the same rate under high flow": ([{"at": "10:00", "rr": 44, "o2_device": "hfnc"}], {}, {"LIM.breathing"}),
-    "a slow heart that beats": ([{"at": "10:00", "hr": 38, "map": 71}], {}, set()),
-    "fibrillation at 155": ([{"at": "10:00", "hr": 155, "map": 66}], {}, set()),
+    "a slow heart that beats": ([{"at": "10:00", "hr": 42, "map": 71}], {}, set()),
+    "fibrillation at 148": ([{"at": "10:00", "hr": 148, "map": 66}], {}, set()),
     "a pressure of an hour ago on the ward": ([{"at": "09:00", "sbp": 64}], {"setting": "ward"}, {"LIM.pressure"}),
     "a low mean worked out of both pressures": ([{"at": "10:04", "sbp": 71, "dbp": 35}], {}, {"LIM.pressure"}),
     "septic, bleeding, comfort care only": (
@@ -94,7 +94,7 @@ STORIES: dict[str, tuple[list[Row], dict[str, Any], set[str]]] = {
     "cooled after an arrest": ([{"at": "10:00", "temp": 32.8, "hr": 44}], {}, set()),
     "two blood values at once": ([{"at": "10:00", "k": 7.4, "glucose": 31}], {}, {"LIM.blood"}),
     "bad, and nothing beyond its limit": (
-        [{"at": "10:00", "spo2": 84, "map": 52, "hr": 148, "rr": 36, "lactate": 7, "ph_art": 7.15, "k": 6.4}],
+        [{"at": "10:00", "spo2": 86, "map": 52, "hr": 148, "rr": 36, "lactate": 7, "ph_art": 7.15, "k": 6.4}],
         {},
         set(),
     ),

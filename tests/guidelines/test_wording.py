@@ -344,18 +344,19 @@ def test_a_letter_is_shown_in_words() -> None:
 # -- notes, treatments, forecasts
 
 
-def test_notes_and_treatments_are_quoted_two_at_most() -> None:
+def test_notes_and_treatments_are_quoted_four_at_most() -> None:
     """Notes first, a hedge as possible; then treatments, as far as there is room, with their rate or their state."""
     one, two = (replace(fact(f"perf.{w}", HOUR, p), words=w) for w, p in
                 (("mottled", "affirmed"), ("clammy", "uncertain")))  # fmt: skip
-    three = replace(fact("resp.wob", HOUR), words="gasping")
+    three, four, five = (replace(fact(f"resp.{w}", HOUR), words=w) for w in ("gasping", "wheeze", "stridor"))
     drug = treatment("norepinephrine", "start", 2 * HOUR, rate=0.1)
     other = treatment("furosemide", "given", 3 * HOUR)
-    both = "It rests on: “mottled” noted at 11:00, “clammy” noted as possible at 11:00."
+    both = "It rests on: “mottled” noted at 11:00, “clammy” noted as possible at 11:00"
+    all_four = f"{both}, “gasping” noted at 11:00, “wheeze” noted at 11:00."
     running, given = "norepinephrine 0.1 µg/kg/min at 10:00", "furosemide given at 09:00"
-    assert said(sources=[one, two, three, drug]) == both
+    assert said(sources=[one, two, three, four, five, drug]) == all_four
+    assert said(sources=[drug, other, one, two, three]) == f"{both}, “gasping” noted at 11:00, {running}."
     assert said(sources=[drug, one]) == f"It rests on: “mottled” noted at 11:00, {running}."
-    assert said(sources=[drug, other, one]) == f"It rests on: “mottled” noted at 11:00, {running}."
     assert said(sources=[drug, other]) == f"It rests on: {running}, {given}."
 
 
