@@ -66,6 +66,8 @@ FACT_NAMES = (
     "infection.level", "infection.source_lung", "infection.rigors", "culture.positive", "culture.sent", "abx.started",
     "perf.mottled", "perf.cool", "perf.crt", "resp.pulm_oedema", "resp.crackles_bilat", "img.pulm_oedema", "o2.up",
     "bleed.gi", "cardiac.lvef", "fluid.responsive", "limit.no_escalation", "allergy.rash", "allergy.anaphylaxis",
+    "infection.sepsis", "abx.prophylaxis", "cardiac.stemi", "shock.obstructive", "limit.comfort_care", "limit.dnr",
+    "ob.pregnant",
 )  # fmt: skip
 ITEMS = (
     "norepinephrine", "vasopressin", "dobutamine", "dopamine", "lactated_ringer", "saline_0_9", "plasma_lyte",
@@ -176,7 +178,7 @@ def _movements(draw: st.DrawFn, now: datetime) -> Movement:
         pregnant=draw(st.sampled_from((None, None, None, True, False))),
         allergies=draw(st.sampled_from((None, (), allergies))),
         diagnoses=draw(st.sampled_from((None, (), ("heart_failure",), ("dialysis",), ("ckd",)))),
-        limits=draw(st.sampled_from((None, None, (), ("no_escalation",)))),
+        limits=draw(st.sampled_from((None, None, (), ("no_escalation",), ("comfort_care",)))),
         spo2_target_88_92=draw(st.sampled_from((None, True, False))),
         lvef_percent=draw(st.sampled_from((None, None, 25.0, 55.0))),
         usual_sbp_mmhg=draw(st.sampled_from((None, None, 150.0))),
