@@ -16,7 +16,7 @@ from guidelines.rules.answers import NO, YES, Answer, Computed, Missing, Sample,
 from guidelines.rules.case import Case, item_name
 from guidelines.rules.graph import Node
 from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
-from schemas.events import Treatment
+from schemas.events import Reading, Treatment
 
 NOTHING: Mapping[str, datetime] = MappingProxyType({})
 HALF = 0.5
@@ -140,8 +140,16 @@ class Checklist:
         return min([*times, *(at for at in (self._done.get(line.id),) if at is not None)], default=self._case.now)
 
     def _began(self, source: Source) -> datetime | None:
-        """When a source was true; an infusion since its start, whatever became of its rate."""
-        return self._case.began(source) if isinstance(source, Treatment) else observed_at(source)
+        """When a source first held: an infusion since its start, a measurement since the first of this episode."""
+        if isinstance(source, Treatment):
+            return self._case.began(source)
+        begun = min((onset.at for onset in self.begun.values()), default=None)
+        if isinstance(source, Reading) and begun is not None:
+            row = self._case.snapshot.readings.get(source.concept, ())
+            return min(
+                [r.observed_at for r in row if begun <= r.observed_at <= source.observed_at], default=source.observed_at
+            )
+        return observed_at(source)
 
     def _due_at(self, rule: StepRule | None) -> datetime | None:
         if rule is None or rule.within is None:

@@ -21,6 +21,8 @@ from schemas.events import Action, Quality, Reading, Treatment, identity
 
 REF_CHARS_MAX = 400
 SHOWN_CHARS_MAX = 200
+SCORED_ROUNDED = frozenset(("rr", "spo2", "sbp", "hr", "temp"))  # reference §1.1
+EXACT = 1e-9
 LABEL_LONG = 12  # longer names give way to the short form
 
 CODES = {
@@ -64,13 +66,23 @@ def number(value: float, decimals: int) -> str:
     return f"{rounded(value, decimals) + 0.0:.{decimals}f}"
 
 
+def digits(subject: str, value: float) -> str:
+    """A value as printed, without its unit: what is shown is on the same side of a bound as what was compared.
+
+    What scores round before they count it is rounded; of everything else one decimal more is shown than usual, if it
+    has one: a mean pressure of 64.7 is below 65.
+    """
+    decimals = CONCEPTS[subject].decimals
+    is_exact = subject in SCORED_ROUNDED or abs(rounded(value, decimals) - value) < EXACT
+    return number(value, decimals if is_exact else decimals + 1)
+
+
 def amount(subject: str, value: float) -> str:
     """A value with its unit as printed: 61 mmHg, 124/min, 3.4 mmol/L."""
     known = CONCEPTS.get(subject)
     if known is None:
         return f"{value:g}"
-    unit = known.printed_unit
-    text = number(value, known.decimals)
+    unit, text = known.printed_unit, digits(subject, value)
     return text + unit if unit.startswith("/") else f"{text} {unit}".rstrip()
 
 
@@ -149,7 +161,7 @@ def _of_treatment(treatment: Treatment) -> Evidence:
     unit = (drug.rate_unit if drug else None) if treatment.rate is not None else treatment.amount_unit
     shown = DONE.get(treatment.action, "running")
     if value is not None:
-        shown = f"{value:g} {(unit or '').replace('ug', 'µg')}".rstrip()
+        shown = f"{round(value, 3):g} {(unit or '').replace('ug', 'µg')}".rstrip()
     return Evidence(
         kind="treatment",
         subject=treatment.item,

@@ -81,7 +81,9 @@ def _is_present(item: Evidence, seen: Snapshot) -> bool:
     if newest is not None and item.at is not None and newest.observed_at > item.at:
         return False
     parts = PARTS.get(item.subject, ()) if item.kind == "score" else ()
-    return all(seen.latest(part) is not None for part in parts)
+    refs = item.ref.split(" + ")
+    used = [r for part in parts for r in seen.readings.get(part, ()) if identity(r) in refs]
+    return len(used) >= len(parts) and all(seen.now - r.observed_at <= seen.validity(r) for r in used)
 
 
 def _normal(sentence: Sentence) -> list[str]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from guidelines.book.records import Words
-from guidelines.evidence import clock, evidence, label, number, unfolded
+from guidelines.evidence import clock, digits, evidence, label, unfolded
 from guidelines.quantities.scores import SCORES
 from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sample, Source
 from guidelines.rules.case import Case
@@ -257,7 +257,7 @@ def _changes(
             continue
         new, old = inside[0], inside[-1]
         if (new.value - old.value) / worse[name] >= 1.0:
-            before = replace(evidence(case, old.source), shown=number(old.value, CONCEPTS[name].decimals))
+            before = replace(evidence(case, old.source), shown=digits(name, old.value))
             item, known = _Item(label(name), evidence(case, new.source), before), _newest(case, name)
             is_known = known is not None and known.ref == item.evidence.ref
             found += [item] if is_known and not is_normal(item.evidence, usual) else []

@@ -38,7 +38,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         kept = given.keep or Path(temporary)
         replay(Job(Path("data"), "demo", Policy()), kept / "demo", 2)
-        found["demo, real stays"] = measured(kept / "demo", skip=[f"vignette-{name.removeprefix('V')}" for name in VIGNETTES])
+        found["demo, real stays"] = measured(
+            kept / "demo", skip=[f"vignette-{name.removeprefix('V')}" for name in VIGNETTES]
+        )
         if given.challenge2019 is not None:
             sample = kept / "sample.parquet"
             _drawn(given.challenge2019, sample, given.stays, given.seed)

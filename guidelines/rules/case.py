@@ -241,13 +241,12 @@ class Case:
         return None if reading is None or reading.value is None else Sample(reading.observed_at, reading.value, reading)
 
     def newest_map(self) -> Sample | None:
-        """The newest valid MAP: charted, or worked out where only SBP and DBP came later."""
-        charted, systolic = self.newest_value("map"), self.latest("sbp")
-        if systolic is not None and (charted is None or systolic.observed_at > charted.at):
-            samples = self.series("map", self.now - systolic.observed_at)
-            if samples:
-                return samples[0]
-        return charted
+        """The newest valid MAP: charted, or worked out where only SBP and DBP came later, both of them valid."""
+        charted, systolic, diastolic = self.newest_value("map"), self.latest("sbp"), self.latest("dbp")
+        if systolic is None or diastolic is None or (charted is not None and systolic.observed_at <= charted.at):
+            return charted
+        known = [*self._computed_maps(self.now - systolic.observed_at), *(() if charted is None else (charted,))]
+        return max(known, key=lambda sample: sample.at, default=None)
 
     def _computed_maps(self, span: timedelta) -> list[Sample]:
         diastolic = {(r.observed_at, r.method): r for r in self.recent("dbp", span)}
@@ -371,18 +370,17 @@ class Case:
         return False
 
     def began(self, treatment: Treatment) -> datetime:
-        """When it was given; of an infusion when this run of it was started, as far as that was heard."""
+        """When it was first given within a day; of an infusion when this run of it was started, as far as was heard."""
         began = treatment.observed_at
         if treatment.action is Action.GIVEN:
-            return began
+            doses = [t.observed_at for t in self.by_item()[treatment.item] if t.action is Action.GIVEN]
+            return min([at for at in doses if self.now - NOTES_VALID < at <= began], default=began)
         for t in reversed(self.by_item().get(treatment.item, ())):
             if t.observed_at > treatment.observed_at or t.action not in (Action.START, Action.CHANGE, Action.STOP):
                 continue
             if t.observed_at < treatment.observed_at and (t.action is Action.STOP or t.rate == 0):
                 break
             began = t.observed_at
-            if t.action is Action.START:
-                break
         return began
 
     def stretches(self, item: str) -> list[Stretch]:

@@ -27,7 +27,7 @@ from schemas.conditions import Condition
 from schemas.events import Response
 from schemas.frozen import EARLIEST
 from streams.core.absorb import Instant
-from streams.core.alerting import Transition, levels_with, transition
+from streams.core.alerting import Circumstances, Transition, levels_with, transition
 from streams.core.bed import Awake, Bed, Episode, Looked, counted, outline_of, situations, snapshot
 from streams.core.cards import digest
 from streams.core.circumstances import circumstances, outside_words, remembered, taken_back_words
@@ -41,6 +41,9 @@ _UNSEEN = "it cannot be seen now"
 _NOT_SEEN = "it is no longer seen"
 _OVER = "it is over"
 _TOLD = "it can be told now"
+_GONE = "it was not seen again"
+_TAKEN_BACK = "what it rested on was taken back"
+_OUTSIDE = "the guideline is not for this patient"
 _LEFT = "The patient has left"
 
 
@@ -265,7 +268,7 @@ def _followed(
     remark += taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
     if what.say == "resolved":
         assert episode is not None
-        told = telling.past(episode.finding, _TOLD if episode.level is Level.ASK else _OVER)
+        told = telling.past(episode.finding, _end(episode, found, besides))
         return _resolved(
             remembered(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at
         )
@@ -283,6 +286,17 @@ def _followed(
     if what.say is None:
         return _kept(bed, episode), None
     return _said(bed, episode, what, found, telling, instant.at, full, remark)
+
+
+def _end(episode: Episode, found: Evaluation, besides: Circumstances) -> str:
+    """What has become of an alert that ends."""
+    if found.is_outside:
+        return _OUTSIDE
+    if besides.taken_back:
+        return _TAKEN_BACK
+    if episode.level is Level.ASK:
+        return _TOLD
+    return _GONE if episode.blind_since is not None else _OVER
 
 
 def _raised(bed: Bed, found: Evaluation, telling: Telling, at: datetime, full: _Full) -> tuple[Bed, AlertEvent]:
@@ -344,7 +358,7 @@ def _said(
     if what.level.rank > before.rank:  # also where it only comes back: an acknowledgement of less does not count
         episode = episode._replace(state="raised", acknowledged_at=None, acknowledged_by=None)
     if change is Change.EASED:
-        episode = episode._replace(eased_at=at)
+        episode = episode._replace(eased_at=at, worsened_at=None)
     return _kept(remembered(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
 
 

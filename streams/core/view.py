@@ -127,8 +127,12 @@ def _note(bed: Bed, number: int) -> ShownNote:
 
 def _treatment(treatment: Treatment) -> ShownTreatment:
     drug = DRUGS[treatment.item]
-    said = [f"{treatment.rate:g} {drug.rate_unit}"] if treatment.rate is not None else []
-    said += [f"{treatment.amount:g} {treatment.amount_unit or ''}".rstrip()] if treatment.amount is not None else []
+    said = [f"{round(treatment.rate, 3):g} {drug.rate_unit}"] if treatment.rate is not None else []
+    said += (
+        [f"{round(treatment.amount, 3):g} {treatment.amount_unit or ''}".rstrip()]
+        if treatment.amount is not None
+        else []
+    )
     return ShownTreatment(
         label=drug.name,
         action=treatment.action.value,

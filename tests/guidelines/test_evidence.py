@@ -53,11 +53,14 @@ def test_a_thing_is_called_as_a_person_calls_it(subject: str, called: str) -> No
 @pytest.mark.parametrize(
     ("subject", "value", "text"),
     [
-        ("map", 61.4, "61 mmHg"),
+        ("map", 61.0, "61 mmHg"),
+        ("map", 61.4, "61.4 mmHg"),
+        ("map", 64.9, "64.9 mmHg"),
         ("hr", 124.0, "124/min"),  # a rate stands close
-        ("lactate", 3.44, "3.4 mmol/L"),
+        ("lactate", 3.4, "3.4 mmol/L"),
+        ("lactate", 3.44, "3.44 mmol/L"),
         ("temp", 38.0, "38.0 °C"),
-        ("creatinine", 1.234, "1.23 mg/dL"),
+        ("creatinine", 1.234, "1.234 mg/dL"),
         ("gcs_total", 14.0, "14"),  # points have no unit
         ("ph_art", 7.3, "7.30"),
         ("base_excess", -0.0, "0.0 mmol/L"),  # no minus zero
@@ -209,7 +212,7 @@ def test_a_treatment_of_an_item_that_is_gone_from_the_list_is_still_shown() -> N
 @pytest.mark.parametrize(
     ("subject", "value", "missing", "text"),
     [
-        ("map", 61.66, (), "62 mmHg"),
+        ("map", 61.66, (), "61.7 mmHg"),
         ("news2", 7.0, (), "7"),
         ("news2", 7.0, (Missing("temp"),), "at least 7"),
         ("volume", 1500.0, (), "1500"),

@@ -388,7 +388,6 @@ def test_no_sentence_of_a_random_stay_has_a_fault(book: Book, history: History, 
                 without_fault(case, book.rules, said)
 
 
-@pytest.mark.xfail(strict=True, reason="Case.newest_map takes any sample, be it too old, where a systolic is younger")
 def test_a_mean_too_old_is_not_known_by_a_younger_systolic() -> None:
     """A MAP of the line counts for a quarter of an hour, though the cuff's systolic of then counts for longer."""
     line, cuff = reading("map", 44, 20 * MINUTE, method="invasive"), reading("sbp", 90, 20 * MINUTE, method="nibp")

@@ -286,8 +286,8 @@ def test_what_is_usual_of_the_patient_is_shown_and_what_is_held_against_it_is_a_
     ("concept", "value", "shown"),
     [
         ("rr", 24.5, "RR 25/min"), ("rr", 24.49, "RR 24/min"), ("hr", 130.5, "heart rate 131/min"),
-        ("temp", 38.05, "Temp 38.1 °C"), ("temp", 39.04, "Temp 39.0 °C"), ("map", 62.5, "MAP 63 mmHg"),
-        ("lactate", 2.25, "lactate 2.3 mmol/L"),
+        ("temp", 38.05, "Temp 38.1 °C"), ("temp", 39.04, "Temp 39.0 °C"), ("map", 62.45, "MAP 62.5 mmHg"),
+        ("lactate", 2.245, "lactate 2.25 mmol/L"),
     ],
 )  # fmt: skip
 def test_a_half_is_shown_as_the_higher_number(concept: str, value: float, shown: str) -> None:
