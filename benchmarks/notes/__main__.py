@@ -2,15 +2,15 @@
 
     python -m benchmarks.notes FILE… [--misses] [--folds] [--row NAME]
 
-FILE holds labelled notes (`tests/knowledge/notes/open.toml`); `scoring.py` says what counts as right. `--misses` lists every
-fault with its note, `--folds` scores five parts of the notes apart, `--row` keeps the figures in `result.json` beside this file.
+FILE holds labelled notes (`tests/knowledge/notes/open.toml`); `scoring.py` says what counts as right. `--misses` lists
+every fault with its note, `--folds` scores five parts of the notes apart, `--row` keeps the figures in `result.json`
+beside this file.
 """
 
 import argparse
 import json
 import os
 import platform
-import sys
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
@@ -123,4 +123,4 @@ def keep(name: str, row: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,15 +1,16 @@
 """Compares what the reader says of a note with what its label says: a fact is a (status, concept) of the note.
 
-* Of each note a set is compared: a thing said twice counts once. Statuses are those of the labels; a fact of somebody else is
-  `other` whatever else it is, one that is over is `historical`, and so on (`status_of`). Planned, hypothetical, historical and
-  other facts are one group, `aside`: a label of one of them is met by any of them, as none of them may be acted upon.
-* `may …` is neutral: it is neither asked for nor held against the reader. `gone X` is met by "negated" and by "historical";
-  it is counted with the negated.
+* Of each note a set is compared: a thing said twice counts once. Statuses are those of the labels; a fact of somebody
+  else is `other` whatever else it is, one that is over is `historical`, and so on (`status_of`). Planned, hypothetical,
+  historical and other facts are one group, `aside`: a label of one of them is met by any of them, as none of them may
+  be acted upon.
+* `may …` is neutral: neither asked for nor held against the reader. `gone X` is met by "negated" and "historical"; it
+  is counted with the negated.
 * Recall: of the labels of a group, how many were read.
-* Precision of `affirmed`: of all that was read as affirmed, how much is in the label. What is in it in no way is an error.
-* Precision of the others: of what was read in that group *of concepts that the label speaks of*, how much it says in that way.
-  A denial of which the label says nothing does no harm and may be an omission of the label; it is counted as `unlisted`.
-* Not judged: plain numbers (`hr`, `k`, …), `infection.level`, and concepts that the writers of the labels were not given
+* Precision of `affirmed`: of all that was read as affirmed, how much is in the label. Whatever is not is an error.
+* Precision of the others: of what was read in that group *of concepts that the label speaks of*, how much it says in
+  that way. A denial of which the label says nothing may be an omission of the label; it is counted as `unlisted`.
+* Not judged: plain numbers (`hr`, `k`, …), `infection.level`, and concepts that the labels could not speak of
   (`concepts.txt`). `resp.crackles` in a label, which names no side, is met by either side's concept.
 """
 
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from guidelines.notes.reading import read
-from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.clinical.facts import Experiencer, NoteFact, Temporality
 from schemas.events import Note
 
 LABELLED = Path(__file__).parents[2] / "tests" / "knowledge" / "notes"
@@ -158,7 +159,7 @@ def _speaks_of(labels: Iterable[Said], concept: str) -> bool:
 
 
 def judge(score: Score, text: str, facts: Sequence[str]) -> None:
-    """Add one labelled note to the score. `affirmed` and `denied` of one concept may both be in a label, and both read."""
+    """Add one labelled note to the score; its label may both affirm and deny a concept."""
     may = [Said(*f.removeprefix("may ").split()) for f in facts if f.startswith("may ")]
     must = [Said(*f.split()) for f in facts if not f.startswith("may ")]
     found = read_of(text)

@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from guidelines.notes.lexicon import SECTION_KINDS, VERBS, Entry
+from guidelines.notes.lexicon import KINDS, SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
 from guidelines.notes.scope import Found
 from guidelines.notes.values import as_count, count_of, value_of
@@ -56,11 +56,18 @@ def _count(text: Text, one: Found) -> float:
 
 def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
     """When it was or is to be; a procedure of the last three days is of now ("s/p EGD today", reference §5.2)."""
-    for open_ in (Temporality.HYPOTHETICAL, Temporality.PLANNED):
-        if open_ in classes:
-            return open_
+    if Temporality.HYPOTHETICAL in classes:
+        return Temporality.HYPOTHETICAL
+    if Temporality.PLANNED in classes and not ("negated" in classes and entry.kind == "act"):  # "rec: no heparin"
+        return Temporality.PLANNED
     past = "recent" not in classes if "post" in classes else "historical" in classes
     return Temporality.HISTORICAL if past else entry.temporality
+
+
+def _under(section: str, entry: Entry, classes: Set[str]) -> bool:
+    """Whether a header qualifies the phrase; what is said to be done stands under "Plan:" as what is done."""
+    done = section == "planned" and "done" in classes
+    return bool(section) and not done and entry.kind in SECTION_KINDS.get(section, KINDS)
 
 
 def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
@@ -68,10 +75,12 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
     classes = set(one.classes)
     words = text.words[one.start : one.end]
     fits, value = value_of(entry, words, _count(text, one) if entry.times else 1)
-    if section and entry.kind in SECTION_KINDS.get(section, ("finding", "diagnosis", "state", "act")):
+    if _under(section, entry, classes):
         classes.add(section)
     unproved = entry.needs is not None and entry.needs not in classes and VERBS[entry.needs].isdisjoint(words)
     if not fits or (unproved and not (entry.kind == "act" and classes & {"negated", "planned", "hypothetical"})):
+        return None
+    if entry.denied_only and "negated" not in classes:
         return None
     if "negated" in classes:
         twice = entry.polarity is Polarity.NEGATED and entry.kind == "state"  # "lungs not clear"

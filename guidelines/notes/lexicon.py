@@ -16,6 +16,7 @@ from pydantic.dataclasses import dataclass as checked
 from schemas.clinical.facts import Polarity, Temporality
 
 Kind = Literal["finding", "diagnosis", "state", "act"]
+KINDS: tuple[Kind, ...] = ("finding", "diagnosis", "state", "act")
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -29,16 +30,18 @@ class Entry:
     kind: Kind = "finding"
     polarity: Polarity = Polarity.AFFIRMED
     temporality: Temporality = Temporality.CURRENT
-    value: Annotated[int, Field(ge=1)] | Literal["sum", "minus"] | None = None
+    value: Annotated[int, Field(ge=1)] | Literal["sum", "minus", "rate"] | None = None
     unit: str | None = None
     below: float | None = None
     above: float | None = None
     falls: bool = False
+    rises: bool = False
     times: bool = False
     percent: bool = False
     detail: str | None = None
     change: Literal["up", "down", "same"] | None = None
     needs: str | None = None
+    denied_only: bool = False
     group: str | None = None
     names: str | None = None  # filled in on loading: the table of names that the phrases use
 
@@ -59,7 +62,7 @@ class Cue:
     cls: str
     way: Literal["forward", "backward", "both"]
     words: tuple[str, ...]
-    kinds: tuple[Kind, ...] = ("finding", "diagnosis", "state", "act")
+    kinds: tuple[Kind, ...] = KINDS
     across: tuple[Kind, ...] = ()
     reach: int = 1_000_000
     edge: bool = False
@@ -80,6 +83,15 @@ class Section:
 
     cls: str
     words: tuple[str, ...]
+
+
+@checked(frozen=True, slots=True, config=_STRICT)
+class Place:
+    """Words that state one of the concepts `of`, and what they state instead where one of the words `near` is near."""
+
+    of: frozenset[str]
+    words: frozenset[str]
+    near: dict[str, frozenset[str]]
 
 
 Item = Entry | Cue | Stop | Section
@@ -108,6 +120,7 @@ def _cues(table: Mapping[str, Any]) -> tuple[Cue | Stop | Section, ...]:
 _LEXICON = _table("lexicon.toml")
 WORD_LISTS: Mapping[str, Mapping[str, str]] = _LEXICON["names"]
 _CUE_TABLE = _table("cues.toml")
+PLACES: tuple[Place, ...] = tuple(TypeAdapter(list[Place]).validate_python(_CUE_TABLE["place"]))
 LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}
 
 
@@ -121,6 +134,9 @@ LEXICON: tuple[Entry, ...] = _entries(_LEXICON["entry"])
 CUES: tuple[Cue | Stop | Section, ...] = _cues(_CUE_TABLE)
 VERBS: Mapping[str, frozenset[str]] = {  # the cues that may prove an act, by class
     cls: frozenset(word for cue in CUES if isinstance(cue, Cue) and cue.cls == cls for word in cue.words)
-    for cls in ("done", "held", "home")
+    for cls in ("done", "held", "home", "allergic")
 }
+_SPELLING = _table("spelling.toml")
+SPELLED: frozenset[str] = frozenset(_SPELLING["targets"].split())  # what a misspelled word may be read as
+OTHER_WORDS: frozenset[str] = frozenset(_SPELLING["others"].split())  # right words that are near one of these
 PSEUDO: tuple[str, ...] = tuple(phrase for table in _LEXICON["pseudo"] for phrase in table["phrases"])

@@ -1,13 +1,14 @@
 """The phrases of the lexicon in a text: at each word the longest, all of them in one pass."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import CUES, LEXICON, LISTS, PSEUDO, WORD_LISTS, Cue, Entry, Item
+from guidelines.notes.lexicon import CUES, LEXICON, LISTS, OTHER_WORDS, PSEUDO, SPELLED, WORD_LISTS, Cue, Entry, Item
+from guidelines.notes.spelling import Speller
 from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
 
-_GROUP = re.compile(r"\\\(|[(\[|)\]]|[^()\[\]|\\]+")  # `\(` is a bracket of the note
+_GROUP = re.compile(r"\\[()]|[(\[|)\]]|[^()\[\]|\\]+")  # `\(` and `\)` are brackets of the note
 # Where a phrase has a number, the note may tell how it came to it. "8 to 12" given may be a range or the hours of it.
 _MEASURE = "[" + "|".join(sorted(LISTS["measures"])) + "]"
 _GIVEN = f"[# {_MEASURE} ->] [# {_MEASURE} ->] #"
@@ -44,6 +45,11 @@ class Automaton:
         self._nodes: dict[frozenset[int], _Node] = {}
         self._names = {name: "(" + "|".join(words) + ")" for name, words in names.items()}
         self._alphabet: set[str] = set()
+
+    @property
+    def words(self) -> Set[str]:
+        """Every word that a phrase holds."""
+        return self._alphabet
 
     def add(self, phrase: str, item: Item) -> None:
         spelled = re.sub(r"@(\w+)", lambda used: self._names[used[1]], phrase)
@@ -136,6 +142,7 @@ def _automaton() -> Automaton:
 
 
 PHRASES = _automaton()
+SPELLER = Speller(SPELLED, (*PHRASES.words, *(word for words in LISTS.values() for word in words)), OTHER_WORDS)
 NAMES: Mapping[str, Mapping[str, str]] = {
     table: {" ".join(cut(name).words): ident for name, ident in names.items()} for table, names in WORD_LISTS.items()
 }

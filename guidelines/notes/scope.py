@@ -7,6 +7,7 @@ from guidelines.notes.lexicon import LISTS, VERBS, WHOLE_SENTENCE, Cue, Entry, I
 from guidelines.notes.words import Text, is_number
 
 CUES_MAX = 8  # of one class and clause are looked at
+_CLOSING = frozenset({".", ",", ";", ")", "->"})
 
 
 @dataclass(slots=True)
@@ -29,6 +30,11 @@ def continuing(text: Text) -> dict[int, bool]:
         elif word in LISTS["breakers"] or is_number(word):
             broken.add(clause)
     return {clause: clause in joined or clause not in broken for clause in text.clause}
+
+
+def asides(text: Text) -> set[int]:
+    """The clauses in brackets: a list goes on behind them."""
+    return {text.clause[at + 1] for at, word in enumerate(text.words[:-1]) if word == "("}
 
 
 def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
@@ -58,11 +64,19 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
     return classes
 
 
+def _ends_clause(text: Text, one: Found) -> bool:
+    """Whether nothing but a sign follows the phrase in its clause."""
+    after = one.end
+    return after == len(text.words) or text.clause[after] != text.clause[one.start] or text.words[after] in _CLOSING
+
+
 def _looks_forward(text: Text, one: Found, cue: Cue, active: Mapping[str, tuple[Cue, int, int]]) -> bool:
     """Whether the cue counts for what follows it."""
     begins = one.start == 0 or text.clause[one.start - 1] != text.clause[one.start]
     if cue.way == "backward" or cue.cls == "pseudo" or (cue.edge and not begins):
         return False
+    if cue.cls == "negated" and _ends_clause(text, one):
+        return False  # "fever: no, chills: yes" denies no chills
     # "call if … prn, mottled": what holds for the whole sentence is not ended by what holds for less
     return cue.cls not in WHOLE_SENTENCE or cue.cls not in active or set(cue.across) >= set(active[cue.cls][0].across)
 
@@ -72,18 +86,22 @@ def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool
     active: dict[str, tuple[Cue, int, int]] = {}
     sentence: int | None = None
     clause = 0
+    begins = {clause: at for at, clause in reversed(list(enumerate(text.clause)))}
+    aside = asides(text)
     for one in found:
         if text.sentence[one.start] != sentence:
             active.clear()
             sentence, clause = text.sentence[one.start], text.clause[one.start]
-        if not all(goes_on.get(passed, True) for passed in range(clause + 1, text.clause[one.start] + 1)):
+        passed = range(clause + 1, text.clause[one.start] + 1)
+        if not all(goes_on.get(here, True) or here in aside for here in passed):
             active = {c: a for c, a in active.items() if c in WHOLE_SENTENCE}
         clause = text.clause[one.start]
         if isinstance(one.item, Entry):
             kind = one.item.kind
             for cls, (cue, end, begun) in active.items():
-                near = 0 <= one.start - end < cue.reach
-                if near and kind in cue.kinds and (begun == clause or kind in cue.across):
+                near = 0 <= one.start - max(end, begins[clause]) < cue.reach and kind in cue.kinds
+                listed = kind in cue.across and (goes_on.get(clause, True) or cls in WHOLE_SENTENCE)
+                if near and (begun == clause or listed):
                     one.classes.add(cls)
         elif isinstance(one.item, Stop):
             for cls in one.item.ends:
@@ -102,30 +120,34 @@ def carry_backward(text: Text, found: Sequence[Found]) -> None:
             clause = text.clause[one.start]
         if isinstance(one.item, Entry):
             for cls, cues in active.items():
-                if any(one.item.kind in cue.kinds and one.end <= start for cue, start in cues[:CUES_MAX]):
+                if any(_reaches_back(cue, start, one, one.item) for cue, start in cues[:CUES_MAX]):
                     one.classes.add(cls)
         elif isinstance(one.item, Stop):
             for cls in one.item.ends:
                 active.pop(cls, None)
-        elif isinstance(one.item, Cue) and one.item.way != "forward":
-            last = one.end == len(text.words) or text.clause[one.end] != clause or text.words[one.end] in ".,;)"
-            if last or not one.item.edge:
-                active.setdefault(one.item.cls, []).append((one.item, one.start))
+        elif isinstance(one.item, Cue) and _looks_back(text, one, one.item):
+            active.setdefault(one.item.cls, []).append((one.item, one.start))
+
+
+def _looks_back(text: Text, one: Found, cue: Cue) -> bool:
+    """Whether the cue counts for what stands before it."""
+    return cue.way != "forward" and (not cue.edge or _ends_clause(text, one))
+
+
+def _reaches_back(cue: Cue, start: int, one: Found, entry: Entry) -> bool:
+    """Whether a cue that begins at `start` touches the phrase before it."""
+    return entry.kind in cue.kinds and 0 <= start - one.end < cue.reach
 
 
 def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
     """Mark drugs, fluids and samples with the verbs of their clause ("given", "held"), also along a list."""
-    verbs: dict[int, set[str]] = {}
-    sentence_of: dict[int, int] = {}
-    for one in found:
-        clause = text.clause[one.start]
-        sentence_of[clause] = text.sentence[one.start]
-        here = verbs.setdefault(clause, set())
-        if isinstance(one.item, Cue) and one.item.cls in VERBS:
-            here.add(one.item.cls)
+    verbs = _verbs(text, found)
+    sentence_of = dict(zip(text.clause, text.sentence, strict=True))
     for clause in sorted(verbs):
         if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:
             verbs[clause] |= verbs.get(clause - 1, set())
+    for clause in asides(text):  # "metformin (held)"
+        verbs.setdefault(clause - 1, set()).update(verbs[clause])
     bare, led = _listed(text, found)
     for clause in sorted(bare, reverse=True):
         after = clause + 1
@@ -133,6 +155,25 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
             verbs[clause] |= verbs[after]
     for one in found:
         one.classes |= verbs[text.clause[one.start]]
+
+
+def _verbs(text: Text, found: Sequence[Found]) -> dict[int, set[str]]:
+    """Per clause the classes of the verbs in it."""
+    verbs: dict[int, set[str]] = {clause: set() for clause in text.clause}
+    for one in found:
+        here = verbs[text.clause[one.start]]
+        if isinstance(one.item, Cue) and one.item.cls in VERBS:
+            here.add(one.item.cls)
+        elif isinstance(one.item, Entry):
+            here |= _led(text, one, one.item)
+    return verbs
+
+
+def _led(text: Text, one: Found, entry: Entry) -> set[str]:
+    """What the verb that a phrase begins with says for its list: "on propofol, keppra", "allergic to PCN, latex"."""
+    if entry.concept.startswith("allergy") and entry.needs is None:
+        return {"allergic"}
+    return {"done"} if entry.kind == "act" and text.words[one.start] in VERBS["done"] else set()
 
 
 def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:

@@ -1,7 +1,9 @@
-"""When something was so: times of day in a text, read in UTC like every local time of a data set."""
+"""When something was so: times of day in a text, as the clocks of the ward show them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from guidelines.notes.lexicon import LISTS
 from guidelines.notes.scope import Found
@@ -32,22 +34,38 @@ def _clock(text: Text, at: int) -> int | None:
     return hour * 60 + minute if sure else None
 
 
-def _moment(minutes: int, observed: datetime) -> datetime:
-    """The latest such time of day that the note could mean; the note's own time where that is too far away."""
-    midnight = observed.replace(hour=0, minute=0, second=0, microsecond=0)
-    moment = midnight + timedelta(minutes=minutes)
-    if moment > observed + CLOCK_SLACK:
-        moment -= timedelta(days=1)
-    return moment if observed - CLOCK_REACH <= moment else observed
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """When a note was written, and the zone whose clocks hang on its ward."""
+
+    observed: datetime
+    zone: ZoneInfo
+
+    def moment(self, minutes: int) -> datetime:
+        """The latest such time of day that the note could mean; the note's own time where that is too far away.
+
+        In the night that clocks are put back an hour comes twice: the later one that is not after the note is meant.
+        In the night that they are put forward one is left out: a time in it is none.
+        """
+        shown, today = time(*divmod(minutes, 60)), self.observed.astimezone(self.zone).date()
+        earliest, latest = self.observed - CLOCK_REACH, self.observed + CLOCK_SLACK
+        for day in (today + timedelta(days=1), today, today - timedelta(days=1)):
+            for fold in (1, 0):
+                local = datetime.combine(day, shown, self.zone).replace(fold=fold)
+                moment = local.astimezone(self.observed.tzinfo)
+                exists = moment.astimezone(self.zone).time() == shown
+                if exists and earliest <= moment <= latest:
+                    return moment
+        return self.observed
 
 
-def may_be_time(text: Text, at: int, observed: datetime) -> bool:
+def may_be_time(text: Text, at: int, ward: Ward) -> bool:
     """Whether four digits can be a time of day within reach of the note, and not only a year."""
     hour, minute = int(text.words[at][:2]), int(text.words[at][2:])
-    return hour <= _HOUR_MAX and minute <= _MINUTE_MAX and _moment(hour * 60 + minute, observed) != observed
+    return hour <= _HOUR_MAX and minute <= _MINUTE_MAX and ward.moment(hour * 60 + minute) != ward.observed
 
 
-def times(text: Text, observed: datetime) -> tuple[dict[int, list[tuple[int, datetime]]], dict[int, datetime]]:
+def times(text: Text, ward: Ward) -> tuple[dict[int, list[tuple[int, datetime]]], dict[int, datetime]]:
     """Per clause the times in it (word, time), and per clause the time that was last put first on its line."""
     inside: dict[int, list[tuple[int, datetime]]] = {}
     leading: dict[int, datetime] = {}
@@ -57,7 +75,7 @@ def times(text: Text, observed: datetime) -> tuple[dict[int, list[tuple[int, dat
             lead = None
         minutes = _clock(text, at)
         if minutes is not None:
-            moment = _moment(minutes, observed)
+            moment = ward.moment(minutes)
             inside.setdefault(clause, []).append((at, moment))
             if at == 0 or text.clause[at - 1] != clause:
                 lead = moment

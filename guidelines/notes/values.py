@@ -11,6 +11,8 @@ CELSIUS_MAX = 80  # what is higher was written in Fahrenheit
 COUNT_MAX = 20  # nothing is given more often in one go
 _LITRES = frozenset({"l", "liter", "liters", "litre", "litres"})
 _MILLILITRES = frozenset({"ml", "cc", "mls", "ccs"})
+_POUNDS = frozenset({"lb", "lbs", "pounds"})
+KG_OF_POUND = 0.45359237
 _ROUTES = frozenset({"iv", "ivp", "im", "po", "push", "bolus", "boluses"})
 _BEFORE_TO = frozenset({"/", "down", "up", *LISTS["measures"]})  # may stand between a number and "to"
 
@@ -71,21 +73,37 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
     """Whether the numbers of the phrase fit the entry, and the value they give."""
     numbers = _numbers(entry, words)
     if entry.value is None or not (numbers.now or numbers.old):
-        return entry.above is None and entry.below is None and not entry.falls, None
+        return entry.above is None and entry.below is None and not (entry.falls or entry.rises), None
     if entry.value == "sum":
         return True, sum(numbers.now)
+    if entry.value == "rate":
+        return _rate(entry, words, numbers.now)
     index = entry.value - 1 if isinstance(entry.value, int) else 0
     if index >= len(numbers.now):
         return False, None
     value = -numbers.now[index] if entry.value == "minus" else numbers.now[index]
     before = (numbers.old or numbers.now[index + 1 :])[:1]
-    if entry.falls and not (before and value < before[0]):
+    if (entry.falls or entry.rises) and not (before and (value < before[0] if entry.falls else value > before[0])):
         return False, None
     amount = _in_unit(entry, words, value)
     if amount is None:
         return True, None
     amount = amount if count == 1 else round(amount * count, 6)
-    return (entry.above is None or amount > entry.above) and (entry.below is None or amount < entry.below), amount
+    return _beyond(entry, words, amount), amount
+
+
+def _beyond(entry: Entry, words: Sequence[str], amount: float) -> bool:
+    """Whether the value lies beyond the entry's bounds; "< 90" lies below 90."""
+    high = entry.above is None or amount > entry.above or (amount == entry.above and ">" in words)
+    return high and (entry.below is None or amount < entry.below or (amount == entry.below and "<" in words))
+
+
+def _rate(entry: Entry, words: Sequence[str], numbers: Sequence[float]) -> tuple[bool, float | None]:
+    """The first number over the second: "180 for 12 h" is 15 an hour."""
+    if len(numbers) != 2 or not numbers[1]:  # noqa: PLR2004 - an amount and its hours
+        return False, None
+    amount = round(numbers[0] / numbers[1], 1)
+    return _beyond(entry, words, amount), amount
 
 
 def _in_unit(entry: Entry, words: Sequence[str], value: float) -> float | None:
@@ -99,4 +117,6 @@ def _in_unit(entry: Entry, words: Sequence[str], value: float) -> float | None:
         return value / 100
     if entry.unit == "Cel" and value > CELSIUS_MAX:
         return round((value - 32) / 1.8, 1)
+    if entry.unit == "kg" and not _POUNDS.isdisjoint(words):
+        return round(value * KG_OF_POUND, 1)
     return value

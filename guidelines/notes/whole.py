@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from guidelines.notes.facts import Fact
+from guidelines.notes.limits import limit
+from guidelines.notes.places import locate
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality
 
@@ -20,6 +22,10 @@ def settle(text: Text, facts: list[Fact]) -> None:
     _artefacts(text, facts)
     _baseline(text, facts)
     _sides(text, facts)
+    _weak(facts)
+    _resolved(text, facts)
+    locate(text, facts)
+    limit(text, facts)
     _allergy(text, facts)
     _infection(facts)
 
@@ -88,8 +94,29 @@ def _baseline(text: Text, facts: Sequence[Fact]) -> None:
             fact.temporality = Temporality.HISTORICAL
 
 
+def _weak(facts: list[Fact]) -> None:
+    """A weak sign ("black stools", "pulling at lines") adds nothing where the note says what it is a sign of."""
+    plain = {f.concept for f in facts if f.entry.polarity is Polarity.AFFIRMED and f.usable}
+    facts[:] = [f for f in facts if f.entry.polarity is not Polarity.UNCERTAIN or f.concept not in plain]
+
+
+def _resolved(text: Text, facts: list[Fact]) -> None:
+    """ "Resolved" behind a finding says that it is gone; only by itself does it say how the patient does."""
+    gone = {
+        text.clause[f.start] for f in facts if f.polarity is Polarity.NEGATED or f.temporality is Temporality.HISTORICAL
+    }
+    facts[:] = [f for f in facts if not (_is_resolved(text, f) and text.clause[f.start] in gone)]
+
+
+def _is_resolved(text: Text, fact: Fact) -> bool:
+    return fact.concept == "change.down" and "resolved" in text.words[fact.start : fact.end]
+
+
 def _allergy(text: Text, facts: list[Fact]) -> None:
-    """Hives or a tight throat after a drug was started in the same sentence: perhaps an allergy to it."""
+    """An allergy whose reaction is told is one; hives after a drug was started in the sentence perhaps are."""
+    told = [f for f in facts if f.concept.startswith("allergy.") and f.detail]
+    plain = {(f.concept, f.detail) for f in facts}
+    facts.extend(replace(f, concept="allergy") for f in told if ("allergy", f.detail) not in plain)
     started: dict[int, Fact] = {}
     for fact in list(facts):
         sentence = text.sentence[fact.start]

@@ -13,9 +13,18 @@ _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u
 _WORD = re.compile(
     r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:pa|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # a word with its digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
-    r"|\([-+–s]\)|--?>|<--?|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+    r"|\[ ?\]|\[[x✓✔]\]|\(?[-–+]ve\)?(?![^\W_])"  # boxes; "-ve" is negative
+    r"|\([-+–s]\)|=>|--?>|<--?|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
 )
-_SIGNS = {"(-)": "⊖", "(–)": "⊖", "(+)": "⊕", "→": "->", "->": "->", "-->": "->", "←": "<-", "<-": "<-", "<--": "<-"}
+_SIGNS = {
+    **dict.fromkeys(("->", "-->", "→", "=>"), "->"),
+    **dict.fromkeys(("<-", "<--", "←"), "<-"),
+    **dict.fromkeys(("(-)", "(–)", "✗", "✘", "[ ]", "[]", "☐", "□"), "⊖"),
+    **dict.fromkeys(("(+)", "✓", "✔", "[x]", "[✓]", "[✔]", "☑", "☒", "■"), "⊕"),
+}
+_ANSWER = re.compile(r"\s*(?:no|n|none|neg|negative|denied|denies|yes|y|pos|positive)(?=\s*(?:[.,;\n]|$))")
+_SIGNED = re.compile(r"(?<![^\s(,:])[-–+](?=[^\W\d_])")  # "+cough", "-fever"
+SIGNS_NEAR = 80  # characters to either side in which a list of "+cough -fever" shows
 _DIGITS_MAX = 12  # longer numbers are no measurements
 ANY_NUMBER = "0.000"  # stands for every number that no phrase spells out
 
@@ -109,18 +118,50 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
     start, end = span
     if sign in _SIGNS:
         return _SIGNS[sign], ""
+    if "ve" in sign:
+        return ("positive" if "+" in sign else "negative"), ""
     if sign == "(s)" or sign[0] in "[]":
         return "", ""  # "device(s)", "Skin [Temperature]"
     if sign[1:2].isdecimal():
         return sign, ""
-    before, after, sign = low[start - 1 : start], low[end : end + 1], sign[0]
-    if sign == "-" and before.isalpha() and after.isalpha():
-        return "", ""  # "non-blanching" is read as two words
-    if sign == "?":
-        asks = after.isalnum() or (not before.strip() and after == " ")
-        return ("¿", "") if asks else ("⁇", "sentence")
+    before, sign = low[start - 1 : start], sign[0]
+    if sign in "-–" and (denied := _dash(low, original, span)) is not None:
+        return denied, ""
+    return _question(low, before, end) if sign == "?" else _mark(low, original, words, span, sign)
+
+
+def _mark(low: str, original: str, words: Sequence[str], span: tuple[int, int], sign: str) -> tuple[str, str]:
+    """A sign that stays what it is, and what it ends."""
+    before, end = low[span[0] - 1 : span[0]], span[1]
     if sign == ".":
         return sign, "sentence" if _ends_sentence(low, original, words, end - 1) else ""
     if sign in ";!•●▪":
         return sign, "sentence"
     return sign, "clause" if sign in ",()" or (sign == "–" and not before.strip()) else ""
+
+
+def _question(low: str, before: str, end: int) -> tuple[str, str]:
+    """A question mark: before a word it doubts, "ESRD? no" is a label and its answer, else it ends a sentence."""
+    if before.strip() and _ANSWER.match(low, end):
+        return ":", ""
+    asks = low[end : end + 1].isalnum() or (not before.strip() and low[end : end + 1] == " ")
+    return ("¿", "") if asks else ("⁇", "sentence")
+
+
+def _dash(low: str, original: str, span: tuple[int, int]) -> str | None:
+    """What a dash is where it is no dash: nothing inside a word ("non-blanching"), a denial before one ("− fever").
+
+    A minus sign denies. A hyphen does so only within a line of such signs ("+cough -fever"): elsewhere it is a bullet.
+    """
+    start, end = span
+    before, after = low[start - 1 : start], low[end : end + 1]
+    if before.isalpha() and after.isalpha() and low[start] == "-":
+        return ""
+    if end - start > 1 or before.strip(" \n(,:;"):
+        return None
+    if original[start] == "−":
+        return "⊖" if low[end : end + 2].lstrip(" ")[:1].isalpha() else None
+    near = low[max(start - SIGNS_NEAR, 0) : start].rpartition("\n")[2], low[start : end + SIGNS_NEAR].partition("\n")[0]
+    if not after.isalpha() or not near[0].strip():
+        return None
+    return "⊖" if len(_SIGNED.findall("".join(near))) > 1 else None

@@ -126,20 +126,20 @@ SCOPES: tuple[tuple[str, set[str]], ...] = (
         {"maybe infection.source_lung", "maybe infection.level", "resp.crackles_bilat"},
     ),
     ("h/o CHF, now with crackles", {"past dx.heart_failure", "resp.crackles_bilat"}),
-    ("acute on chronic heart failure", {"cardiac.adhf"}),
+    ("acute on chronic heart failure", {"cardiac.adhf", "dx.heart_failure"}),
     ("PMH:\nCHF\nGI bleed\n\nExam: mottled", {"past dx.heart_failure", "past bleed.gi", "perf.mottled"}),
     ("Daughter at bedside, pt confused", {"neuro.confusion"}),
     ("per wife more confused", {"neuro.confusion"}),
     ("mother had DVT", {"family leg.dvt"}),
-    ("hypotension resolved", {"no bp.low", "change.down"}),
+    ("hypotension resolved", {"no bp.low"}),
     ("no improvement in mottling", {"change.up", "perf.mottled"}),
     (
         "denies chest pain, dizziness, palpitations, nausea or shortness of\nbreath today",
         {"no cardiac.chest_pain", "no gi.nausea", "no resp.dyspnea"},
     ),
-    ("pulm edema resolved", {"no resp.pulm_oedema", "change.down"}),
-    ("bleeding precautions", set()),
-    ("Incision clean, no s/s of infection", set()),
+    ("pulm edema resolved", {"no resp.pulm_oedema"}),
+    ("bleeding precautions", {"if bleed.unspecified"}),
+    ("Incision clean, no s/s of infection", {"no infection.source_wound"}),
     ("h/o ESRD admitted with urosepsis", {"past renal.dialysis", "infection.sepsis", "infection.level"}),
     ("BP 78/40 on arrival, now 105/60 after 3L IVF", {"past bp.low", "tx.fluid_bolus"}),
     ("baseline confusion", {"past neuro.confusion"}),
@@ -163,7 +163,7 @@ ACTS: tuple[tuple[str, set[str]], ...] = (
     ("bolus 500cc LR given", {"tx.fluid_bolus"}),
     ("NS at 100 ml/hr", set()),
     ("LR KVO", set()),
-    ("lasix held", {"no tx.diuretic"}),
+    ("lasix held", {"no tx.diuretic", "med.held"}),
     ("lasix 40 IV given", {"tx.diuretic"}),
     ("levo at 8", {"tx.norepi"}),
     ("levo 750 mg given", {"abx.started"}),
@@ -272,7 +272,10 @@ FINDINGS = sorted(
     {
         (entry.concept, phrase)
         for entry in LEXICON
-        if entry.kind in ("finding", "diagnosis") and entry.polarity is Polarity.AFFIRMED and entry.value is None
+        if entry.kind in ("finding", "diagnosis")
+        and entry.polarity is Polarity.AFFIRMED
+        and entry.value is None
+        and not entry.denied_only
         for phrase in entry.phrases
         if phrase.replace(" ", "").isalpha() and not phrase.startswith(("no ", "not ", "unable", "can"))
     }

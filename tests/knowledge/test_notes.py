@@ -103,7 +103,7 @@ def said(text: str) -> dict[str, str]:
         ("RA sat 92 %", "spo2", 92),
         ("RA sat 49 %", "spo2", None),
         ("92 % on RA", "spo2", 92),
-        ("vomiting x 3", "vol.gi_loss", 3),
+        ("vomiting x 5", "vol.gi_loss", 5),
         ("3 L NC", "o2.device", 3),
         ("placed on hfnc 40 l / 50 %", "o2.device", 40),
         ("placed on hfnc 40 l / 50 %", "o2.fio2", 0.5),
@@ -484,8 +484,10 @@ def test_a_year_behind_a_state_may_be_the_time_of_day(hour: int, year: int, temp
     ("text", "expected"),
     [
         ("Dispo: mottled", {"perf.mottled": "affirmed"}),
-        ("Dispo: zosyn given", {"abx.started": "planned"}),
-        ("Dispo: home. Zosyn given", {"abx.started": "planned"}),  # a plan holds for its whole line
+        ("Dispo: zosyn", {}),
+        ("Dispo: zosyn 3 g iv", {"abx.started": "planned"}),
+        ("Dispo: zosyn given", {"abx.started": "affirmed"}),  # done is done, also under "Plan:"
+        ("Dispo: home. Zosyn 3 g iv", {"abx.started": "planned"}),  # a plan holds for its whole line
         ("Precautions: falls. Zosyn given", {"abx.started": "affirmed"}),
         (
             "PMH: CHF, melena, zosyn given",

@@ -1,0 +1,39 @@
+"""Limits of treatment that take two words: "no pressors" is a state; beside "DNR" it is a limit (state is not plan)."""
+
+from dataclasses import replace
+
+from guidelines.notes.facts import Fact
+from guidelines.notes.words import Text
+from schemas.clinical.facts import Experiencer, Polarity, Temporality
+
+LAST_RESORTS = frozenset(
+    {
+        "tx.vasopressor",
+        "tx.norepi",
+        "tx.inotrope",
+        "renal.rrt",
+        "renal.dialysis",
+        "resp.imv",
+        "resp.intubated",
+        "o2.niv",
+    }
+)
+
+
+def limit(text: Text, facts: list[Fact]) -> None:
+    """Treatments of last resort that a sentence denies beside words of limiting are limits themselves."""
+    spoken = {text.sentence[f.start] for f in facts if f.concept.startswith("limit.") and f.usable and not _refused(f)}
+    for fact in list(facts):
+        if fact.concept in LAST_RESORTS and text.sentence[fact.start] in spoken and _denied_now(fact):
+            concept = "limit.dni" if fact.concept.startswith("resp.") else "limit.no_escalation"
+            facts.append(replace(fact, concept=concept, polarity=Polarity.AFFIRMED, value=None, unit=None, detail=None))
+
+
+def _refused(fact: Fact) -> bool:
+    """A refusal is of one thing, and no limit."""
+    return fact.concept == "limit.refused"
+
+
+def _denied_now(fact: Fact) -> bool:
+    own = fact.experiencer is Experiencer.PATIENT and fact.temporality is not Temporality.HISTORICAL
+    return own and fact.polarity is Polarity.NEGATED and fact.detail != "stopped"

@@ -1,0 +1,23 @@
+"""What a word means that names no place: "incision clean, no s/s of infection" denies no pneumonia."""
+
+from collections.abc import Sequence
+
+from guidelines.notes.facts import Fact
+from guidelines.notes.lexicon import PLACES
+from guidelines.notes.words import Text
+
+REACH = 12  # words to either side that may name the place
+
+
+def locate(text: Text, facts: Sequence[Fact]) -> None:
+    """Give what is named by no more than such a word ("infection", "abscess", "bleed") the place its sentence names."""
+    for fact in facts:
+        for place in PLACES:
+            if fact.concept in place.of and place.words.issuperset(text.words[fact.start : fact.end]):
+                here = _near(text, fact)
+                fact.concept = next((c for c, words in place.near.items() if not words.isdisjoint(here)), fact.concept)
+
+
+def _near(text: Text, fact: Fact) -> set[str]:
+    around = range(max(fact.start - REACH, 0), min(fact.end + REACH, len(text.words)))
+    return {text.words[k] for k in around if text.sentence[k] == text.sentence[fact.start]}
