@@ -89,6 +89,7 @@ class BedView(Record, frozen=True, kw_only=True):
     forecast_missing: str | None  # why there is no forecast
     unjudged: Unjudged | None = None
     problem: str | None = None  # after "This bed": why it is not shown whole
+    outside: tuple[str, ...] = ()  # sentences about guidelines that are not for this patient
     clocks: tuple[WrongClock, ...] = ()
     notes: tuple[ShownNote, ...]
     treatments: tuple[ShownTreatment, ...]

@@ -163,6 +163,7 @@ class Bed(NamedTuple):
     onsets: Mapping[str, Onset] = NOTHING  # by rule, while its guideline's episode lasts
     resolved: Mapping[str, str] = NOTHING  # guideline -> id of its last episode
     steps_done: Mapping[str, datetime] = NOTHING
+    outside: Mapping[str, str] = NOTHING  # guidelines that are not for this patient, and why
     asked: Mapping[str, datetime] = NOTHING  # what was asked or watched for, and when last
     model: ModelState | None = None
     due: datetime | None = None  # when it must be judged even if nothing comes

@@ -63,13 +63,13 @@ def _names(subject: str) -> frozenset[str]:
     return frozenset((subject, *PARTS.get(subject, ()))) | members(subject)
 
 
-def outside_words(case: Case, guideline: GuidelineNode) -> tuple[str, ...]:
+def outside_words(case: Case, guideline: GuidelineNode) -> str:
     """For whom the guideline is, and what says that the patient is none of them."""
     if guideline.outside is None:
-        return ()
+        return ""
     said = [evidence(case, source) for source in case.ask(guideline.outside).sources]
-    because = "; ".join(f"{item.label} {item.shown}" for item in said)
-    return (f"Outside of {guideline.guideline.id}, which is for {guideline.guideline.population}: {because}",)
+    because = "; ".join(f"{e.label} {e.shown}" + (f" at {clock(case, e.at)}" if e.at else "") for e in said)
+    return f"Outside of {guideline.guideline.id}, which is for {guideline.guideline.population}: {because}"
 
 
 # -- taken back

@@ -154,6 +154,7 @@ def _judged(
     found = [one.found for one in looked]
     onsets = bed.onsets
     said: list[AlertEvent] = []
+    bed = _scoped(bed, rules.guidelines, found, case)
     over = any(end <= at for end in _unseen_ends(bed, mind.policy))
     if not is_timer or over or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
         full = _Full(case, mind)
@@ -171,6 +172,15 @@ def _judged(
         counts=counted(bed.counts, "forecast_failed") if failed else bed.counts,
     )
     return bed, tuple(said)
+
+
+def _scoped(bed: Bed, guidelines: Sequence[GuidelineNode], found: Sequence[Evaluation], case: KeptCase) -> Bed:
+    """The bed that knows which guidelines are not for this patient, and why; the words are made when that changes."""
+    outside = [g for g, evaluation in zip(guidelines, found, strict=True) if evaluation.is_outside]
+    if bed.outside.keys() == {g.guideline.id for g in outside}:
+        return bed
+    full = case.in_full()
+    return bed._replace(outside={g.guideline.id: outside_words(full, g) for g in outside})
 
 
 def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None, onsets: Mapping[str, Onset]) -> Looked:
@@ -264,8 +274,9 @@ def _followed(
     if what.say is None and episode is None:
         return bed, None
     telling = full.telling(guideline, bed.onsets, None if episode is None else episode.finding)
-    remark = outside_words(full.case, guideline) if found.is_outside else ()
-    remark += taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
+    outside = (outside_words(full.case, guideline),) if found.is_outside else ()
+    taken_back = taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
+    remark = (*outside, *taken_back)
     if what.say == "resolved":
         assert episode is not None
         told = telling.past(episode.finding, _end(episode, found, besides))

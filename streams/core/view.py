@@ -44,6 +44,7 @@ def view(bed: Bed, mind: Mind) -> BedView:
         forecast_model=None if missing else _model_name(bed, mind),
         forecast_missing=missing,
         unjudged=None if bed.failure is None else Unjudged(since=bed.failure.since, what=bed.failure.what),
+        outside=tuple(bed.outside[name] for name in sorted(bed.outside)),
         clocks=tuple(_clock(offset) for offset in offsets(bed.clocks, seen.now)),
         notes=tuple(_note(bed, number) for number in range(len(chart.notes))[-NOTES_SHOWN:]),
         treatments=tuple(_treatment(treatment) for treatment in chart.treatments[-TREATMENTS_SHOWN:]),

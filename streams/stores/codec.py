@@ -205,6 +205,7 @@ def _bed(raw: Raw) -> Bed:
         onsets={rule: Onset(at=_at(at), ref=ref) for rule, (at, ref) in raw["onsets"].items()},
         resolved=raw["resolved"],
         steps_done={step: _at(at) for step, at in raw["steps_done"].items()},
+        outside=raw.get("outside", {}),  # not said before 0.3
         asked={subject: _at(at) for subject, at in raw.get("asked", {}).items()},
         model=None if model is None else convert(model, ModelState),
         due=_time(raw["due"]),
@@ -247,6 +248,7 @@ _PARTS: Mapping[str, Any] = {
     "onsets": lambda onsets: {rule: (_us(onset.at), onset.ref) for rule, onset in onsets.items()},
     "resolved": dict,
     "steps_done": lambda done: {step: _us(at) for step, at in done.items()},
+    "outside": dict,
     "asked": lambda asked: {subject: _us(at) for subject, at in asked.items()},
     "model": lambda model: None if model is None else to_builtins(model),
     "due": lambda at: _us(at),

@@ -11,6 +11,7 @@ from schemas.clinical.alerts import Alert, AlertEvent, Change
 from schemas.clinical.findings import Level, StepState
 from schemas.events import Event, Movement, Patient, Reading, Status
 from streams.core.bed import Bed, snapshot
+from streams.core.view import view
 from tests.streams.bedside import admitted, at, mind, note, play, reading, treatment, vitals
 
 SEPTIC = "Septic, on meropenem."
@@ -323,3 +324,24 @@ def test_every_sentence_of_these_stories_passes_the_linter() -> None:
                         (f.sentence.text, bad) for f in found if (bad := faults(f.sentence, snapshot(bed, one.at)))
                     ]
         assert wrong == []
+
+
+def test_whom_a_guideline_is_not_for_is_told_on_the_bed_from_the_first_look() -> None:
+    """Sixteen years old and nothing stands: the bed says of each guideline for whom they are, and why not for him."""
+    young = Movement(
+        encounter="e1",
+        action="admit",
+        setting="ward",
+        patient=Patient(age_years=16.0),
+        observed_at=at("07:00"),
+        available_at=at("07:00"),
+    )
+    bed, _ = play([young, *vitals("08:00", hr=124, rr=26, spo2=91, bp="98/60", temp=39.1)], at("08:01"))
+    said = view(bed, mind()).outside
+    assert [line.split(",")[0] for line in said] == ["Outside of LIM", "Outside of NEWS2", "Outside of SEP"]
+    assert all("16" in line for line in said)
+    grown = replace(
+        young, action="update", patient=Patient(age_years=18.0), observed_at=at("08:02"), available_at=at("08:02")
+    )
+    bed, _ = play([grown], at("08:03"), bed=bed)
+    assert view(bed, mind()).outside == ()
