@@ -198,14 +198,14 @@ def _bed(raw: Raw) -> Bed:
             treatments=tuple(convert(treatment, Treatment) for treatment in chart["treatments"]),
             withdrawn=tuple(chart["withdrawn"]),
             heard_at=_time(chart["heard_at"]),
-            moved_at=_time(chart.get("moved_at")),  # not said before 0.3
+            moved_at=_time(chart.get("moved_at")),  # older rows have none
             setting_since=_time(chart.get("setting_since")),
         ),
         episodes={key: _episode_of(episode) for key, episode in raw["episodes"].items()},
         onsets={rule: Onset(at=_at(at), ref=ref) for rule, (at, ref) in raw["onsets"].items()},
         resolved=raw["resolved"],
         steps_done={step: _at(at) for step, at in raw["steps_done"].items()},
-        outside=raw.get("outside", {}),  # not said before 0.3
+        outside=raw.get("outside", {}),  # older rows have none
         asked={subject: _at(at) for subject, at in raw.get("asked", {}).items()},
         model=None if model is None else convert(model, ModelState),
         due=_time(raw["due"]),
@@ -348,7 +348,7 @@ def _episode_of(raw: Raw) -> Episode:
         said_at=_at(raw["said_at"]),
         levels={rule: Level(level) for rule, level in raw["levels"].items()},
         remarks=tuple(raw["remarks"]),
-        worsened_at=_time(raw.get("worsened_at")),  # not said before 0.3
+        worsened_at=_time(raw.get("worsened_at")),  # older rows have none
         eased_at=_time(raw.get("eased_at")),
         acknowledged_at=_time(raw["acknowledged_at"]),
         acknowledged_by=raw["acknowledged_by"],
