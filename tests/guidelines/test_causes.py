@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from guidelines.book.load import load
 from guidelines.evaluation import evaluated
 from guidelines.evidence import NO_OUTLOOK
+from guidelines.examples import moment
 from guidelines.judgement import judge
 from guidelines.rules.case import Case
-from schemas.clinical.findings import Finding, Judgement, Level, StepState, Truth
+from schemas.clinical.findings import Finding, Judgement, Level, Onset, StepState, Truth
 from schemas.clinical.snapshot import Snapshot
 from tests.guidelines.patients import chart
 
@@ -251,6 +252,17 @@ def test_a_shock_with_two_possible_causes_names_both(story: list[Row], words: li
     assert all(word in shown(first) for word in words)
     assert not any("septic" in shown(finding) for finding in of_sepsis(judgement))
     assert {"SEP.C1", "SEP.S3a", "SEP.S4"} <= {step.id for step in first.steps}
+
+
+def test_a_cause_that_is_noted_later_sets_no_clock_back() -> None:
+    """Septic shock since 08:00, an infarct noted at 09:02: what is due stays due by the first hour of the shock."""
+    story = [note("infection.source_lung", "pneumonia", "07:00"), note("cardiac.stemi", "STEMI", "09:02")]
+    begun = {"SEP.T3": Onset(at=moment("08:00"), ref="example")}
+    first = of_sepsis(judge(seen(SHOCK, story), BOOK, onsets=begun))[0]
+    due = {step.id: step.due_at for step in first.steps}
+    assert first.rule == "SEP.T6"
+    assert (due["SEP.S4"], due["SEP.S3a"]) == (moment("11:00"), moment("09:00"))
+    assert due["SEP.C1"] == moment("09:36")
 
 
 def test_septic_shock_on_a_vasopressor_yields_to_two_causes_as_well() -> None:

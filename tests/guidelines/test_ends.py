@@ -104,10 +104,10 @@ CRYSTALLOID = {"t:crystalloid_other", "t:lactated_ringer", "t:plasma_lyte", "t:r
         ("allergic cefepime", {"p:allergies", "n:allergy.*"}),
         ("noted infection.sepsis within 6 h", {"n:infection.sepsis", "notes"}),
         ("age below 18", {"p:age_years"}),
-        ("is pregnant", {"p:pregnant"}),
+        ("is pregnant", {"p:pregnant", "n:ob.pregnant", "notes"}),
         ("lvef below 40", {"lvef", "p:lvef_percent", "n:cardiac.lvef", "notes"}),
         ("expected map in 1 h below 65", {"forecast"}),
-        ("all_of(lactate above 2; none_of(is pregnant; diagnosed copd))", {"lactate", "p:pregnant", "p:diagnoses"}),
+        ("all_of(lactate above 2; none_of(age below 18; diagnosed copd))", {"lactate", "p:age_years", "p:diagnoses"}),
     ],
 )  # fmt: skip
 def test_what_an_answer_looks_at(text: str, reads: set[str]) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from forecasting.contract import ModelState, Seen
 from guidelines.notes.reading import read
@@ -126,16 +127,19 @@ def well(minute: float) -> list[Event]:
 
 
 def told(*events: Event) -> list[str]:
-    """What is said of NEWS2, in order."""
+    """What is said of NEWS2 on a ward, in order."""
     end = events[-1].available_at + timedelta(seconds=2)
-    _, said = play([admitted(), *events], end)
+    _, said = play([replace(admitted(), setting="ward"), *events], end)
     return [o.change.value for o in said if isinstance(o, AlertEvent) and o.alert.key == "NEWS2"]
 
 
-def test_an_alert_is_over_exactly_a_quarter_of_an_hour_after_it_was_first_seen_over() -> None:
-    """Two looks that find nothing, 15 min apart: resolved; 1 µs less: not yet."""
-    assert told(*sick(0), *well(10), *well(25)) == ["raised", "resolved"]
-    assert told(*sick(0), *well(10), *well(25 - US)) == ["raised"]
+def test_an_alert_is_left_in_two_steps_exactly_a_quarter_of_an_hour_apart() -> None:
+    """Told in the past at once, eased 15 min later, resolved 15 min after that; 1 µs less: not yet."""
+    past = [*sick(0), *well(10)]
+    assert told(*past, *well(25 - US)) == ["raised", "updated"]
+    assert told(*past, *well(25)) == ["raised", "updated", "eased"]
+    assert told(*past, *well(25), *well(40 - US)) == ["raised", "updated", "eased"]
+    assert told(*past, *well(25), *well(40)) == ["raised", "updated", "eased", "resolved"]
 
 
 def test_new_evidence_is_told_exactly_five_minutes_after_the_last_word() -> None:
