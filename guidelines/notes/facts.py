@@ -77,7 +77,8 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
     fits, value = value_of(entry, words, _count(text, one) if entry.times else 1)
     if _under(section, entry, classes):
         classes.add(section)
-    unproved = entry.needs is not None and entry.needs not in classes and VERBS[entry.needs].isdisjoint(words)
+    proofs = {entry.needs, entry.concept}
+    unproved = entry.needs is not None and proofs.isdisjoint(classes) and VERBS[entry.needs].isdisjoint(words)
     if not fits or (unproved and not (entry.kind == "act" and classes & {"negated", "planned", "hypothetical"})):
         return None
     if entry.denied_only and "negated" not in classes:

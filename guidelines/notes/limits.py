@@ -21,12 +21,15 @@ LAST_RESORTS = frozenset(
 
 
 def limit(text: Text, facts: list[Fact]) -> None:
-    """Treatments of last resort that a sentence denies beside words of limiting are limits themselves."""
+    """Treatments of last resort that a sentence denies beside words of limiting are limits; so is comfort care."""
     spoken = {text.sentence[f.start] for f in facts if f.concept.startswith("limit.") and f.usable and not _refused(f)}
     for fact in list(facts):
         if fact.concept in LAST_RESORTS and text.sentence[fact.start] in spoken and _denied_now(fact):
             concept = "limit.dni" if fact.concept.startswith("resp.") else "limit.no_escalation"
             facts.append(replace(fact, concept=concept, polarity=Polarity.AFFIRMED, value=None, unit=None, detail=None))
+    told = {f.start for f in facts if f.concept == "limit.no_escalation"}
+    comfort = [f for f in facts if f.concept == "limit.comfort_care" and f.start not in told]
+    facts.extend(replace(fact, concept="limit.no_escalation") for fact in comfort)
 
 
 def _refused(fact: Fact) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from guidelines.notes.lexicon import LISTS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
 from guidelines.notes.words import Text, is_number
+from schemas.clinical.facts import Polarity
 
 CUES_MAX = 8  # of one class and clause are looked at
 _CLOSING = frozenset({".", ",", ";", ")", "->"})
@@ -173,7 +174,9 @@ def _led(text: Text, one: Found, entry: Entry) -> set[str]:
     """What the verb that a phrase begins with says for its list: "on propofol, keppra", "allergic to PCN, latex"."""
     if entry.concept.startswith("allergy") and entry.needs is None:
         return {"allergic"}
-    return {"done"} if entry.kind == "act" and text.words[one.start] in VERBS["done"] else set()
+    if entry.kind != "act" or entry.needs is not None or entry.polarity is not Polarity.AFFIRMED:
+        return set()
+    return {entry.concept, *({"done"} if text.words[one.start] in VERBS["done"] else ())}  # "zosyn + vanc d3"
 
 
 def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:

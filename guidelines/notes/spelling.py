@@ -2,8 +2,8 @@
 
 One letter missing, too much or wrong, or two swapped (Damerau's distance 1); and only where there is one such word:
 what could be two ("aebrile": febrile or afebrile) stays as it was written. The first letter is taken to be right,
-as the letters that deny stand there ("un-", "in-", "a-"). What may be read, and English words that look like it, are data
-(`spelling.toml`).
+as the letters that deny stand there ("un-", "in-", "a-"). What may be read, and English words that look like it, are
+data (`spelling.toml`).
 """
 
 from collections.abc import Iterable

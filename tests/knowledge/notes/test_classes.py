@@ -1,0 +1,301 @@
+"""The classes of wording that notes were misread in, each as a property over the phrases of the lexicon."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from guidelines.notes.lexicon import LEXICON, OTHER_WORDS, SPELLED
+from guidelines.notes.phrases import SPELLER
+from guidelines.notes.reading import read
+from guidelines.notes.spelling import Speller, one_apart
+from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
+from schemas.events import Note
+from schemas.local_time import UTC as UTC_ZONE
+
+AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+
+
+def facts(text: str, at: datetime = AT, zone: ZoneInfo = UTC_ZONE) -> tuple[NoteFact, ...]:
+    return read(Note(encounter="e1", text=text, observed_at=at, available_at=at), zone=zone)
+
+
+def usable(text: str) -> set[str]:
+    return {fact.concept for fact in facts(text) if fact.usable}
+
+
+def denied(text: str) -> set[str]:
+    now = [f for f in facts(text) if f.temporality is Temporality.CURRENT and f.experiencer is Experiencer.PATIENT]
+    return {fact.concept for fact in now if fact.polarity is Polarity.NEGATED}
+
+
+FINDINGS = ("fever", "chills", "cough", "melena", "hematemesis", "wheezing", "stridor", "mottling", "headache",
+            "nausea", "vomiting", "JVD", "crackles", "confusion", "hemoptysis", "diarrhea")  # fmt: skip
+MEANING = {word: next(iter(denied(f"no {word}"))) for word in FINDINGS}
+finding = st.sampled_from(FINDINGS)
+several = st.lists(finding, min_size=1, max_size=5, unique=True)
+
+
+def meant(words: list[str]) -> set[str]:
+    return {MEANING[word] for word in words}
+
+
+# -- denial
+
+
+@given(several, st.sampled_from(["no", "denies any", "without", "negative for", "no s/s of", "no clinical evidence of",
+                                 "no signs of", "low suspicion for", "doubt", "denies", "(−)", "−"]))  # fmt: skip
+def test_a_denial_goes_to_the_end_of_its_list(words: list[str], cue: str) -> None:
+    """However long the list is, behind whatever header; the next sentence is another matter."""
+    text = f"ROS: {cue} {', '.join(words[:-1])}{' or ' if words[1:] else ''}{words[-1]}. Mottled."
+    assert meant(words) <= denied(text) | ({"perf.mottled"} & usable(text))
+    assert usable(text) == {"perf.mottled"}
+
+
+@given(several, st.sampled_from(["no", "No", "N", "none", "neg", "negative", "denied", "absent"]))
+def test_a_label_that_is_answered_no_is_denied(words: list[str], answer: str) -> None:
+    """ "Fever: no." on each line, whatever the answers of the others."""
+    text = "\n".join(f"{word.capitalize()}: {answer}." for word in words) + "\nRash: yes."
+    assert meant(words) <= denied(text)
+    assert usable(text) == {"skin.urticaria_angioedema"}
+
+
+@given(several, several, st.sampled_from([("(+)", "(−)"), ("✓", "✗"), ("[x]", "[ ]"), ("☑", "☐"), ("(+)", "(-)")]))
+def test_marks_answer_on_whichever_side_they_stand(yes: list[str], no: list[str], marks: tuple[str, str]) -> None:
+    """ "[x] cough [ ] fever" and "cough ✓ fever ✗" say the same."""
+    assume(not meant(yes) & meant(no))
+    answers = [(word, marks[0]) for word in yes] + [(word, marks[1]) for word in no]
+    before = "  ".join(f"{mark} {word}" for word, mark in answers)
+    behind = "Screen: " + ", ".join(f"{word} {mark}" for word, mark in answers) + "."
+    for text in (before, behind):
+        assert usable(text) == meant(yes), text
+        assert denied(text) == meant(no), text
+
+
+@pytest.mark.parametrize(
+    "text", ["- fever\n- cough", "Neuro - confused, febrile", "Pt alert -febrile", "T 38-39, febrile"]
+)
+def test_a_bullet_or_a_dash_denies_nothing(text: str) -> None:
+    """Only a minus sign does, or a hyphen among others and plus signs."""
+    assert denied(text) == set()
+    assert denied("ROS +cough -fever") == {"temp.high"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ACS excluded by serial troponins", {"cardiac.acs"}),
+        ("PE ruled out by CTA", {"img.pe"}),
+        ("heparin d/c'd", {"tx.anticoag"}),
+        ("pressors now off", {"tx.vasopressor"}),
+        ("ESRD? no", {"renal.dialysis"}),
+        ("non-infectious", {"infection.sepsis"}),
+        ("ID: no infection", {"infection.sepsis"}),
+        ("sepsis screen negative", {"infection.sepsis"}),
+        ("No infection, abx stopped", {"infection.sepsis", "abx.started"}),
+        ("PNA: low suspicion", {"infection.source_lung"}),
+        ("incision c/d/i, no s/s of infection", {"infection.source_wound"}),
+        ("PICC site: no signs of infection", {"infection.source_line"}),
+        ("CT head: no bleed", {"img.ich"}),
+        ("resolved: shock (off norepi 36h), AKI", {"tx.norepi", "renal.aki"}),
+    ],
+)
+def test_what_is_over_or_out_is_denied(text: str, expected: set[str]) -> None:
+    """Excluded, ruled out by, off, stopped, answered, and denied where the sentence says of what place."""
+    assert denied(text) - {"infection.level"} == expected
+    assert usable(text) <= {"med.held"}
+
+
+# -- not now
+
+
+@given(finding, st.sampled_from(["Return for {}, syncope", "Come back with {}", "Seek care for {}", "Watch for {}",
+                                 "Call MD if {}", "Risk of {}", "Return if: {}", "Avoid {}", "PRN for {}",
+                                 "Call for pain, {} or weakness"]))  # fmt: skip
+def test_what_may_come_has_not_come(word: str, frame: str) -> None:
+    """Return instructions, risks and orders state nothing of the patient."""
+    assert usable(frame.format(word)) == set()
+
+
+@pytest.mark.parametrize("text", ["flu vaccine UTD", "seizure precautions", "DVT prophylaxis", "aspiration risk high",
+                                  "bleeding precautions reviewed", "COVID vaccine"])  # fmt: skip
+def test_what_is_prevented_is_not_there(text: str) -> None:
+    """A vaccine, a precaution, a prophylaxis, a risk."""
+    assert usable(text) == set()
+
+
+@given(finding)
+def test_what_was_and_has_turned_is_past(word: str) -> None:
+    """ "Was …, now …" is over; a mere "was" is a way of telling."""
+    assert MEANING[word] not in usable(f"Pt had {word} this morning, now gone.")
+    assert MEANING[word] in usable(f"Pt had {word} this morning.") | {"temp.high"}
+
+
+@pytest.mark.parametrize(
+    "text", ["Husband has flu", "Sick contacts: son w/ pneumonia", "Father had PE", "roommate has covid"]
+)
+def test_what_others_have_is_theirs(text: str) -> None:
+    """Also where they are not family; who tells or decides is not the one who is ill."""
+    assert {f.experiencer for f in facts(text)} <= {Experiencer.FAMILY, Experiencer.OTHER}
+    assert usable("Daughter (HCP) confirms DNR") == {"limit.dnr"}
+    assert "tox.found_down" in usable("found down by roommate, RR 6")
+
+
+# -- limits
+
+
+@pytest.mark.parametrize("treatment", ["pressors", "intubation", "dialysis", "CRRT", "vasopressors"])
+def test_a_state_is_no_limit_and_a_limit_needs_its_words(treatment: str) -> None:
+    """ "MAP 72, no pressors" says how he is; beside "DNR" the same words limit."""
+    limits = {"limit.no_escalation", "limit.dni", "limit.dnr", "limit.comfort_care"}
+    assert not limits & usable(f"MAP 72, no {treatment}, up to chair")
+    assert limits & usable(f"DNR: no {treatment}") > {"limit.dnr"}
+    assert not limits & usable("Full code. No ICU transfer needed. O2 for comfort.")
+
+
+@pytest.mark.parametrize("words", ["comfort measures only", "made CMO", "comfort care only", "comfort pathway"])
+def test_comfort_care_is_said_as_such_and_ends_with_full_code(words: str) -> None:
+    """It is a limit of its own; "full code" denies every limit."""
+    assert {"limit.comfort_care", "limit.no_escalation"} <= usable(f"Pt {words}, family at bedside")
+    assert {"limit.dnr", "limit.dni", "limit.no_escalation", "limit.comfort_care"} <= denied("Full code")
+
+
+# -- allergies, amounts, people
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Allergies: PCN (anaphylaxis), sulfa (rash)",
+            {("allergy.anaphylaxis", "penicillin"), ("allergy.rash", "sulfonamide")},
+        ),
+        ("throat swelling with penicillin", {("allergy.anaphylaxis", "penicillin")}),
+        ("Allergies: latex - hives", {("allergy.rash", "latex")}),
+        ("allergic to augmentin - rash", {("allergy.rash", "amoxicillin_clavulanate")}),
+    ],
+)
+def test_an_allergy_is_told_with_its_reaction(text: str, expected: set[tuple[str, str]]) -> None:
+    """Each drug with its own reaction, and each as an allergy."""
+    found = {(f.concept, f.detail) for f in facts(text) if f.usable}
+    assert found == expected | {("allergy", detail) for _, detail in expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "value", "unit"),
+    [
+        ("wt 82 kg", "person.weight", 82, "kg"),
+        ("weight 180 lbs", "person.weight", 81.6, "kg"),
+        ("UOP 180 for whole 12h shift", "renal.uop_low", 15, "mL/h"),
+        ("UOP ↓ 10–15 cc/h", "renal.uop_low", 10, "mL/h"),
+        ("home O2 2 L", "o2.home", 2, "L/min"),
+        ("HFrEF EF 20 %", "cardiac.lvef", 20, "%"),
+        ("target sats 88–92", "o2.target", 88, "%"),
+        ("A+Ox3", "neuro.oriented", 3, None),
+        ("postpartum day 2", "ob.postpartum", 2, "d"),
+    ],
+)
+def test_a_number_of_the_patient_is_read(text: str, concept: str, value: float, unit: str | None) -> None:
+    """Weights, urine over a shift, oxygen at home, a target."""
+    (fact,) = [fact for fact in facts(text) if fact.concept == concept]
+    assert (fact.value, fact.unit) == (value, unit)
+
+
+@pytest.mark.parametrize("text", ["28 weeks pregnant", "G2P1 at 34+2", "hCG pos", "pregnant, 3rd trimester"])
+def test_a_pregnancy_is_read_and_its_denial(text: str) -> None:
+    """What a note alone says of it takes the patient out of the rules' scope."""
+    assert "ob.pregnant" in usable(text)
+    for none in ("not pregnant", "hCG neg", "Pregnant: N", "Pregnant N."):
+        assert "ob.pregnant" in denied(none)
+
+
+def test_what_prevents_an_infection_is_no_treatment_of_one() -> None:
+    """Prophylaxis with its drug is told as such, and is no antimicrobial started."""
+    found = {f.concept: f.detail for f in facts("cefazolin periop") if f.usable}
+    assert found == {"abx.prophylaxis": "cefazolin"}
+    assert usable("PCP prophylaxis with bactrim") == {"abx.prophylaxis"}
+
+
+def test_other_causes_of_shock_are_named() -> None:
+    """Each with its own id, so that a rule can ask for any of them."""
+    for words, concept in (("hemorrhagic shock", "shock.hemorrhagic"), ("anaphylaxis", "shock.anaphylactic"),
+                           ("tamponade", "shock.obstructive"), ("hypovolemic shock", "shock.hypovolemic")):  # fmt: skip
+        assert concept in usable(f"Pt in {words}")
+
+
+# -- spelling
+
+
+@given(st.sampled_from(sorted(SPELLED)), st.integers(1, 40), st.sampled_from("aeiostrln"), st.integers(0, 3))
+def test_a_word_one_letter_wrong_is_read_as_itself_or_left(word: str, place: int, letter: str, how: int) -> None:
+    """Never as another word: what could be two stays, and so does every word of English or of the lexicon."""
+    at = place % len(word) or 1
+    wrong = {0: word[:at] + word[at + 1 :], 1: word[:at] + letter + word[at:], 2: word[:at] + letter + word[at + 1 :],
+             3: word[:at] + word[at : at + 2][::-1] + word[at + 2 :]}[how]  # fmt: skip
+    right = SPELLER.right(wrong)
+    assert right == wrong or (right in SPELLED and one_apart(wrong, right) and right[0] == wrong[0])
+    assert len(wrong) >= 7 or right == wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("hypotensve", "hypotensive"),
+        ("motling", "mottling"),
+        ("unresponsve", "unresponsive"),
+        ("tachypnic", "tachypneic"),
+        ("consolidaton", "consolidation"),
+        ("orthostaic", "orthostatic"),
+        *((word, word) for word in ("aebrile", "contusion", "injection", "deceased", "uresponsive", "clammi")),
+    ],
+)
+def test_which_misspelled_words_are_read(wrong: str, right: str) -> None:
+    """Clinical ones; none that might as well be its opposite, and none that is a word."""
+    assert SPELLER.right(wrong) == right
+
+
+def test_words_that_look_like_ours_are_kept() -> None:
+    """All of the list are one letter from a word that would be read; so the list is needed, word by word."""
+    known = {word for entry in LEXICON for phrase in entry.phrases for word in phrase.split()} | SPELLED
+    blind = Speller(SPELLED, known, ())
+    assert sum(blind.right(word) != word for word in OTHER_WORDS) > len(OTHER_WORDS) / 2
+    assert all(SPELLER.right(word) == word for word in OTHER_WORDS)
+
+
+# -- time
+
+BERLIN = ZoneInfo("Europe/Berlin")
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
+
+
+@pytest.mark.parametrize(
+    ("written", "text", "meant_at"),
+    [
+        (datetime(2026, 1, 10, 3, 0, tzinfo=UTC), "mottled at 0310", datetime(2026, 1, 10, 2, 10, tzinfo=UTC)),
+        (datetime(2026, 7, 10, 3, 0, tzinfo=UTC), "mottled at 0310", datetime(2026, 7, 10, 1, 10, tzinfo=UTC)),
+        (datetime(2026, 1, 9, 23, 30, tzinfo=UTC), "mottled at 2350", datetime(2026, 1, 9, 22, 50, tzinfo=UTC)),
+        # clocks go back on 25 October at 03:00: 02:30 is there twice, and the later one is meant that has been
+        (datetime(2026, 10, 25, 3, 0, tzinfo=UTC), "mottled at 0230", datetime(2026, 10, 25, 1, 30, tzinfo=UTC)),
+        (datetime(2026, 10, 25, 0, 40, tzinfo=UTC), "mottled at 0230", datetime(2026, 10, 25, 0, 30, tzinfo=UTC)),
+        # and forward on 29 March at 02:00: there is no 02:30, so the note's own time stands
+        (datetime(2026, 3, 29, 4, 0, tzinfo=UTC), "mottled at 0230", datetime(2026, 3, 29, 4, 0, tzinfo=UTC)),
+    ],
+)
+def test_a_time_in_a_note_is_one_of_the_clocks_of_the_ward(written: datetime, text: str, meant_at: datetime) -> None:
+    """Also in the nights that clocks are changed; told in UTC."""
+    (fact,) = facts(text, written, BERLIN)
+    assert fact.effective_at == meant_at
+    assert fact.effective_at.tzinfo is UTC
+
+
+@given(st.integers(0, 365 * 24 * 60), st.integers(0, 1439), st.sampled_from(ZONES))
+def test_a_time_is_never_ahead_of_its_note_nor_out_of_reach(written: int, minutes: int, name: str) -> None:
+    """Within twelve hours before and a quarter after, on the clock where the note says; else the note's own time."""
+    at, zone = AT + timedelta(minutes=written), ZoneInfo(name)
+    hour, minute = divmod(minutes, 60)
+    (fact,) = facts(f"mottled at {hour:02d}:{minute:02d}", at, zone)
+    assert at - timedelta(hours=12) <= fact.effective_at <= at + timedelta(minutes=15)
+    shown = fact.effective_at.astimezone(zone)
+    assert fact.effective_at == at or (shown.hour, shown.minute) == (hour, minute)
