@@ -35,7 +35,7 @@ class Entry:
     below: float | None = None
     above: float | None = None
     falls: bool = False
-    rises: bool = False
+    rises: float | None = None
     times: bool = False
     percent: bool = False
     detail: str | None = None

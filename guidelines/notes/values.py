@@ -73,7 +73,7 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
     """Whether the numbers of the phrase fit the entry, and the value they give."""
     numbers = _numbers(entry, words)
     if entry.value is None or not (numbers.now or numbers.old):
-        return entry.above is None and entry.below is None and not (entry.falls or entry.rises), None
+        return entry.above is None and entry.below is None and _moves(entry, 0, ()), None
     if entry.value == "sum":
         return True, sum(numbers.now)
     if entry.value == "rate":
@@ -83,13 +83,20 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
         return False, None
     value = -numbers.now[index] if entry.value == "minus" else numbers.now[index]
     before = (numbers.old or numbers.now[index + 1 :])[:1]
-    if (entry.falls or entry.rises) and not (before and (value < before[0] if entry.falls else value > before[0])):
+    if not _moves(entry, value, before):
         return False, None
     amount = _in_unit(entry, words, value)
     if amount is None:
-        return True, None
+        return entry.above is None and entry.below is None, None
     amount = amount if count == 1 else round(amount * count, 6)
     return _beyond(entry, words, amount), amount
+
+
+def _moves(entry: Entry, value: float, before: Sequence[float]) -> bool:
+    """Whether the value came from where the entry says: from above it, or from so much below."""
+    if not entry.falls and entry.rises is None:
+        return True
+    return bool(before) and (value < before[0] if entry.rises is None else value >= before[0] + entry.rises)
 
 
 def _beyond(entry: Entry, words: Sequence[str], amount: float) -> bool:
