@@ -265,8 +265,8 @@ def _changes(
 
 
 def _usual_of(sources: Iterable[Source]) -> set[str]:
-    """What of the patient record a value was held against."""
-    return {s.subject for s in sources if isinstance(s, Personal)}
+    """What of the patient's own a value was held against, of the record or worked out of older readings."""
+    return {s.subject for s in sources if isinstance(s, Personal) or (isinstance(s, Computed) and s.subject in USUAL)}
 
 
 def _method(source: Source) -> str | None:
@@ -308,10 +308,13 @@ def _newest(case: Case, name: str) -> Evidence | None:
 
 
 def _usual(draft: _Draft, sources: Iterable[Source]) -> str:
-    """What of the patient record a value was held against, as shown."""
+    """What of the patient's own a value was held against, as shown: of the record, or worked out of older readings."""
     once = dict.fromkeys(s for s in sources if isinstance(s, Personal) and s.value is not None)
-    usual = [evidence(draft.case, s) for s in once]
-    return f"Patient record: {', '.join(f'{e.label} {draft.slot(e)}' for e in usual)}." if usual else ""
+    recorded = [f"{e.label} {draft.slot(e)}" for e in (evidence(draft.case, s) for s in once)]
+    told = f"Patient record: {', '.join(recorded)}." if recorded else ""
+    made = dict.fromkeys(s for s in sources if isinstance(s, Computed) and s.subject in USUAL)
+    items = [_Item(f"usual {label(USUAL[s.subject])}", evidence(draft.case, s)) for s in made]
+    return f"{told} Older readings: {_timed(draft, items)}.".strip() if items else told
 
 
 def _rests_on(draft: _Draft, sources: Iterable[Source]) -> str:

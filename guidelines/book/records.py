@@ -187,6 +187,7 @@ class Guideline(_Entry):
     supersedes: str | None = None
     population: str
     outside: When | None = None  # of whom it does not speak at all
+    each_is_news: bool = False  # each trigger is an alarm of its own: a second one of the same level is a worsening
     sources: Mapping[str, Source]
     slots: Mapping[str, Slot] = {}
     triggers: tuple[Trigger, ...] = Field(min_length=1)

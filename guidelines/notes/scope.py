@@ -174,7 +174,7 @@ def _led(text: Text, one: Found, entry: Entry) -> set[str]:
     """What the verb that a phrase begins with says for its list: "on propofol, keppra", "allergic to PCN, latex"."""
     if entry.concept.startswith("allergy") and entry.needs is None:
         return {"allergic"}
-    if entry.kind != "act" or entry.needs is not None or entry.polarity is not Polarity.AFFIRMED:
+    if entry.kind != "act" or entry.needs is not None or entry.denied_only or entry.polarity is not Polarity.AFFIRMED:
         return set()
     return {entry.concept, *({"done"} if text.words[one.start] in VERBS["done"] else ())}  # "zosyn + vanc d3"
 

@@ -33,7 +33,8 @@ class Circumstances(NamedTuple):
     `unseen`: the rules that have spoken and rest on something that is open. `taken_back`: what the last words rest on
     was entered in error, or the patient has left the unit that they hold for. `held_back`: the patient has just come,
     and nothing was heard since. `said_before`: this very question was asked, or this watched for, not long ago.
-    `has_changed`: what speaks rests on a change for the worse that was seen within the hour.
+    `has_changed`: what speaks rests on a change for the worse that was seen within the hour. `other_alarm`: of a
+    guideline each of whose triggers is an alarm of its own, one speaks that has not spoken in this episode.
     """
 
     unseen: frozenset[str] = frozenset()
@@ -41,6 +42,7 @@ class Circumstances(NamedTuple):
     held_back: bool = False
     said_before: bool = False
     has_changed: bool = False
+    other_alarm: bool = False
 
 
 class Look(NamedTuple):
@@ -63,6 +65,7 @@ class Look(NamedTuple):
     taken_back: bool
     held_back: bool
     said_before: bool
+    other_alarm: bool
 
 
 class Row(NamedTuple):
@@ -124,6 +127,7 @@ TABLE: tuple[Row, ...] = (
         "seen",
     ),
     Row("something louder speaks", lambda x: _rank(x.seen) > _rank(x.standing), "worsened", "seen"),
+    Row("another alarm of its own speaks", lambda x: x.seen is x.standing and x.other_alarm, "worsened", "seen"),
     Row(
         "it is seen again",
         lambda x: x.seen is x.standing and (x.was_blind or x.was_low),
@@ -232,7 +236,7 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
     if episode is None:
         return Look(
             None, seen, seen, False, False, False, False, is_timer, False, False, False, False, False, False,
-            besides.taken_back, besides.held_back, besides.said_before,
+            besides.taken_back, besides.held_back, besides.said_before, False,
         )  # fmt: skip
     at, standing = instant.at, episode.level
     low_for = at - (episode.low_since or at)
@@ -256,6 +260,7 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
         taken_back=besides.taken_back,
         held_back=besides.held_back,
         said_before=besides.said_before,
+        other_alarm=besides.other_alarm,
     )
 
 

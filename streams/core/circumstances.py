@@ -26,6 +26,7 @@ def circumstances(
         unseen=frozenset() if episode is None else _unseen(episode, guideline, found, case),
         taken_back=episode is not None and (instant.moved or bool(_of(instant, episode))),
         held_back=_just_came(bed),
+        other_alarm=episode is not None and guideline.guideline.each_is_news and _other_alarm(episode, found),
         said_before=episode is None and _said_before(bed, guideline, found, case, policy),
     )
 
@@ -107,6 +108,11 @@ def _words(case: Case, one: TakenBack) -> str:
 
 def _shown(reading: Reading) -> str:
     return amount(reading.concept, reading.value) if reading.value is not None else str(reading.code)
+
+
+def _other_alarm(episode: Episode, found: Evaluation) -> bool:
+    """Whether a rule speaks at the level of the episode that has not spoken in it."""
+    return any(one.level is episode.level and one.rule not in episode.levels for one in found.speaking)
 
 
 # -- just come

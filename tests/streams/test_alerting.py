@@ -74,6 +74,7 @@ def besides(says: str) -> Circumstances:
         held_back="came" in words,
         said_before="asked" in words,
         has_changed="fell" in words,
+        other_alarm="other" in words,
     )
 
 
@@ -262,6 +263,11 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
         ("08:02", "T1", True, "raised warning", RAISED),
         ("08:03", "T1 T3 came", True, "", "something louder speaks, the patient has just come"),
         ("08:04", "T1 T3", True, "worsened critical", LOUDER),
+    ],
+    "a second alarm of its own, as loud as the first": [
+        ("08:00", "T1", True, "raised warning", RAISED),
+        ("08:01", "T1 other", True, "worsened warning", "another alarm of its own speaks"),
+        ("08:02", "T1", True, "", "it speaks as it did"),
     ],
     "a question is quiet, and becomes a warning": [
         ("08:00", "?", True, "raised ask", RAISED),

@@ -345,3 +345,24 @@ def test_whom_a_guideline_is_not_for_is_told_on_the_bed_from_the_first_look() ->
     )
     bed, _ = play([grown], at("08:03"), bed=bed)
     assert view(bed, mind()).outside == ()
+
+
+def test_a_second_vital_sign_beyond_its_limit_is_loud() -> None:
+    """Saturation of 72 %, acknowledged or not; then a mean pressure of 45: worsened, aloud, with both on the card."""
+    calm = [admitted("06:00"), *well("07:50")]
+    said = alerts([*calm, reading("spo2", 72, "08:00"), pressure(45, "08:05")], "08:06", guideline="LIM")
+    assert [(o.change, f"{o.at:%H:%M}") for o in said] == [(Change.RAISED, "08:00"), (Change.WORSENED, "08:05")]
+    assert "45 mmHg" in said[-1].alert.card.detail
+    assert "72 %" in said[-1].alert.card.detail
+
+
+def test_a_pressure_far_below_the_usual_one_names_the_usual_one() -> None:
+    """A systolic of 112 where days of readings say 158: low for this patient, and the sentence says beside what."""
+    before = [reading("sbp", 158, 60 * hour - 48 * 60, method="nibp") for hour in range(1, 30)]
+    low = [reading("sbp", 112, clock, method="nibp") for clock in ("08:00", "08:10")]
+    labs = [reading("crt", 5, "08:00"), lactate(1.0, "08:00"), pressure(80, "08:00"), pressure(80, "08:10")]
+    now = standing([*before, admitted("06:00"), note(SEPTIC, "06:30"), *labs, *low], "08:11")
+    assert now is not None
+    assert now.level is Level.CRITICAL
+    assert "SBP 112 mmHg at 08:10" in now.finding.sentence.text
+    assert "usual SBP 158 mmHg" in now.finding.sentence.text

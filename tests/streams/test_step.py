@@ -73,7 +73,7 @@ def test_a_forbidden_order_is_withheld_with_its_reason() -> None:
 
 
 def test_silence_is_said() -> None:
-    """When nothing more is heard, the alert says since when it cannot be seen, and then asks: critical it is no more."""
+    """When nothing more is heard, the alert says since when it cannot be seen, and then asks: no longer critical."""
     bed, said = play(SHOCK, at("23:00"))
     last = of_sepsis(said)[-1]
     assert last.change is Change.EASED
