@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Literal
 
 from msgspec import convert
 
@@ -69,12 +70,12 @@ def treatment(item: str, action: str, clock: str | float, **more: object) -> Tre
     return convert({"encounter": "e1", "item": item, "action": action, **times, **more}, Treatment)
 
 
-def admitted(clock: str | float = "07:55") -> Movement:
+def admitted(clock: str | float = "07:55", setting: Literal["icu", "ward"] = "icu") -> Movement:
     allergy = convert({"substance": "penicillin", "severity": "anaphylaxis"}, Allergy)
     patient = Patient(age_years=62.0, sex="male", allergies=(allergy,), diagnoses=())
     now = at(clock)
     return Movement(
-        encounter="e1", action="admit", setting="icu", bed="4", patient=patient, observed_at=now, available_at=now
+        encounter="e1", action="admit", setting=setting, bed="4", patient=patient, observed_at=now, available_at=now
     )
 
 

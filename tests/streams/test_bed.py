@@ -166,10 +166,10 @@ def test_a_saved_bed_is_the_same_bed() -> None:
 
 @cache
 def watched() -> Bed:
-    """A bed with a row that the next readings thin, an alert that soon ends, and a note that can be withdrawn."""
+    """A bed on a ward: a row that the next readings thin, an alert that soon ends, a note that can be withdrawn."""
     calm = [reading("hr", 80 + minute % 9, minute) for minute in range(1 - ROW_READINGS_MAX, 0)]
     sick = vitals(0, hr=122, rr=26, spo2=91, bp="88/50", temp=39)
-    bed, _ = play([admitted("00:00"), *calm, *sick, note(PNEUMONIA, 1)], at(2))
+    bed, _ = play([admitted("00:00", "ward"), *calm, *sick, note(PNEUMONIA, 1)], at(2))
     assert len(bed.chart.readings["hr"]) == ROW_READINGS_MAX
     assert set(bed.episodes) == {"SEP", "NEWS2"}
     return bed
@@ -190,6 +190,7 @@ _later = st.one_of(
         _ERRORS,
     ),
     st.builds(lambda minute: _well(minute), st.integers(3, 60)),
+    st.builds(lambda minute: [*_well(minute), *_well(minute + 20), *_well(minute + 40)], st.integers(3, 20)),
     st.builds(
         lambda text, minute, known, status: [note(text, minute, known, status=status)],
         st.sampled_from([PNEUMONIA, "No fever, lungs clear."]),
@@ -236,7 +237,7 @@ def test_the_stories_of_change_are_rich() -> None:
     more, _ = play([reading("hr", 81, 3), reading("hr", 82, 4)], at(5), bed=bed)
     assert len(more.chart.readings["hr"]) < ROW_READINGS_MAX
     assert more.chart.readings["hr"][:100] != bed.chart.readings["hr"][:100]
-    over, _ = play([*_well(10), *_well(30)], at(31), bed=bed)
+    over, _ = play([*_well(10), *_well(30), *_well(50)], at(51), bed=bed)
     assert "NEWS2" not in over.episodes
     gone, _ = play([reading("temp", 39, 0, 3, status="entered-in-error")], at(4), bed=bed)
     assert gone.chart.readings["temp"] == ()

@@ -21,9 +21,9 @@ from streams.core.bed import Bed, Chart, Failure
 from streams.core.step import TRIED_AGAIN_AFTER, Output, Turn, run, step
 from streams.core.view import view
 from streams.stores.codec import bed_of, whole
-from tests.streams.bedside import SHOCK, as_bytes, at, mind, play, reading, treatment
+from tests.streams.bedside import SHOCK, admitted, as_bytes, at, mind, play, reading, treatment
 
-EARLY = [event for event in SHOCK if event.available_at <= at("08:05")]
+EARLY = [admitted("07:55", "ward"), *(event for event in SHOCK[1:] if event.available_at <= at("08:05"))]
 LATE = [reading("hr", 104, "08:06:10"), reading("lactate", 6.0, "08:06:20", source="lab")]
 """The second makes it critical, and asks what the fault concerns."""
 

@@ -99,7 +99,7 @@ async def lived(url: str, file: Path, harm: Harm) -> None:
             assert await taken(service, [reading("hr", 111, "08:07"), reading("hr", 112, "08:08")]) == []
             assert service.trouble is not None
             with service.subscribe() as live:
-                await service.advance(at("08:20"))  # the vital signs of 08:00 have grown too old
+                await service.advance(at("08:31"))  # the vital signs of 08:00 have grown too old
                 update = live.get_nowait()
             assert update.encounters == frozenset({"e1"})
             assert update.outputs

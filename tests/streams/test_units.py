@@ -80,9 +80,18 @@ TOUR = [moved(0, "Ward 6"), *three(1), moved(20, "Ward 7"), *three(40), moved(50
 
 
 def test_a_bed_that_is_moved_is_judged_by_the_other_book_from_that_instant_on(strict: Mind) -> None:
-    """With not one new reading the warning is raised when she comes, and resolved by the rules of where she goes."""
+    """The first reading after she comes is warned of, though it is no worse than where she was; going ends it at once.
+
+    The move itself raises nothing. With not one new reading it takes back what only the rules of the unit that is left
+    say, and says so.
+    """
     bed, said = play(TOUR, at(100), strict)
-    assert changes(said) == [(Change.RAISED, 20), (Change.UPDATED, 40), (Change.RESOLVED, 80)]
+    assert changes(said) == [(Change.RAISED, 40), (Change.RESOLVED, 50)]
+    assert isinstance(said[-1], AlertEvent)
+    assert "The patient was moved at 08:50" in said[-1].alert.card.detail
+    come, _ = play(TOUR[:11], at(21), strict)
+    assert come.awake is not None
+    assert come.awake.kept.graph is strict.units["Ward 7"].rules.graph
     there, _ = play(TOUR[:20], at(45), strict)
     assert there.awake is not None
     assert bed.awake is not None
@@ -175,4 +184,4 @@ def test_a_replay_judges_by_the_books_of_the_units(tmp_path: Path, overlays: Pat
     assert plain["rules"]["units"] == {}
     assert set(own["rules"]["units"]) == {"Ward 7", "Ward 8/B"}
     raised = json.loads((tmp_path / "own" / "alerts.ndjson").read_text().splitlines()[0])
-    assert (raised["change"], raised["at"]) == ("raised", at(20).isoformat().replace("+00:00", "Z"))
+    assert (raised["change"], raised["at"]) == ("raised", at(40).isoformat().replace("+00:00", "Z"))
