@@ -364,10 +364,8 @@ def _said(
         outline=outline_of((loudest, *others)),
         remarks=(*remark, *_remarks(full, episode.blind_since)),
     )
-    if change is Change.WORSENED:
-        episode = episode._replace(worsened_at=at)
-    if what.level.rank > before.rank:  # also where it only comes back: an acknowledgement of less does not count
-        episode = episode._replace(state="raised", acknowledged_at=None, acknowledged_by=None)
+    if change is Change.WORSENED or what.level.rank > before.rank:  # an acknowledgement of less does not count for it
+        episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
     if change is Change.EASED:
         episode = episode._replace(eased_at=at, worsened_at=None)
     return _kept(remembered(bed, episode, at), episode), AlertEvent(change=change, at=at, alert=episode.alert())
