@@ -1,4 +1,4 @@
-"""Marks of a list: "(+) cough (−) fever", "cough ✓ fever ✗", "[x] SOB [ ] fever", and the side that each stands on."""
+"""Marks of a list: "(+) cough (−) fever", "cough ✓ fever ✗", "[x] SOB [ ] fever", and the side that each stands on.
 
 A mark before its word is a cue like "no". Where marks stand behind their words, `⊖` becomes `⊟`, which looks back.
 """
