@@ -324,7 +324,8 @@ def _rests_on(draft: _Draft, sources: Iterable[Source]) -> str:
         item = evidence(draft.case, fact)
         said = "noted as possible" if fact.polarity is Polarity.UNCERTAIN else "noted"
         shown.append(f"{draft.slot(item)} {said} at {draft.time(item, fact.effective_at)}")
-    done = [c for c in sources if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
+    scored = (part for c in sources if isinstance(c, Computed) and c.subject in SCORES for part in c.sources)
+    done = [c for c in dict.fromkeys((*sources, *scored)) if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
     for treatment in done:
         item = evidence(draft.case, treatment)
         shown.append(f"{item.label} {draft.slot(item)} at {draft.time(item, treatment.observed_at)}")

@@ -291,12 +291,21 @@ def _followed(
     if what.say == "raised":
         return _raised(bed, found, telling, instant.at, full)
     assert episode is not None
+    spoken = episode.levels
     episode = episode._replace(
-        levels=levels_with(episode.levels, found.speaking), low_since=what.low_since, blind_since=what.blind_since
+        levels=levels_with(spoken, found.speaking), low_since=what.low_since, blind_since=what.blind_since
     )
     if what.say is None:
         return _kept(bed, episode), None
+    newest_first = besides.other_alarm and what.say == "worsened"
+    found = _newest_first(found, spoken) if newest_first else found
     return _said(bed, episode, what, found, telling, instant.at, full, remark)
+
+
+def _newest_first(found: Evaluation, spoken: Mapping[str, Level]) -> Evaluation:
+    """Of equally loud rules those that have not spoken before in front."""
+    order = sorted(found.speaking, key=lambda one: (-one.level.rank, one.rule in spoken))
+    return found._replace(speaking=tuple(order))
 
 
 def _end(episode: Episode, found: Evaluation, besides: Circumstances) -> str:

@@ -352,7 +352,7 @@ def test_a_second_vital_sign_beyond_its_limit_is_loud() -> None:
     calm = [admitted("06:00"), *well("07:50")]
     said = alerts([*calm, reading("spo2", 72, "08:00"), pressure(45, "08:05")], "08:06", guideline="LIM")
     assert [(o.change, f"{o.at:%H:%M}") for o in said] == [(Change.RAISED, "08:00"), (Change.WORSENED, "08:05")]
-    assert "45 mmHg" in said[-1].alert.card.detail
+    assert "45 mmHg" in said[-1].alert.finding.sentence.text
     assert "72 %" in said[-1].alert.card.detail
 
 
