@@ -70,32 +70,37 @@ def _under(section: str, entry: Entry, classes: Set[str]) -> bool:
     return bool(section) and not done and entry.kind in SECTION_KINDS.get(section, KINDS)
 
 
-def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
-    """The fact that a phrase found in the text states; None where its numbers or its verbs do not fit."""
-    classes = set(one.classes)
-    words = text.words[one.start : one.end]
-    fits, value = value_of(entry, words, _count(text, one) if entry.times else 1)
-    if _under(section, entry, classes):
-        classes.add(section)
-    proofs = {entry.needs, entry.concept}
-    unproved = entry.needs is not None and proofs.isdisjoint(classes) and VERBS[entry.needs].isdisjoint(words)
-    if not fits or (unproved and not (entry.kind == "act" and classes & {"negated", "planned", "hypothetical"})):
-        return None
-    if entry.denied_only and "negated" not in classes:
-        return None
+def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
+    """Whether the words around it bear out what the phrase alone does not say: that it was done, held, denied."""
+    if entry.denied_only:
+        return "negated" in classes
+    if entry.needs is None or entry.needs in classes or entry.concept in classes:
+        return True
+    open_ = entry.kind == "act" and not classes.isdisjoint({"negated", "planned", "hypothetical"})
+    return open_ or not VERBS[entry.needs].isdisjoint(words)
+
+
+def _polarity(entry: Entry, classes: Set[str]) -> Polarity:
     if "negated" in classes:
         twice = entry.polarity is Polarity.NEGATED and entry.kind == "state"  # "lungs not clear"
-        polarity = Polarity.UNCERTAIN if twice else Polarity.NEGATED
-    else:
-        polarity = Polarity.UNCERTAIN if "uncertain" in classes else entry.polarity
-        if entry.polarity is Polarity.NEGATED:
-            polarity = Polarity.NEGATED
-    temporality = _temporality(entry, classes)
+        return Polarity.UNCERTAIN if twice else Polarity.NEGATED
+    return Polarity.UNCERTAIN if "uncertain" in classes and entry.polarity is Polarity.AFFIRMED else entry.polarity
+
+
+def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
+    """The fact that a phrase found in the text states; None where its numbers or its verbs do not fit."""
+    classes = {*one.classes, section} if _under(section, entry, one.classes) else one.classes
+    words = text.words[one.start : one.end]
+    if not _is_proved(entry, classes, words):
+        return None
+    fits, value = value_of(entry, words, _count(text, one) if entry.times else 1)
+    if not fits:
+        return None
     experiencer = Experiencer.PATIENT
     for other in (Experiencer.OTHER, Experiencer.FAMILY):
         if other in classes:
             experiencer = other
     return Fact(
-        entry, one.start, one.end, entry.concept, polarity, experiencer, temporality, value,
-        entry.unit if value is not None else None, _named(entry, words) or entry.detail, "copied" in classes, at,
+        entry, one.start, one.end, entry.concept, _polarity(entry, classes), experiencer, _temporality(entry, classes),
+        value, entry.unit if value is not None else None, _named(entry, words) or entry.detail, "copied" in classes, at,
     )  # fmt: skip

@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import CUES, LEXICON, LISTS, OTHER_WORDS, PSEUDO, SPELLED, WORD_LISTS, Cue, Entry, Item
+from guidelines.notes.lexicon import (
+    CUES,
+    LEXICON,
+    LISTS,
+    OTHER_WORDS,
+    PSEUDO,
+    SPELLED,
+    WORD_LISTS,
+    Cue,
+    Entry,
+    Item,
+    Stop,
+)
 from guidelines.notes.spelling import Speller
 from guidelines.notes.words import ANY_NUMBER, Text, cut, is_number
 
@@ -92,7 +104,9 @@ class Automaton:
     def _node(self, states: frozenset[int]) -> _Node:
         if states not in self._nodes:
             found = {id(item): item for state in sorted(states) for item in self._finals.get(state, ())}
-            self._nodes[states] = _Node(states, tuple(found.values()))
+            # A phrase that ends a denial and states something ("no delta wave on ECG") first ends it.
+            items = sorted(found.values(), key=lambda item: not isinstance(item, Stop))
+            self._nodes[states] = _Node(states, tuple(items))
         return self._nodes[states]
 
     def _step(self, node: _Node, word: str) -> _Node | None:

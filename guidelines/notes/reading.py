@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from guidelines.notes.copied import EARLIER_MAX, mark_copied
 from guidelines.notes.facts import Fact, fact_of
-from guidelines.notes.lexicon import Cue, Entry, Stop
+from guidelines.notes.lexicon import Cue, Entry
 from guidelines.notes.marks import turn
 from guidelines.notes.phrases import PHRASES, SPELLER
 from guidelines.notes.scope import Found, carry_backward, carry_forward, carry_verbs, continuing, headed
@@ -51,7 +51,7 @@ def read(note: Note, earlier: Sequence[Note] = (), *, zone: ZoneInfo = UTC) -> t
     found = [
         Found(start, end, item)
         for start, end, items in PHRASES.find(text)
-        for item in sorted(items, key=lambda item: not isinstance(item, Stop))  # "on ECG" ends a denial and is done
+        for item in items
         if not (isinstance(item, Cue) and item.unless_time and may_be_time(text, start, ward))
     ]
     goes_on = continuing(text)
@@ -65,9 +65,9 @@ def read(note: Note, earlier: Sequence[Note] = (), *, zone: ZoneInfo = UTC) -> t
     seen: set[tuple[int, str]] = set()
     for one in found:
         if isinstance(one.item, Entry) and len(facts) < FACTS_MAX:
-            at = when(text, one, inside) or leading.get(text.clause[one.start]) or note.observed_at
-            fact = fact_of(text, one, one.item, sections.get(text.sentence[one.start], ""), at)
+            fact = fact_of(text, one, one.item, sections.get(text.sentence[one.start], ""), note.observed_at)
             if fact is not None and (fact.start, fact.concept) not in seen:
+                fact.at = when(text, one, inside) or leading.get(text.clause[one.start]) or note.observed_at
                 seen.add((fact.start, fact.concept))
                 facts.append(fact)
     own = identity(note)

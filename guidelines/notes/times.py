@@ -18,7 +18,7 @@ _HOUR_MAX, _MINUTE_MAX, _YEARS = 23, 59, range(1900, 2100)
 def _clock(text: Text, at: int) -> int | None:
     """Minutes after midnight, if the word is a time of day: 03:10, 0310, "at 1430", "1018 hives"."""
     word = text.words[at]
-    if not (len(word) in _CLOCK_CHARS and (word.isdecimal() or word[-3] == ":")):
+    if not word[0].isdecimal() or not (len(word) in _CLOCK_CHARS and (word.isdecimal() or word[-3] == ":")):
         return None
     digits = word.replace(":", "")
     if not digits.isdecimal() or len(digits) not in {3, 4}:

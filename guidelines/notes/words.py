@@ -85,6 +85,7 @@ def _ends_sentence(low: str, original: str, words: Sequence[str], at: int) -> bo
 def cut(original: str) -> Text:
     low = _normal(original)
     text = Text()
+    words, spans, sentences, clauses, lines = text.words, text.spans, text.sentence, text.clause, text.line
     sentence = clause = line = 0
     last = ""
     for match in _WORD.finditer(low):
@@ -98,14 +99,14 @@ def cut(original: str) -> Text:
                         text.blank_before.add(line)
                     last = word
                 continue
-            word, ends = _sign(low, original, text.words, span, word)
+            word, ends = _sign(low, original, words, span, word)
             if not word:
                 continue
-        text.words.append(word)
-        text.spans.append(span)
-        text.sentence.append(sentence)
-        text.clause.append(clause)
-        text.line.append(line)
+        words.append(word)
+        spans.append(span)
+        sentences.append(sentence)
+        clauses.append(clause)
+        lines.append(line)
         last = word
         if ends:
             clause += 1
