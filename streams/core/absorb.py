@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -17,6 +18,7 @@ from guidelines.notes import reading as notes
 from schemas.clinical.facts import NoteFact
 from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Response, Status, Treatment, identity
 from schemas.events.quarantine import Rejected
+from schemas.local_time import UTC
 from streams.core.bed import Bed, Chart, counted
 from streams.core.chart import is_known, with_note, with_readings, with_treatment
 from streams.core.ordering import Late, clock_moved, queued, released
@@ -81,17 +83,17 @@ def put_right(bed: Bed, now: datetime, policy: Policy) -> Bed:
     return bed._replace(line=line, due=due, judged_at=None, foreseen_at=None, awake=None, counts=counts)
 
 
-def opened(bed: Bed, reads: frozenset[str]) -> tuple[Bed, Instant] | None:
+def opened(bed: Bed, reads: frozenset[str], zone: ZoneInfo = UTC) -> tuple[Bed, Instant] | None:
     """The next closed instant, written down: something became known, or a timer is up. None: there is none yet.
 
-    `reads`: what the rules and their sentences look at.
+    `reads`: what the rules and their sentences look at; `zone`: that of the clocks by which notes are written.
     """
     line, at, events = released(bed.line, until=bed.due)
     if at is None:
         at = bed.due
         if at is None or bed.line.closed is None or at >= bed.line.closed:
             return None
-    return _written(bed._replace(line=line), events, at, reads)
+    return _written(bed._replace(line=line), events, at, reads, zone)
 
 
 def _queued(bed: Bed, event: Event, now: datetime) -> tuple[Bed, tuple[Rejected | Late, ...]]:
@@ -112,7 +114,9 @@ def _refusals_counted(bed: Bed, refused: Sequence[Rejected]) -> Bed:
     return bed._replace(counts=counted(bed.counts, *(rejected.fault.value for rejected in refused)))
 
 
-def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[str]) -> tuple[Bed, Instant]:
+def _written(
+    bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[str], zone: ZoneInfo
+) -> tuple[Bed, Instant]:
     if not events:
         return bed, Instant(at)
     bed, events = _placed(bed, events)
@@ -130,7 +134,7 @@ def _written(bed: Bed, events: Sequence[Event], at: datetime, reads: frozenset[s
         was, verdict = chart, "new"
         match event:
             case Note():
-                chart, verdict = _note_read(chart, event)
+                chart, verdict = _note_read(chart, event, zone)
             case Treatment():
                 chart, verdict = with_treatment(chart, event)
             case Movement():
@@ -174,10 +178,10 @@ def _placed(bed: Bed, events: Sequence[Event]) -> tuple[Bed, Sequence[Event]]:
     return bed, found
 
 
-def _note_read(chart: Chart, note: Note) -> tuple[Chart, str]:
+def _note_read(chart: Chart, note: Note, zone: ZoneInfo) -> tuple[Chart, str]:
     if is_known(chart, note):
         return chart, "duplicate"
-    facts = notes.read(note, tuple(kept.note for kept in chart.notes))
+    facts = notes.read(note, tuple(kept.note for kept in chart.notes), zone=zone)
     return with_note(chart, identity(note), note, facts)
 
 

@@ -120,7 +120,7 @@ def _life(bed: Bed, turns: Iterable[Turn], mind: Mind) -> Life:
         said: list[Output] = list(strays)
         while True:
             try:
-                next_one = opened(bed, own.reads)
+                next_one = opened(bed, own.reads, own.policy.zone)
             except Exception as problem:
                 bed, unwritten = _not_written(bed, problem)
                 said += unwritten

@@ -366,3 +366,13 @@ def test_a_pressure_far_below_the_usual_one_names_the_usual_one() -> None:
     assert now.level is Level.CRITICAL
     assert "SBP 112 mmHg at 08:10" in now.finding.sentence.text
     assert "usual SBP 158 mmHg" in now.finding.sentence.text
+
+
+def test_a_time_in_a_note_is_one_of_the_clocks_of_the_ward() -> None:
+    """Written in Berlin at 09:05 by its clocks, of 0845: that was 07:45 UTC, and the card says 08:45."""
+    berlin = mind()
+    policy = berlin.policy.__class__(zone=ZoneInfo("Europe/Berlin"))
+    of = berlin.__class__(berlin.book, berlin.forecaster, policy)
+    bed, _ = play([admitted("06:00"), note("0845: Mottled to the knees.", "08:05")], at("08:06"), of=of)
+    (fact,) = [fact for fact in bed.chart.facts if fact.concept == "perf.mottled"]
+    assert fact.effective_at == at("07:45")
