@@ -1,6 +1,6 @@
 """Who lies in a bed, in words: what is unknown is never told as "no", and nothing serious is left out."""
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -96,8 +96,8 @@ def test_a_card_has_all_that_is_serious_and_the_page_has_everything() -> None:
 
 def fact(concept: str, words: str, clock: str, detail: str | None = None) -> NoteFact:
     """What a note says, read in it."""
-    spoken = {"note": "n|1", "start": 0, "end": len(words), "words": words}
-    return NoteFact(concept=concept, detail=detail, effective_at=at(clock), available_at=at(clock), **spoken)  # type: ignore[arg-type]
+    where: dict[str, Any] = {"note": "n|1", "start": 0, "end": len(words), "words": words}
+    return NoteFact(concept=concept, detail=detail, effective_at=at(clock), available_at=at(clock), **where)
 
 
 def test_what_only_a_note_says_is_shown_as_such() -> None:
