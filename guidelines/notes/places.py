@@ -6,7 +6,7 @@ from guidelines.notes.facts import Fact
 from guidelines.notes.lexicon import PLACES
 from guidelines.notes.words import Text
 
-REACH = 12  # words to either side that may name the place
+BEFORE, AFTER = 13, 4  # words that may name the place
 
 
 def locate(text: Text, facts: Sequence[Fact]) -> None:
@@ -19,5 +19,5 @@ def locate(text: Text, facts: Sequence[Fact]) -> None:
 
 
 def _near(text: Text, fact: Fact) -> set[str]:
-    around = range(max(fact.start - REACH, 0), min(fact.end + REACH, len(text.words)))
+    around = range(max(fact.start - BEFORE, 0), min(fact.end + AFTER, len(text.words)))
     return {text.words[k] for k in around if text.sentence[k] == text.sentence[fact.start]}
