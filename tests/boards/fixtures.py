@@ -426,18 +426,20 @@ def silent() -> BedView:
     on = (rests_on(rows[3]), rests_on(rows[5]))
     finding = Finding(
         encounter=e,
-        rule="NEWS2.high",
-        rule_version="NEWS2 2017",
-        guideline="NEWS2",
-        title="High early warning score",
+        rule="SEP.T1",
+        rule_version="SEP 2026.1",
+        guideline="SEP",
+        title="Sepsis possible",
         level=Level.WARNING,
         at=at("09:20"),
         onset=Onset(at=at("09:20"), ref=on[0].ref),
-        sentence=Sentence(template="NEWS2 is at least 7: breathing {0} and heart rate {1} at 09:20.", evidence=on),
+        sentence=Sentence(template="Sepsis is possible: breathing {0} and heart rate {1} at 09:20.", evidence=on),
         evidence=on,
     )
     standing = alert(finding, 3, "09:20")
-    detail = f"{standing.card.detail}\n**Cannot be seen since 09:50 UTC: it stands until measured**"
+    detail = (
+        f"{standing.card.detail}\n**Cannot be seen since 09:50 UTC: it stands until measured, or becomes a question**"
+    )
     standing = replace(standing, card=replace(standing.card, detail=detail))
     return bed(e, "ICU 2-11", rows, alerts=(standing,))
 

@@ -119,7 +119,7 @@ def test_a_milder_warning_is_announced_politely_and_a_patient_who_left_is_gone(
     served.source.put(replace(view, encounter="new", bed="ICU 2-20"))
     newer = replace(view.alerts[0], id=f"{77:032x}")
     served.source.put(replace(view, encounter="new", bed="ICU 2-20", alerts=(newer,)))
-    expect(page.locator("#polite")).to_contain_text("ICU 2-20: NEWS2 is at least 7")
+    expect(page.locator("#polite")).to_contain_text("ICU 2-20: Sepsis is possible")
     served.source.drop("clif:77")
     expect(page.locator("[data-encounter='clif:77']")).to_have_count(0)
     assert heard == []

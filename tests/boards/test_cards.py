@@ -189,7 +189,9 @@ def test_the_source_of_a_reading_is_read_from_its_identity() -> None:
 
 def test_the_remarks_of_the_card_reach_the_board() -> None:
     """That a warning cannot be seen any more stands in the card's detail, and is read from there."""
-    assert cards.remarks(silent().alerts[0]) == ["Cannot be seen since 09:50 UTC: it stands until measured"]
+    assert cards.remarks(silent().alerts[0]) == [
+        "Cannot be seen since 09:50 UTC: it stands until measured, or becomes a question"
+    ]
     assert cards.remarks(septic().alerts[0]) == []
 
 
