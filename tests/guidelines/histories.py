@@ -11,6 +11,7 @@ from functools import cache
 from random import Random
 from typing import Any, NamedTuple
 from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 from msgspec import convert
@@ -234,8 +235,8 @@ def histories(draw: st.DrawFn) -> list[tuple[datetime, Event | Press]]:
 def facts_as_drawn() -> Iterator[None]:
     """Notes say what was drawn for them; and rows of readings are short, so that a bed has to forget."""
 
-    def read(note: Note, earlier: Sequence[Note]) -> tuple[NoteFact, ...]:
-        del earlier
+    def read(note: Note, earlier: Sequence[Note], *, zone: ZoneInfo) -> tuple[NoteFact, ...]:
+        del earlier, zone
         return FACTS.get(note.text, ())
 
     limits = {"chart.ROW_READINGS_MAX": 5, "chart.ROW_READINGS_THINNED": 4, "retention.NEWEST_KEPT": 3}
