@@ -158,10 +158,10 @@ def test_a_bed_that_cannot_be_opened_when_its_alarm_rings_is_tried_again(monkeyp
     due = bed.due
     rung, works = due + timedelta(seconds=1), absorb.opened
 
-    def fails(bed: Bed, reads: frozenset[str]) -> object:
+    def fails(bed: Bed, *more: Any) -> object:
         if bed.failure is None:
             raise ZeroDivisionError
-        return works(bed, reads)
+        return works(bed, *more)
 
     monkeypatch.setattr(core, "opened", fails)
     bed, said = step(bed, [], rung, mind())
