@@ -56,7 +56,7 @@ class Look(NamedTuple):
     was_blind: bool  # its level could not be seen before
     was_low: bool  # nothing supported it before
     is_timer: bool  # nothing became known: only time has passed
-    looked_once: bool  # a usable reading came, and nothing has supported it for long enough to ease
+    looked_once: bool  # a usable reading came, and nothing has supported it for long enough to ease; or for very long
     looked_twice: bool  # … and to end what has eased
     unseen_too_long: bool
     comes_back: bool  # it spoke so loudly before, and had not settled at less
@@ -165,6 +165,7 @@ TABLE: tuple[Row, ...] = (
     Row("a question that is answered", lambda x: x.standing is Level.ASK and not x.is_timer, "resolved", "standing"),
     Row("a question, by time alone", lambda x: x.standing is Level.ASK, None, "standing"),
     Row("the order is open no more", lambda x: x.was_ordered and x.seen is None, "resolved", "standing"),
+    Row("the order is open no more, a question is", lambda x: x.was_ordered and x.seen is Level.ASK, "eased", "seen"),
     Row(
         "nothing supports it, that is new",
         lambda x: not (x.looked_once or x.was_low),
@@ -240,6 +241,7 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
         )  # fmt: skip
     at, standing = instant.at, episode.level
     low_for = at - (episode.low_since or at)
+    low_too_long = low_for >= policy.unseen_max(standing)
     sparse = instant.quiet_for >= policy.clear_after
     unseen_for = at - (episode.blind_since or at)
     return Look(
@@ -251,8 +253,8 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
         was_blind=episode.blind_since is not None,
         was_low=episode.low_since is not None,
         is_timer=is_timer,
-        looked_once=instant.is_fresh and (sparse or low_for >= policy.clear_after),
-        looked_twice=instant.is_fresh and low_for >= policy.clear_after,
+        looked_once=low_too_long or (instant.is_fresh and (sparse or low_for >= policy.clear_after)),
+        looked_twice=low_too_long or (instant.is_fresh and low_for >= policy.clear_after),
         unseen_too_long=standing is not Level.ASK and unseen_for >= policy.unseen_max(standing),
         comes_back=not besides.has_changed and _comes_back(episode, seen, at, policy),
         was_ordered=not episode.levels.keys() & found.truths.keys() and standing is not Level.ASK,

@@ -43,6 +43,7 @@ _OVER = "it is over"
 _TOLD = "it can be told now"
 _GONE = "it was not seen again"
 _TAKEN_BACK = "what it rested on was taken back"
+_MOVED = "the patient has left the unit that it held for"
 _OUTSIDE = "the guideline is not for this patient"
 _LEFT = "The patient has left"
 
@@ -155,7 +156,7 @@ def _judged(
     onsets = bed.onsets
     said: list[AlertEvent] = []
     bed = _scoped(bed, rules.guidelines, found, case)
-    over = any(end <= at for end in _unseen_ends(bed, mind.policy))
+    over = any(end <= at for end in _ends_after(bed, bed.judged_at or at, mind.policy))
     if not is_timer or over or any(_differs(new, old) for new, old in zip(looked, before, strict=True)):
         full = _Full(case, mind)
         for guideline, evaluation in zip(rules.guidelines, found, strict=True):
@@ -163,7 +164,7 @@ def _judged(
                 bed, event = _followed(bed, guideline, evaluation, instant, full, mind)
                 said.extend(() if event is None else (event,))
     ends = [_until(bed, case, g, evaluation) for g, evaluation in zip(rules.guidelines, found, strict=True)]
-    until = min([situations(bed.chart, at)[1], *ends, *_unseen_ends(bed, mind.policy)])
+    until = min([situations(bed.chart, at)[1], *ends, *_ends_after(bed, at, mind.policy)])
     failed = outlook.failed is not None and not is_timer
     bed = bed._replace(
         judged_at=at,
@@ -248,12 +249,14 @@ def _next_second(until: datetime) -> datetime | None:
     return until if until.microsecond == 0 else until.replace(microsecond=0) + SECOND
 
 
-def _unseen_ends(bed: Bed, policy: Policy) -> list[datetime]:
-    """When each level that cannot be seen has stood long enough."""
+def _ends_after(bed: Bed, moment: datetime, policy: Policy) -> list[datetime]:
+    """When, after a moment, a level that cannot be seen or that nothing supports has stood long enough."""
     return [
-        episode.blind_since + policy.unseen_max(episode.level)
+        end
         for episode in bed.episodes.values()
-        if episode.blind_since is not None and episode.level is not Level.ASK
+        for since in (episode.blind_since, episode.low_since)
+        if since is not None and episode.level is not Level.ASK
+        if (end := since + policy.unseen_max(episode.level)) > moment
     ]
 
 
@@ -279,7 +282,7 @@ def _followed(
     remark = (*outside, *taken_back)
     if what.say == "resolved":
         assert episode is not None
-        told = telling.past(episode.finding, _end(episode, found, besides))
+        told = telling.past(episode.finding, _MOVED if instant.moved else _end(episode, found, besides))
         return _resolved(
             remembered(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at
         )

@@ -299,6 +299,17 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
         ("08:20", "order", True, "updated critical", NEW),
         ("08:35", "order", True, "eased warning", LOWER),
     ],
+    "an order whose time is up, while a question stands": [
+        ("08:00", "order", True, "raised warning", RAISED),
+        ("20:00", "?", False, "eased ask", "the order is open no more, a question is"),
+    ],
+    "what time alone has ended goes after an hour, unheard": [
+        ("08:00", "T1", True, "raised warning", RAISED),
+        ("08:05", "-", False, "updated warning", NEW),
+        ("09:04", "-", False, "", NOT_YET),
+        ("09:05", "-", False, "eased watch", FIRST),
+        ("10:05", "-", False, "resolved watch", SECOND),
+    ],
     "an order that is given is open no more": [
         ("08:00", "order", True, "raised warning", RAISED),
         ("08:01", "-", True, "resolved warning", "the order is open no more"),
@@ -404,7 +415,8 @@ def test_what_must_hold_of_every_life(looks: Sequence[tuple[int, str, bool, Step
     """Louder at once; never quieter while it may hold, or by time alone; a second look at a moment says nothing.
 
     Except: an alert that rests on an order alone goes with it; one that was unseen for an hour steps down. Only an
-    alert that has just eased to what may still hold says at its next look that this cannot be seen.
+    alert that has just eased to what may still hold says at its next look that this cannot be seen. What nothing has
+    supported for an hour goes unheard as well.
     """
     course, minute = Course(), 0
     for minutes, says, heard, state in looks:
@@ -420,7 +432,9 @@ def test_what_must_hold_of_every_life(looks: Sequence[tuple[int, str, bool, Step
             blind_for = at(clock) - (before.blind_since or at(clock))
             unknown = {f"G.{word.upper()}" for word in says.split() if word.islower()}
             may_hold = before.level in {level for rule, level in before.levels.items() if rule in unknown}
-            assert blind_for >= Policy().unseen_max(before.level) or (heard and not may_hold)
+            low_for = at(clock) - (before.low_since or at(clock))
+            too_long = max(blind_for, low_for) >= Policy().unseen_max(before.level)
+            assert too_long or (heard and not may_hold)
         stands = course.episode
         if said.startswith("eased") and now > loudest:
             continue

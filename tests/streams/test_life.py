@@ -1,6 +1,7 @@
 """Stories of alerts over hours: how old an alert may be, how it ends, what is taken back, what is not said again."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,7 @@ from schemas.clinical.findings import Level, StepState
 from schemas.events import Event, Movement, Patient, Reading, Status
 from streams.core.bed import Bed, snapshot
 from streams.core.view import view
-from tests.streams.bedside import admitted, at, mind, note, play, reading, treatment, vitals
+from tests.streams.bedside import SHOCK, admitted, at, mind, note, play, reading, treatment, vitals
 
 SEPTIC = "Septic, on meropenem."
 LAB = {"source": "lab"}
@@ -376,3 +377,11 @@ def test_a_time_in_a_note_is_one_of_the_clocks_of_the_ward() -> None:
     bed, _ = play([admitted("06:00"), note("0845: Mottled to the knees.", "08:05")], at("08:06"), of=of)
     (fact,) = [fact for fact in bed.chart.facts if fact.concept == "perf.mottled"]
     assert fact.effective_at == at("07:45")
+
+
+def test_no_warning_that_nothing_supports_stands_for_ever() -> None:
+    """The first vignette, then silence for twelve days: what time alone has ended goes, none is told of as past."""
+    bed, _ = play(SHOCK, at("09:21"))
+    bed, said = play([], at("09:21") + timedelta(days=12), bed=bed)
+    assert all("it is no longer seen" not in e.finding.sentence.text for e in bed.episodes.values())
+    assert len([o for o in said if isinstance(o, AlertEvent)]) < 12

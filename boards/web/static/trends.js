@@ -37,7 +37,8 @@
     const low = Math.min(...values), high = Math.max(...values);
     const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.02, 0.1);
     return new uPlot({
-      width: width(figure), height: chart.small ? SMALL : HEIGHT, tzDate: (s) => date(given.clocks, s), legend: { show: false },
+      width: width(figure), height: chart.small ? SMALL : HEIGHT,
+      tzDate: (s) => date(given.clocks, s), legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { show: false } },
       scales: { x: { time: true, range: [given.since, given.until] }, y: { range: [low - room, high + room] } },
       axes: [
