@@ -17,6 +17,7 @@ FIO2_STEP, FLOW_STEP = 0.10, 2.0  # reference §3.0, o2_up
 TOLERANCE = 1e-6
 SPO2_SAYS_NOTHING_ABOVE = 97.0  # reference §1.9
 MASKS = ("nc", "simple", "venturi", "nrb")  # these always deliver oxygen; high flow and ventilators what FiO2 says
+TUBES = ("imv", "trach")
 DEVICE_STEPS = {"air": 0, "nc": 1, "simple": 2, "venturi": 2, "nrb": 3, "hfnc": 4, "niv": 5, "imv": 6, "trach": 6}
 
 
@@ -81,12 +82,24 @@ def _oxygen(case: Case) -> tuple[bool | None, Reading | None]:
 def ventilated(case: Case) -> bool:
     """Whether the patient is known to be ventilated through a tube."""
     device = case.latest("o2_device")
-    return device is not None and device.code in ("imv", "trach")
+    return device is not None and device.code in TUBES
 
 
-@predicate("known_ventilated", ["o2_device"], ages_only=True)
+@predicate("known_ventilated", ["o2_device"])
 def _known_ventilated(case: Case) -> Answer:
-    return yes() if ventilated(case) else no()
+    """A tube that was charted within the day stays until another device is: grown too old it is open, not gone."""
+    if ventilated(case):
+        return yes()
+    last = case.snapshot.newest("o2_device")
+    if (
+        last is None
+        or last.code not in TUBES
+        or case.latest("o2_device") is not None
+        or last.observed_at + DAY < case.now
+    ):
+        return no()
+    case.leaves(last.observed_at, DAY)
+    return unknown(Missing("o2_device"))
 
 
 @predicate("o2_up", ["fio2", "o2_flow", "o2_device", "n:o2.up", "notes"])

@@ -499,6 +499,18 @@ def test_a_tube_is_known_or_it_is_not(device: str) -> None:
     assert asked("is known_ventilated", chart()) is NO
 
 
+@pytest.mark.parametrize(
+    ("hours", "truth"),
+    [(6, YES), (6.001, UNKNOWN), (24, UNKNOWN), (24.001, NO)],
+    ids=["valid", "old", "a day", "longer"],
+)
+def test_a_tube_grown_old_is_open_and_not_gone(hours: float, truth: object) -> None:
+    """Six hours it is known; up to a day nobody knows; a later word on another device ends it."""
+    ago = timedelta(hours=hours)
+    assert asked("is known_ventilated", chart(reading("o2_device", "imv", ago))) is truth
+    assert asked("is known_ventilated", chart(reading("o2_device", "imv", ago), reading("o2_device", "nc"))) is NO
+
+
 def test_intensive_care_is_where_somebody_said_so() -> None:
     """In the ICU when the setting says so; on a ward, and where nobody said, not."""
     assert asked("is in_icu", chart(setting="icu")) is YES
