@@ -136,8 +136,8 @@ class Checklist:
         ticked = (self._case.snapshot.steps_done or {}).get(line.id)
         if ticked is not None or line.done.truth is not Truth.YES:
             return ticked
-        times = [at for source in line.done.sources if (at := self._began(source)) is not None]
-        return min([*times, *(at for at in (self._done.get(line.id),) if at is not None)], default=self._case.now)
+        times = [self._done.get(line.id), *map(self._began, line.done.sources)]
+        return min((at for at in times if at is not None), default=self._case.now)
 
     def _began(self, source: Source) -> datetime | None:
         """When a source first held: an infusion since its start, a measurement since the first of this episode."""

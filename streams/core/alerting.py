@@ -22,23 +22,22 @@ from streams.core.absorb import Instant
 from streams.core.bed import Episode
 from streams.core.policy import Policy
 
-Say = Literal[
-    "raised", "worsened", "eased", "resolved", "updated", "updated if another checklist", "updated if other words"
-]
+Say = Literal["raised", "worsened", "eased", "resolved", "updated", "updated if other words"]
 
 
 class Circumstances(NamedTuple):
     """What the table must know besides the episode and the evaluation.
 
     `unseen`: the rules that have spoken and rest on something that is open. `taken_back`: what the last words rest on
-    was entered in error, or the patient has left the unit that they hold for. `held_back`: the patient has just come,
-    and nothing was heard since. `said_before`: this very question was asked, or this watched for, not long ago.
-    `has_changed`: what speaks rests on a change for the worse that was seen within the hour. `other_alarm`: of a
-    guideline each of whose triggers is an alarm of its own, one speaks that has not spoken in this episode.
+    was entered in error. `has_moved`: the patient came to another unit at this very instant. `held_back`: the patient
+    has just come, and nothing was heard since. `said_before`: this very question was asked, or this watched for, not
+    long ago. `has_changed`: what speaks rests on a change for the worse that was seen within the hour. `other_alarm`:
+    of a guideline each of whose triggers is an alarm of its own, one speaks that has not spoken in this episode.
     """
 
     unseen: frozenset[str] = frozenset()
     taken_back: bool = False
+    has_moved: bool = False
     held_back: bool = False
     said_before: bool = False
     has_changed: bool = False
@@ -51,21 +50,20 @@ class Look(NamedTuple):
     standing: Level | None  # the level of the episode
     seen: Level | None  # the loudest that speaks
     possible: Level | None  # the loudest that speaks, or rests on something that cannot be seen
-    other_checklist: bool  # a line is another one than was said
-    words_old: bool  # something became known, and the last words are old enough, or no longer true
-    was_blind: bool  # its level could not be seen before
-    was_low: bool  # nothing supported it before
     is_timer: bool  # nothing became known: only time has passed
-    looked_once: bool  # a usable reading came, and nothing has supported it for long enough to ease; or for very long
-    looked_twice: bool  # … and to end what has eased
-    unseen_too_long: bool
-    comes_back: bool  # it spoke so loudly before, and had not settled at less
-    was_ordered: bool  # it rests on an order alone
-    is_outside: bool  # the guideline does not speak of this patient
-    taken_back: bool
-    held_back: bool
-    said_before: bool
-    other_alarm: bool
+    besides: Circumstances
+    other_checklist: bool = False  # a line is another one than was said
+    words_old: bool = False  # something became known, and the last words are old enough, or no longer true
+    was_blind: bool = False  # its level could not be seen before
+    was_low: bool = False  # nothing supported it before
+    looked_once: bool = (
+        False  # a usable reading came, and nothing supported it for long enough to ease; or for very long
+    )
+    looked_twice: bool = False  # … and to end what has eased
+    unseen_too_long: bool = False
+    comes_back: bool = False  # it spoke so loudly before, and had not settled at less
+    was_ordered: bool = False  # it rests on an order alone
+    is_outside: bool = False  # the guideline does not speak of this patient
 
 
 class Row(NamedTuple):
@@ -96,6 +94,11 @@ def _may_hold(look: Look) -> bool:
     return _rank(look.possible) >= _rank(look.standing)
 
 
+def _is_taken(look: Look) -> bool:
+    """Whether its reasons were entered in error, or held for the unit that the patient has left: there all is known."""
+    return look.besides.taken_back or (look.besides.has_moved and not _may_hold(look))
+
+
 TABLE: tuple[Row, ...] = (
     Row("nothing stands, nothing speaks", lambda x: x.standing is None and x.seen is None, None, "seen"),
     Row(
@@ -106,15 +109,20 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(
         "what was asked or watched for not long ago arises again",
-        lambda x: x.standing is None and x.seen in (Level.ASK, Level.WATCH) and x.said_before,
+        lambda x: x.standing is None and x.seen in (Level.ASK, Level.WATCH) and x.besides.said_before,
         None,
         "seen",
     ),
-    Row("the patient has just come, nothing was heard", lambda x: x.standing is None and x.held_back, None, "seen"),
+    Row(
+        "the patient has just come, nothing was heard",
+        lambda x: x.standing is None and x.besides.held_back,
+        None,
+        "seen",
+    ),
     Row("nothing stands, something speaks", lambda x: x.standing is None, "raised", "seen"),
     Row(
         "something louder speaks, the patient has just come",
-        lambda x: _rank(x.seen) > _rank(x.standing) and x.held_back,
+        lambda x: _rank(x.seen) > _rank(x.standing) and x.besides.held_back,
         None,
         "standing",
         low_since="kept",
@@ -127,7 +135,9 @@ TABLE: tuple[Row, ...] = (
         "seen",
     ),
     Row("something louder speaks", lambda x: _rank(x.seen) > _rank(x.standing), "worsened", "seen"),
-    Row("another alarm of its own speaks", lambda x: x.seen is x.standing and x.other_alarm, "worsened", "seen"),
+    Row(
+        "another alarm of its own speaks", lambda x: x.seen is x.standing and x.besides.other_alarm, "worsened", "seen"
+    ),
     Row(
         "it is seen again",
         lambda x: x.seen is x.standing and (x.was_blind or x.was_low),
@@ -138,8 +148,13 @@ TABLE: tuple[Row, ...] = (
     Row("its words are old", lambda x: x.seen is x.standing and x.words_old, "updated if other words", "standing"),
     Row("it speaks as it did", lambda x: x.seen is x.standing, None, "standing"),
     Row("the guideline is not for this patient", lambda x: x.is_outside and x.seen is None, "resolved", "standing"),
-    Row("it was taken back, something lower speaks", lambda x: x.taken_back and x.seen is not None, "eased", "seen"),
-    Row("it was taken back", lambda x: x.taken_back, "resolved", "standing"),
+    Row(
+        "it was taken back, something lower speaks",
+        lambda x: _is_taken(x) and x.seen is not None,
+        "eased",
+        "seen",
+    ),
+    Row("it was taken back", _is_taken, "resolved", "standing"),
     Row(
         "it may still hold, but was not seen for too long",
         lambda x: _may_hold(x) and x.unseen_too_long and x.seen is not None,
@@ -214,8 +229,6 @@ def transition(
     look = _look(episode, found, instant, policy, besides)
     row = next(row for row in TABLE if row.when(look))
     say = row.say
-    if say == "updated if another checklist":
-        say = "updated" if look.other_checklist else None
     if say == "updated if other words" and look.seen is not look.standing:
         say = "updated" if look.other_checklist else say if look.words_old else None
     low, blind = (None, None) if episode is None else (episode.low_since, episode.blind_since)
@@ -235,34 +248,29 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
     seen = found.speaking[0].level if found.speaking else None
     is_timer = not instant.matters
     if episode is None:
-        return Look(
-            None, seen, seen, False, False, False, False, is_timer, False, False, False, False, False, False,
-            besides.taken_back, besides.held_back, besides.said_before, False,
-        )  # fmt: skip
+        return Look(None, seen, seen, is_timer, besides)
     at, standing = instant.at, episode.level
     low_for = at - (episode.low_since or at)
-    low_too_long = low_for >= policy.unseen_max(standing)
+    low_too_long = low_for >= policy.unseen_max
     sparse = instant.quiet_for >= policy.clear_after
     unseen_for = at - (episode.blind_since or at)
     return Look(
         standing=standing,
         seen=seen,
         possible=_highest(seen, *(level for rule, level in episode.levels.items() if rule in besides.unseen)),
+        is_timer=is_timer,
+        besides=besides,
         other_checklist=_checklist_changed(episode, found, whole=seen is standing),
-        words_old=instant.matters and (besides.taken_back or at - episode.said_at >= policy.update_after),
+        words_old=instant.matters
+        and (besides.taken_back or besides.has_moved or at - episode.said_at >= policy.update_after),
         was_blind=episode.blind_since is not None,
         was_low=episode.low_since is not None,
-        is_timer=is_timer,
         looked_once=low_too_long or (instant.is_fresh and (sparse or low_for >= policy.clear_after)),
         looked_twice=low_too_long or (instant.is_fresh and low_for >= policy.clear_after),
-        unseen_too_long=standing is not Level.ASK and unseen_for >= policy.unseen_max(standing),
+        unseen_too_long=standing is not Level.ASK and unseen_for >= policy.unseen_max,
         comes_back=not besides.has_changed and _comes_back(episode, seen, at, policy),
         was_ordered=not episode.levels.keys() & found.truths.keys() and standing is not Level.ASK,
         is_outside=found.is_outside,
-        taken_back=besides.taken_back,
-        held_back=besides.held_back,
-        said_before=besides.said_before,
-        other_alarm=besides.other_alarm,
     )
 
 

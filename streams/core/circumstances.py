@@ -24,7 +24,8 @@ def circumstances(
     episode = bed.episodes.get(found.guideline)
     return Circumstances(
         unseen=frozenset() if episode is None else _unseen(episode, guideline, found, case),
-        taken_back=episode is not None and (instant.moved or bool(_of(instant, episode))),
+        taken_back=episode is not None and bool(_of(instant, episode)),
+        has_moved=instant.moved,
         held_back=_just_came(bed),
         other_alarm=episode is not None and guideline.guideline.each_is_news and _other_alarm(episode, found),
         said_before=episode is None and _said_before(bed, guideline, found, case, policy),
@@ -65,9 +66,8 @@ def _names(subject: str) -> frozenset[str]:
 
 
 def outside_words(case: Case, guideline: GuidelineNode) -> str:
-    """For whom the guideline is, and what says that the patient is none of them."""
-    if guideline.outside is None:
-        return ""
+    """For whom the guideline is, and what says that the patient, whom it is not for, is none of them."""
+    assert guideline.outside is not None
     said = [evidence(case, source) for source in case.ask(guideline.outside).sources]
     because = "; ".join(f"{e.label} {e.shown}" + (f" at {clock(case, e.at)}" if e.at else "") for e in said)
     return f"Outside of {guideline.guideline.id}, which is for {guideline.guideline.population}: {because}"

@@ -79,11 +79,11 @@ def followed(
         return bed, None
     telling = full.telling(guideline, bed.onsets, None if episode is None else episode.finding)
     outside = (outside_words(full.case, guideline),) if found.is_outside else ()
-    taken_back = taken_back_words(full.case, instant, episode) if besides.taken_back and episode is not None else ()
-    remark = (*outside, *taken_back)
+    gone = () if episode is None else taken_back_words(full.case, instant, episode)
+    remark = (*outside, *gone)
     if what.say == "resolved":
         assert episode is not None
-        told = telling.past(episode.finding, _MOVED if instant.moved else _end(episode, found, besides))
+        told = telling.past(episode.finding, _end(episode, found, besides))
         return _resolved(
             remembered(bed, episode, instant.at), episode._replace(finding=told, remarks=remark), instant.at
         )
@@ -118,6 +118,8 @@ def _end(episode: Episode, found: Evaluation, besides: Circumstances) -> str:
         return _OUTSIDE
     if besides.taken_back:
         return _TAKEN_BACK
+    if besides.has_moved:
+        return _MOVED
     if episode.level is Level.ASK:
         return _TOLD
     return _GONE if episode.blind_since is not None else _OVER
@@ -167,7 +169,8 @@ def _said(bed: Bed, episode: Episode, what: Transition, told: _Told, full: Full)
     if what.say == "updated if other words" and _same_words(episode, (loudest, *others)):
         return _kept(bed, episode), None
     before = episode.level
-    change = Change.UPDATED if what.say is None or what.say.startswith("updated") else Change(what.say)
+    assert what.say is not None
+    change = Change.UPDATED if what.say.startswith("updated") else Change(what.say)
     episode = episode._replace(
         level=what.level,
         changed_at=at,

@@ -194,7 +194,8 @@ def _until(bed: Bed, case: KeptCase, guideline: GuidelineNode, found: Evaluation
     A question neither arises nor ends because a value has grown too old: that is looked at when something is heard.
     """
     episode = bed.episodes.get(found.guideline)
-    if episode is not None and (episode.level is not Level.ASK or bed.onsets):
+    has_warned = any(t.rule.id in bed.onsets for t in guideline.triggers)  # its question stands while it is UNKNOWN
+    if episode is not None and (episode.level is not Level.ASK or has_warned):
         return min(found.until, case.ends_of(guideline.leaves))
     rising = [t.node for t in guideline.triggers if t.node.may_rise and found.truths[t.rule.id] is not Truth.YES]
     if case.ask(case.graph.named["open orders"]):
@@ -216,5 +217,5 @@ def _ends_after(bed: Bed, moment: datetime, policy: Policy) -> list[datetime]:
         for episode in bed.episodes.values()
         for since in (episode.blind_since, episode.low_since)
         if since is not None and episode.level is not Level.ASK
-        if (end := since + policy.unseen_max(episode.level)) > moment
+        if (end := since + policy.unseen_max) > moment
     ]

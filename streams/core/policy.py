@@ -13,8 +13,8 @@ class Policy:
     """How long, and `zone`, that of the clocks on the ward.
 
     `allowed_lateness`: an event may come so much out of order and still find its place. `clear_after`: two looks that
-    clear a level are so far apart. `update_after`: new words are said no more often. `unseen_critical` and so on: a
-    level stands so long though what it rests on cannot be seen. `settled_after`: a level that was left for less was not
+    clear a level are so far apart. `update_after`: new words are said no more often. `unseen_max`: a level
+    stands so long though what it rests on cannot be seen. `settled_after`: a level that was left for less was not
     left for good, and coming back to it is no news; of a critical one sooner (`settled_critical`). `ask_again_after`:
     the same is not asked, or watched for, sooner.
     """
@@ -22,19 +22,11 @@ class Policy:
     allowed_lateness: timedelta = timedelta(seconds=0.5)
     clear_after: timedelta = timedelta(minutes=15)
     update_after: timedelta = timedelta(minutes=5)
-    unseen_critical: timedelta = timedelta(minutes=60)  # a round of observations in an ICU
-    unseen_warning: timedelta = timedelta(minutes=60)
-    unseen_watch: timedelta = timedelta(minutes=60)
+    unseen_max: timedelta = timedelta(minutes=60)  # a round of observations in an ICU
     settled_after: timedelta = timedelta(hours=4)
     settled_critical: timedelta = timedelta(minutes=90)
     ask_again_after: timedelta = timedelta(hours=4)
     zone: ZoneInfo = UTC
-
-    def unseen_max(self, level: Level) -> timedelta:
-        """How long a level stands that cannot be seen."""
-        if level is Level.CRITICAL:
-            return self.unseen_critical
-        return self.unseen_warning if level is Level.WARNING else self.unseen_watch
 
     def settled(self, level: Level) -> timedelta:
         """How long a level must have been left for its return to be news."""

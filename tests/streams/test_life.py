@@ -93,7 +93,7 @@ def test_what_cannot_be_seen_becomes_a_question_within_the_stated_time() -> None
     down = next(o for o in said if o.change is Change.EASED)
     assert unseen.alert.level is Level.CRITICAL
     assert "MAP was 56 mmHg at 08:10" in unseen.alert.finding.sentence.text
-    assert down.at - unseen.at == mind().policy.unseen_critical
+    assert down.at - unseen.at == mind().policy.unseen_max
     assert down.alert.level is Level.ASK
     assert "measure MAP" in down.alert.finding.sentence.text
 
@@ -217,6 +217,17 @@ def test_an_alert_of_the_ward_goes_when_the_patient_is_in_intensive_care() -> No
     assert said[0].alert.level is Level.CRITICAL
     assert (said[-1].change, said[-1].at) == (Change.RESOLVED, at("08:20"))
     assert "The patient was moved at 08:20" in said[-1].alert.card.detail
+
+
+def test_a_shock_that_is_taken_to_intensive_care_is_not_lost_on_the_way() -> None:
+    """On a ward a pressure counts for six hours, in an ICU for one: moved after two, the shock stands, told as past."""
+    ward = replace(admitted("06:00"), setting="ward", unit="ED")
+    before: list[Event] = [ward, note(SEPTIC, "06:30"), pressure(57, "08:00"), pressure(56, "08:10")]
+    now = standing([*before, moved("10:10", "icu", "ICU")], "10:11")
+    assert now is not None
+    assert now.level is Level.CRITICAL
+    assert "it cannot be seen now" in now.finding.sentence.text
+    assert "The patient was moved at 10:10" in now.card.detail
 
 
 # -- said once

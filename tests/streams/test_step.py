@@ -80,7 +80,7 @@ def test_silence_is_said() -> None:
     assert "I cannot tell whether this patient is going into septic shock: measure" in last.alert.card.detail
     before = of_sepsis(said)[-2]
     assert "Cannot be seen since" in before.alert.card.detail
-    assert last.at - before.at <= mind().policy.unseen_critical
+    assert last.at - before.at <= mind().policy.unseen_max
     assert bed.episodes["SEP"].level is Level.WARNING  # organs failed within the day
 
 
