@@ -120,6 +120,7 @@ def _cues(table: Mapping[str, Any]) -> tuple[Cue | Stop | Section, ...]:
 _LEXICON = _table("lexicon.toml")
 WORD_LISTS: Mapping[str, Mapping[str, str]] = _LEXICON["names"]
 _CUE_TABLE = _table("cues.toml")
+LIMITED: Mapping[str, str] = _CUE_TABLE["limits"]  # a treatment of last resort -> what it is to be limited in it
 PLACES: tuple[Place, ...] = tuple(TypeAdapter(list[Place]).validate_python(_CUE_TABLE["place"]))
 LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}
 

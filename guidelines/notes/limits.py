@@ -3,29 +3,17 @@
 from dataclasses import replace
 
 from guidelines.notes.facts import Fact
+from guidelines.notes.lexicon import LIMITED
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality
-
-LAST_RESORTS = frozenset(
-    {
-        "tx.vasopressor",
-        "tx.norepi",
-        "tx.inotrope",
-        "renal.rrt",
-        "renal.dialysis",
-        "resp.imv",
-        "resp.intubated",
-        "o2.niv",
-    }
-)
 
 
 def limit(text: Text, facts: list[Fact]) -> None:
     """Treatments of last resort that a sentence denies beside words of limiting are limits; so is comfort care."""
     spoken = {text.sentence[f.start] for f in facts if f.concept.startswith("limit.") and f.usable and not _refused(f)}
     for fact in list(facts):
-        if fact.concept in LAST_RESORTS and text.sentence[fact.start] in spoken and _denied_now(fact):
-            concept = "limit.dni" if fact.concept.startswith("resp.") else "limit.no_escalation"
+        if fact.concept in LIMITED and text.sentence[fact.start] in spoken and _denied_now(fact):
+            concept = LIMITED[fact.concept]
             facts.append(replace(fact, concept=concept, polarity=Polarity.AFFIRMED, value=None, unit=None, detail=None))
     told = {f.start for f in facts if f.concept == "limit.no_escalation"}
     comfort = [f for f in facts if f.concept == "limit.comfort_care" and f.start not in told]
