@@ -105,7 +105,7 @@ def test_all_beds_leave_after_every_record_and_come_back(calm: tuple[list[bytes]
     said, beds, returned = asyncio.run(lived([1], [True]))
     assert said == calm[0]
     assert {name: settled(bed) for name, bed in beds.items()} == {name: settled(bed) for name, bed in calm[1].items()}
-    assert returned > 90
+    assert returned > 60  # by an event of theirs or an alarm of their own; a question wakes nobody by the hour
 
 
 def settled(bed: Bed) -> Bed:
