@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from guidelines.book.compiled import BlockNode, GuidelineNode, StepNode, observed_at
 from guidelines.book.records import StepRule
+from guidelines.confirm import confirmations, is_unconfirmed
 from guidelines.evidence import clock, evidences, needs
 from guidelines.rules.answers import NO, YES, Answer, Computed, Missing, Sample, Source
 from guidelines.rules.case import Case, item_name
@@ -43,7 +44,7 @@ class Why(NamedTuple):
             severity=self.severity,
             text=self.text[:TEXT_CHARS_MAX],
             evidence=evidences(case, self.sources),
-            needs=needs(case, self.missing),
+            needs=needs(case, (*self.missing, *confirmations(case, self.sources))),
         )
 
 
@@ -119,6 +120,8 @@ class Checklist:
         owed = [answer for node in step.requires if (answer := self._asked(node, YES)).truth is not Truth.YES]
         whys += [Why("data", "check", "needed before this step", (), answer.missing) for answer in owed]
         done = YES if rule.id in (self._case.snapshot.steps_done or {}) else self._asked(step.done, NO)
+        if done.truth is Truth.YES:
+            whys += self._doubts(done.sources)
         state = StepState.DONE if done.truth is Truth.YES else _state(whys)
         return Line(rule.id, text, state, tuple(whys), step.passage, done, rule)
 
@@ -130,6 +133,15 @@ class Checklist:
         if limit.truth is not Truth.YES:
             return []
         return [Why("limit", "soft", "A limit of treatment is recorded: talk about this step first.", limit.sources)]
+
+    def _doubts(self, done: tuple[Source, ...]) -> list[Why]:
+        """Why a step that counts as done is to be looked at: only a note says so, or a note says otherwise."""
+        reported = tuple(source for source in done if not is_unconfirmed(source))
+        if done and not reported:
+            return [Why("note", "check", "Done, as a note says.", done)]
+        if confirmations(self._case, reported):
+            return [Why("note", "check", "Done by the record; a note says otherwise.", reported)]
+        return []
 
     def _done_at(self, line: Line) -> datetime | None:
         """When it was first done: the first of what says so, or the time that was said before."""
@@ -215,6 +227,8 @@ class Checklist:
         if weight is None:
             return f"{each} (weight not known)"
         kind = "adjusted weight" if isinstance(weight.source, Computed) else "actual weight"
+        if confirmations(self._case, (weight.source,)):
+            kind += " as noted, unconfirmed"
         return f"{each} = {slot.per_kg * weight.value:.0f} {slot.unit} ({weight.value:.0f} kg {kind})"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from guidelines.rules import noted
 from guidelines.rules.case import item_name
 from schemas.boards.views import BedView
 from schemas.clinical.facts import NoteFact
@@ -51,9 +52,12 @@ def age_and_sex(patient: Patient) -> str:
 
 
 def diagnoses(view: BedView) -> tuple[Told, ...] | None:
-    """The problem list."""
+    """The problem list, and what notes add."""
     listed = view.patient.diagnoses
-    return None if listed is None else tuple(Told(" ".join(map(_word, code.split("_")))) for code in listed)
+    told = [Told(" ".join(map(_word, code.split("_")))) for code in listed or ()]
+    in_list = {fact for code in listed or () for fact in noted.facts_of_diagnosis(code)}
+    facts = [fact for fact in view.noted if noted.is_of(fact.concept, noted.PROBLEMS) and fact.concept not in in_list]
+    return _all(listed, [*told, *(Told(f"“{fact.words}”", False, fact.effective_at) for fact in facts)])
 
 
 def allergies(view: BedView) -> tuple[Told, ...] | None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from guidelines.rules import noted
 from guidelines.rules.answers import Answer, Computed, Missing, Sample, no, unknown, yes
 from guidelines.rules.case import NOTHING_REPORTED, Case, full_minute
 from guidelines.rules.kinds import window
@@ -22,23 +23,32 @@ def predicted_weight(height_cm: float, sex: str | None) -> float:
     return (50.0 if sex == "male" else 45.5) + 0.91 * (height_cm - 152.4)
 
 
-@shared("dosing_weight", ["weight", "height", "p:sex"], ages_only=True)
+@shared("dosing_weight", ["weight", "height", "p:sex", "n:person.weight"], ages_only=True)
 def dosing_weight(case: Case) -> Sample | None:
-    """kg to dose fluid by: actual; adjusted where BMI is known to be above 30 (reference §1.16, §3.0)."""
-    weight, height = case.latest("weight"), case.latest("height")
-    if weight is None or weight.value is None:
-        return None
-    if height is None or height.value is None or weight.value / (height.value / 100) ** 2 <= OBESE_BMI:
-        return Sample(weight.observed_at, weight.value, weight)
+    """kg to dose fluid by: actual, or as noted; adjusted where BMI is known to be above 30 (reference §1.16, §3.0)."""
+    weight, height = _weight(case), case.latest("height")
+    if weight is None or height is None or height.value is None:
+        return weight
+    if weight.value / (height.value / 100) ** 2 <= OBESE_BMI:
+        return weight
     predicted = predicted_weight(height.value, case.snapshot.patient.sex)
     adjusted = predicted + ADJUSTED * (weight.value - predicted)
-    return Sample(weight.observed_at, adjusted, Computed("weight", adjusted, weight.observed_at, (weight, height)))
+    return Sample(weight.at, adjusted, Computed("weight", adjusted, weight.at, (weight.source, height)))
 
 
-@predicate("fluid_made_it_worse", ["spo2", *given_of("crystalloid")], uses=["o2_up"])
+def _weight(case: Case) -> Sample | None:
+    """What was measured, while it is valid; a note's only where it is not."""
+    measured = case.newest_value("weight")
+    if measured is not None:
+        return measured
+    told = noted.weight(case)
+    return None if told is None or told.value is None else Sample(told.effective_at, told.value, told)
+
+
+@predicate("fluid_made_it_worse", ["spo2", *given_of("crystalloid"), *noted.given_reads("crystalloid")], uses=["o2_up"])
 def _fluid_made_it_worse(case: Case) -> Answer:
     """After a bolus in the last hour oxygen had to be raised or SpO2 fell by 4 points."""
-    bolus = case.volume("crystalloid", HOUR)
+    bolus = noted.volume(case, "crystalloid", HOUR)
     if bolus is None:
         return unknown(Missing("crystalloid", NOTHING_REPORTED))
     minute = full_minute(case.now)
@@ -59,12 +69,23 @@ def _fluid_made_it_worse(case: Case) -> Answer:
     return no()
 
 
-@predicate("fluid_or_pressor_reported", [*given_of("crystalloid"), *given_of("vasopressor")])
+@predicate(
+    "fluid_or_pressor_reported",
+    [
+        *given_of("crystalloid"),
+        *given_of("vasopressor"),
+        *noted.given_reads("crystalloid"),
+        *noted.running_reads("vasopressor"),
+    ],
+)
 def _fluid_or_pressor_reported(case: Case) -> Answer:
-    """Whether resuscitation was reported: a statement about reports, so it is never UNKNOWN."""
-    fluid = case.given("crystalloid", REPORTED_WITHIN)
+    """Whether resuscitation was reported or noted: a statement about reports, so it is never UNKNOWN."""
+    told = (
+        case.given("crystalloid", REPORTED_WITHIN) or noted.given(case, "crystalloid", REPORTED_WITHIN),
+        noted.running(case, "vasopressor"),
+    )
     reported = (
-        *((fluid,) if fluid is not None else ()),
+        *(source for source in told if source is not None),
         *case.running("crystalloid"),
         *case.running("vasopressor"),
     )

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
+from guidelines.rules import noted
 from guidelines.rules.answers import Interval, Sample, Source, exact
 from guidelines.rules.case import Case
 from guidelines.rules.kinds import infused
+from guidelines.rules.noted import running_reads
 from guidelines.rules.registry import SERIES, given_of, number
 from schemas.events import Treatment
 
@@ -14,7 +16,7 @@ NOREPINEPHRINE_EQUIVALENT: Mapping[str, float] = {
     "norepinephrine": 1.0, "epinephrine": 1.0, "phenylephrine": 0.1, "dopamine": 0.01, "vasopressin": 2.5,
     "angiotensin_ii": 0.01, "metaraminol": 0.125,
 }  # fmt: skip
-READS = ["ned", *(read for drug in NOREPINEPHRINE_EQUIVALENT for read in given_of(drug))]
+READS = ["ned", *(read for drug in NOREPINEPHRINE_EQUIVALENT for read in (*given_of(drug), *running_reads(drug)))]
 
 
 @number("ned", READS)
@@ -22,7 +24,7 @@ def _ned(case: Case) -> Interval:
     total = 0.0
     sources: list[Source] = []
     for drug, factor in NOREPINEPHRINE_EQUIVALENT.items():
-        rate = case.rate(drug)
+        rate = noted.rate(case, drug)
         if rate.missing:
             return rate
         total += factor * rate.low
@@ -33,7 +35,9 @@ def _ned(case: Case) -> Interval:
 
 
 def _ned_series(case: Case, span: timedelta) -> list[Sample]:
-    return infused(case, NOREPINEPHRINE_EQUIVALENT, span) if case.treatments_heard else []
+    only_noted = not case.running("vasopressor") and noted.running(case, "vasopressor") is not None
+    is_known = case.treatments_heard and not only_noted
+    return infused(case, NOREPINEPHRINE_EQUIVALENT, span) if is_known else []
 
 
 SERIES["ned"] = _ned_series

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from guidelines.rules.answers import Answer, Interval, Missing, Personal, no, open_range, unknown, yes
+from guidelines.rules.answers import Answer, Interval, Missing, Personal, Source, no, open_range, unknown, yes
 from guidelines.rules.case import Case
 from guidelines.rules.registry import predicate, shared
 from schemas.clinical.facts import NoteFact, Polarity
@@ -37,17 +37,22 @@ for _attribute, (_field, _label, _unit) in ATTRIBUTES.items():
 
 @shared("person lvef", ["lvef", "n:cardiac.lvef", "notes", "p:lvef_percent"])
 def _lvef(case: Case) -> Interval:
-    """The newest echo of the last 12 months: a reading, a note, or the record."""
+    """The newest echo of the last 12 months; where none was sent the lower of what a note and the record say."""
     reading = case.latest("lvef")
     if reading is not None and reading.value is not None:
         return Interval(reading.value, reading.value, (reading,))
-    for fact in case.said("cardiac.lvef", ECHO_WITHIN):
-        if fact.polarity is Polarity.AFFIRMED and fact.value is not None:
-            return Interval(fact.value, fact.value, (fact,))
-    value = case.snapshot.patient.lvef_percent
-    if value is None:
+    known: list[tuple[float, Source]] = [
+        (fact.value, fact)
+        for fact in case.said("cardiac.lvef", ECHO_WITHIN)
+        if fact.polarity is Polarity.AFFIRMED and fact.value is not None
+    ]
+    recorded = case.snapshot.patient.lvef_percent
+    if recorded is not None:
+        known.append((recorded, Personal("lvef", "LVEF", f"{recorded:g} %", recorded)))
+    if not known:
         return open_range(Missing("lvef", "no echo known"))
-    return Interval(value, value, (Personal("lvef", "LVEF", f"{value:g} %", value),))
+    value, source = min(known, key=lambda pair: pair[0])
+    return Interval(value, value, (source,))
 
 
 @predicate("lvef_known_low", uses=["person lvef"], ages_only=True)

@@ -63,21 +63,34 @@ class Stretch(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A sum in mL: of doses, and of infusions up to the last full minute, so that it stands still in between."""
+    """A sum in mL: of doses, and of infusions up to the last full minute, so that it stands still in between.
+
+    `noted`: the amounts of a note, which tells of the same fluid: the larger of the two sums counts.
+    """
 
     over: timedelta
     doses: tuple[Treatment, ...]
     runs: tuple[Stretch, ...]
+    noted: tuple[NoteFact, ...] = ()
 
     def at(self, minute: datetime) -> float:
         """The sum at a full minute, as long as no dose comes or leaves."""
-        run_in = sum(run.rate * lasted for run in self.runs if (lasted := self._lasted(run, minute)) > 0)
-        return sum(t.amount or 0.0 for t in self.doses) + run_in / (HOUR / MOMENT)
+        return max(self._reported(minute), self._told)
 
-    def counted(self, minute: datetime) -> tuple[Treatment, ...]:
+    def counted(self, minute: datetime) -> tuple[Treatment, ...] | tuple[NoteFact, ...]:
         """What the sum is made of, oldest first."""
+        if self._told > self._reported(minute):
+            return self.noted
         parts = [*self.doses, *(run.treatment for run in self.runs if self._lasted(run, minute) > 0)]
         return tuple(sorted(parts, key=lambda t: (t.observed_at, t.item)))
+
+    @property
+    def _told(self) -> float:
+        return sum(word.value or 0.0 for word in self.noted)
+
+    def _reported(self, minute: datetime) -> float:
+        run_in = sum(run.rate * lasted for run in self.runs if (lasted := self._lasted(run, minute)) > 0)
+        return sum(t.amount or 0.0 for t in self.doses) + run_in / (HOUR / MOMENT)
 
     def turn(self, minute: datetime, side: Callable[[float], int]) -> datetime | None:
         """The first full minute after this one at which the sum is on another `side` of its bound; None: never.

@@ -11,6 +11,7 @@ from functools import partial
 from operator import eq, ge, gt, le, lt
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from guidelines.rules import noted
 from guidelines.rules.answers import (
     NO,
     Answer,
@@ -322,27 +323,30 @@ def _on(c: On, _graph: "Graph") -> Compiled:
     unheard = unknown(Missing(c.item, NOTHING_REPORTED))
 
     def ask(case: Case) -> Answer:
-        if not case.treatments_heard:
-            return unheard
         running = case.running(c.item)
         fresh = [t for t in running if case.is_fresh(t)]
         if fresh:
             return yes(*fresh)
+        told = noted.running(case, c.item)
+        if told is not None:
+            return yes(told)
+        if not case.treatments_heard:
+            return unheard
         return unknown(Missing(c.item, "started long ago, no word since")) if running else NO
 
-    return Compiled(ask, frozenset(given_of(c.item)))
+    return Compiled(ask, frozenset((*given_of(c.item), *noted.running_reads(c.item))))
 
 
 def _given(c: Given, _graph: "Graph") -> Compiled:
     unheard = unknown(Missing(c.item, NOTHING_REPORTED))
 
     def ask(case: Case) -> Answer:
-        if not case.treatments_heard:
-            return unheard
-        done = case.given(c.item, c.within)
-        return NO if done is None else yes(done)
+        done = case.given(c.item, c.within) or noted.given(case, c.item, c.within)
+        if done is None:
+            return NO if case.treatments_heard else unheard
+        return yes(done)
 
-    return Compiled(ask, frozenset(given_of(c.item)))
+    return Compiled(ask, frozenset((*given_of(c.item), *noted.given_reads(c.item))))
 
 
 def _ordered(c: Ordered, _graph: "Graph") -> Compiled:
@@ -362,13 +366,13 @@ def _ordered(c: Ordered, _graph: "Graph") -> Compiled:
 
 
 def _rate(c: Rate, _graph: "Graph") -> Compiled:
-    reads = frozenset(given_of(c.item))
+    reads = frozenset((*given_of(c.item), *noted.running_reads(c.item)))
     if c.hold is None:
-        return Compiled(lambda case: settled(c.op, case.rate(c.item), c.value), reads)
+        return Compiled(lambda case: settled(c.op, noted.rate(case, c.item), c.value), reads)
     hold = c.hold
 
     def ask(case: Case) -> Answer:
-        now = settled(c.op, case.rate(c.item), c.value)
+        now = settled(c.op, noted.rate(case, c.item), c.value)
         if now.truth is not Truth.YES:
             return now
         samples = infused(case, dict.fromkeys(members(c.item), 1.0), hold)
@@ -401,8 +405,8 @@ def infused(case: Case, factors: Mapping[str, float], span: timedelta) -> list[S
 
 
 def _total(c: Total, graph: "Graph") -> Compiled:
-    reads = frozenset(given_of(c.item))
-    given = graph.add(("volume", c.item, c.over), Compiled(lambda case: case.volume(c.item, c.over), reads))
+    reads = frozenset((*given_of(c.item), *noted.given_reads(c.item)))
+    given = graph.add(("volume", c.item, c.over), Compiled(lambda case: noted.volume(case, c.item, c.over), reads))
 
     unheard = open_range(Missing(c.item, NOTHING_REPORTED))
 
@@ -442,14 +446,22 @@ def _total(c: Total, graph: "Graph") -> Compiled:
 
 
 def _diagnosed(c: Diagnosed, _graph: "Graph") -> Compiled:
+    shown = c.code.replace("_", " ")
+    listed_one = yes(Personal(f"diagnosis {c.code}", "problem list", shown))
+    facts = noted.facts_of_diagnosis(c.code)
+
     def ask(case: Case) -> Answer:
         listed = case.snapshot.patient.diagnoses
-        if listed is None:
-            return unknown(Missing("diagnoses", "no problem list was ever sent"))
-        shown = c.code.replace("_", " ")
-        return yes(Personal(f"diagnosis {c.code}", "problem list", shown)) if c.code in listed else no()
+        if listed is not None and c.code in listed:
+            return listed_one
+        word = noted.diagnosis(case, c.code) if facts else None
+        if word is not None and noted.states(word, c.code):
+            return yes(word)
+        if word is not None:
+            return unknown(Missing("diagnoses", f"a note says “{word.words[:80]}”: {shown}?"))
+        return no() if listed is not None else unknown(Missing("diagnoses", "no problem list was ever sent"))
 
-    return Compiled(ask, frozenset(("p:diagnoses",)), may_rise=False, may_fall=False)
+    return Compiled(ask, frozenset(("p:diagnoses", *(f"n:{fact}" for fact in facts))), may_rise=False, may_fall=False)
 
 
 def _allergic(c: Allergic, _graph: "Graph") -> Compiled:

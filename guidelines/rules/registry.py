@@ -38,7 +38,7 @@ SERIES: dict[str, Callable[[Case, timedelta], Sequence[Sample]]] = {}
 
 
 def given_of(item: str) -> tuple[str, ...]:
-    """The reads of a drug id or class."""
+    """The reads of a drug id or class as reported."""
     return ("treatments", *(f"t:{name}" for name in sorted(members(item))))
 
 

@@ -77,7 +77,7 @@ class BedView(Record, frozen=True, kw_only=True):
     bed: str | None
     unit: str | None
     patient: Patient
-    noted: tuple[NoteFact, ...] = ()  # allergies and limits of treatment that notes speak of, unconfirmed
+    noted: tuple[NoteFact, ...] = ()  # what notes say that is true for the stay, unconfirmed: allergies, limits …
     now: datetime
     last_heard_at: datetime | None  # newest available_at of any reading
     vitals: tuple[Vital, ...]

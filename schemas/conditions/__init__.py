@@ -115,14 +115,17 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """`on norepinephrine`, `on any vasopressor`: an infusion is running now. `item` is a drug id or class."""
+    """`on norepinephrine`, `on any vasopressor`: an infusion is running now, as reported or as a note of the shift says.
+
+    `item` is a drug id or class.
+    """
 
     item: str
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """`given fluid_bolus within 1 h`: at least one administration of a drug id or class in the window."""
+    """`given fluid_bolus within 1 h`: at least one administration of a drug id or class, reported or noted."""
 
     item: str
     within: timedelta
@@ -148,7 +151,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """`total of any crystalloid over 3 h at_least 30 mL/kg` (`per_kg`), or in the item's own unit (mL)."""
+    """`total of any crystalloid over 3 h at_least 30 mL/kg` (`per_kg`), or in the item's own unit (mL).
+
+    As reported or as one note has it, whichever is more.
+    """
 
     item: str
     over: timedelta
@@ -159,14 +165,14 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """`diagnosed heart_failure`: on the problem list; UNKNOWN when no list was ever sent."""
+    """`diagnosed heart_failure`: on the problem list or in a note; else UNKNOWN when no list was ever sent."""
 
     code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Allergic:
-    """`allergic penicillin`, `allergic penicillin with anaphylaxis`: on the allergy list (drug id or class)."""
+    """`allergic penicillin`, `allergic penicillin with anaphylaxis`: on the allergy list or in a note (drug id or class)."""
 
     substance: str
     severity: str | None = None

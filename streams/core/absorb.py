@@ -219,12 +219,19 @@ def _taken_back(before: Chart, after: Chart, events: Sequence[Event]) -> tuple[T
                 same = [old for old in before.treatments if identity(old) == ref]
                 found += [TakenBack(ref, old, _unless_error(event)) for old in same if old not in after.treatments]
             case Note():
-                left = {kept.ref for kept in after.notes}
-                corrects = event.status in (Status.CORRECTED, Status.ENTERED_IN_ERROR)
-                gone = [k for k in before.notes if corrects and k.ref not in left]
-                same_note = [k for k in gone if (k.note.title, k.note.observed_at) == (event.title, event.observed_at)]
-                found += [TakenBack(k.ref, k.note, _unless_error(event)) for k in same_note]
+                found += _note_taken_back(before, after, event)
     return tuple(found)
+
+
+def _note_taken_back(before: Chart, after: Chart, event: Note) -> list[TakenBack]:
+    if event.status not in (Status.CORRECTED, Status.ENTERED_IN_ERROR):
+        return []
+    left, ref = {kept.ref for kept in after.notes}, identity(event)
+    gone = [(k.ref, k.note) for k in before.notes if k.ref not in left]
+    old = [(r, note) for r, note in gone if (note.title, note.observed_at) == (event.title, event.observed_at)]
+    if not old and any(fact.note == ref for fact in before.facts):
+        old = [(ref, event)]  # of a note whose text is no longer kept
+    return [TakenBack(r, note, _unless_error(event)) for r, note in old]
 
 
 def _reading_taken_back(row: Sequence[Reading], event: Reading) -> list[TakenBack]:

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from guidelines.rules.noted import LASTING, is_of
 from schemas.clinical.facts import NoteFact
 from schemas.events import Event, Note, Quality, Reading, Status, Treatment, identity
 from schemas.frozen import to_json
@@ -30,6 +31,7 @@ WITHDRAWN_MAX = 256
 
 _STATUS_RANK = {Status.PRELIMINARY: 0, Status.FINAL: 1, Status.CORRECTED: 2, Status.ENTERED_IN_ERROR: 3}
 _observed_at = attrgetter("observed_at")
+_effective_at = attrgetter("effective_at")
 Kept = TypeVar("Kept")
 
 
@@ -183,17 +185,33 @@ def with_note(chart: Chart, ref: str, note: Note, facts: tuple[NoteFact, ...]) -
         )
     }
     notes = tuple(kept for kept in chart.notes if kept.ref not in gone)
-    facts_left = tuple(fact for fact in chart.facts if fact.note not in gone)
+    facts_left = tuple(fact for fact in chart.facts if fact.note not in gone and fact.note != ref)
     if note.status is Status.ENTERED_IN_ERROR:
         withdrawn = (*chart.withdrawn, ref)[-WITHDRAWN_MAX:]
         return chart._replace(notes=notes, facts=facts_left, withdrawn=withdrawn), "withdrawn"
     placed = sorted((*notes, KeptNote(ref, _cut(note))), key=lambda kept: kept.note.observed_at)
-    known = sorted((*facts_left, *facts), key=attrgetter("effective_at"))
+    known = sorted((*facts_left, *facts), key=_effective_at)
     chart = chart._replace(
         notes=_newest_within(placed, NOTE_BYTES_MAX, _kept_bytes),
-        facts=_newest_within(known, FACT_BYTES_MAX, lambda fact: len(to_json(fact))),
+        facts=_kept_facts(known),
     )
     return chart, "corrected" if gone else "new"
+
+
+def _kept_facts(known: Sequence[NoteFact]) -> tuple[NoteFact, ...]:
+    """The newest facts within their budget; first the newest word on what is true for a stay."""
+    newest = {
+        (f.concept, f.detail, f.polarity, f.temporality, f.experiencer): f for f in known if is_of(f.concept, LASTING)
+    }
+    lasting = _newest_within(sorted(newest.values(), key=_effective_at), FACT_BYTES_MAX // 2, _fact_bytes)
+    first = {id(fact) for fact in lasting}
+    others = [fact for fact in known if id(fact) not in first]
+    left = FACT_BYTES_MAX - sum(map(_fact_bytes, lasting))
+    return tuple(sorted((*lasting, *_newest_within(others, left, _fact_bytes)), key=_effective_at))
+
+
+def _fact_bytes(fact: NoteFact) -> int:
+    return len(to_json(fact))
 
 
 def _kept_bytes(kept: KeptNote) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from guidelines.evidence import amount
+from guidelines.rules.noted import LASTING, is_of
 from guidelines.scoring import news2
 from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Unjudged, Vital, WrongClock
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
@@ -18,7 +19,6 @@ from streams.core.retention import thinned
 from streams.core.source_clock import Offset, offsets
 
 TREND_SPAN = timedelta(hours=24)
-LASTING = ("allergy", "limit")  # families of facts that belong to who the patient is
 NOTES_SHOWN = 20
 TREATMENTS_SHOWN = 40
 
@@ -71,11 +71,11 @@ def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
 
 
 def _noted(facts: tuple[NoteFact, ...]) -> tuple[NoteFact, ...]:
-    """What notes say of allergies and of limits of treatment: the newest word on each, where that affirms it."""
+    """What notes say that is true for the stay: the newest word on each, where that affirms it."""
     newest = {
         (fact.concept, fact.detail): fact
         for fact in sorted(facts, key=lambda fact: fact.effective_at)
-        if fact.concept.partition(".")[0] in LASTING
+        if is_of(fact.concept, LASTING)
         and fact.experiencer is Experiencer.PATIENT
         and fact.temporality in (Temporality.CURRENT, Temporality.HISTORICAL)
     }

@@ -183,7 +183,7 @@ def test_the_checklist_gives_each_step_its_state_reason_and_passage(client: Clie
         "Because of allergy list penicillin: anaphylaxis",
         "A clinician may override: record the reason in the chart.",
         "needs a check first",
-        "Measure passive leg raise or capillary refill (never measured).",
+        "Needed: passive leg raise or capillary refill (never measured).",
         "discuss first",
         "done at 09:15",
         "SSC 2021 rec 9, 37, 44 · strength: strong",

@@ -68,7 +68,8 @@ FACT_NAMES = (
     "perf.mottled", "perf.cool", "perf.crt", "resp.pulm_oedema", "resp.crackles_bilat", "img.pulm_oedema", "o2.up",
     "bleed.gi", "cardiac.lvef", "fluid.responsive", "limit.no_escalation", "allergy.rash", "allergy.anaphylaxis",
     "infection.sepsis", "abx.prophylaxis", "cardiac.stemi", "shock.obstructive", "limit.comfort_care", "limit.dnr",
-    "ob.pregnant",
+    "ob.pregnant", "tx.norepi", "tx.norepi", "tx.vasopressor", "tx.fluid_bolus", "tx.fluid_bolus", "tx.insulin_gtt",
+    "tx.blood", "person.weight", "dx.heart_failure", "renal.dialysis", "gi.cirrhosis", "dx.copd", "o2.target",
 )  # fmt: skip
 ITEMS = (
     "norepinephrine", "vasopressin", "dobutamine", "dopamine", "lactated_ringer", "saline_0_9", "plasma_lyte",
@@ -80,6 +81,7 @@ RATES = (None, 0.0, 0.05, 0.3, 6.0, 100.0, 125.0, 500.0, 2000.0)
 OFTEN = ("map", "map", "map", "sbp", "hr", "lactate") * 6
 """Concepts that most events and most conditions are about: else they would seldom meet."""
 
+DETAILS = (None, "possible", "definite", "penicillin", "meropenem", "lactated_ringer", "88-92")
 OFTEN_GIVEN = ("norepinephrine", "lactated_ringer", "saline_0_9", "meropenem") * 5
 OFTEN_NOTED = ("infection.level", "resp.pulm_oedema", "perf.mottled") * 6
 FACTS: dict[str, tuple[NoteFact, ...]] = {}
@@ -137,8 +139,9 @@ def _notes(draw: st.DrawFn, now: datetime) -> Note:
             polarity=draw(st.sampled_from((Polarity.AFFIRMED,) * 3 + tuple(Polarity))),
             experiencer=draw(st.sampled_from((Experiencer.PATIENT,) * 6 + (Experiencer.FAMILY,))),
             temporality=draw(st.sampled_from((Temporality.CURRENT,) * 6 + tuple(Temporality))),
-            value=draw(st.sampled_from((None, 25.0, 55.0))),
-            detail=draw(st.sampled_from((None, "possible", "definite", "penicillin", "meropenem"))),
+            value=draw(st.sampled_from((None, 25.0, 55.0, 500.0, 2500.0))),
+            unit=draw(st.sampled_from((None, "mL", "kg"))),
+            detail=draw(st.sampled_from(DETAILS)),
             copied=draw(st.sampled_from((False,) * 6 + (True,))),
             note=identity(note),
             start=number,
@@ -319,7 +322,7 @@ def _leaves(names: Sequence[str]) -> st.SearchStrategy[c.Condition]:
         build(c.Total, st.sampled_from(("crystalloid", "lactated_ringer")), _SPAN, _OPS,
               st.sampled_from((0.0, 250.0, 500.0, 1000.0))),
         build(c.Total, st.just("crystalloid"), _SPAN, _OPS, st.sampled_from((0.0, 5.0, 30.0)), st.just(True)),
-        build(c.Diagnosed, st.sampled_from(("heart_failure", "dialysis"))),
+        build(c.Diagnosed, st.sampled_from(("heart_failure", "dialysis", "copd", "decompensated_cirrhosis"))),
         build(c.Allergic, st.sampled_from(("penicillin", "meropenem")), st.sampled_from((None, "anaphylaxis", "rash"))),
         build(c.Person, st.sampled_from(("age", "lvef", "usual_sbp", "baseline_sofa")), _OPS,
               st.sampled_from((2.0, 40.0, 65.0))),

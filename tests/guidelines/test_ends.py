@@ -81,7 +81,14 @@ def test_what_time_alone_can_make_of_an_answer(text: str, turns: str) -> None:
 
 
 GCS = {"gcs_e", "gcs_m", "gcs_total", "gcs_v"}
-CRYSTALLOID = {"t:crystalloid_other", "t:lactated_ringer", "t:plasma_lyte", "t:ringer_acetate", "t:saline_0_9"}
+CRYSTALLOID = {
+    "t:crystalloid_other",
+    "t:lactated_ringer",
+    "t:plasma_lyte",
+    "t:ringer_acetate",
+    "t:saline_0_9",
+    "n:tx.fluid_bolus",
+}
 
 
 @pytest.mark.parametrize(
@@ -94,20 +101,22 @@ CRYSTALLOID = {"t:crystalloid_other", "t:lactated_ringer", "t:plasma_lyte", "t:r
         ("acvpu is U", {"acvpu", *GCS}),
         ("max of lactate over 1 h above 2", {"lactate"}),
         ("lactate rises_by 1 within 2 h", {"lactate"}),
-        ("given cefepime within 1 h", {"t:cefepime", "treatments"}),
+        ("given cefepime within 1 h", {"t:cefepime", "treatments", "n:abx.started"}),
         ("on cefepime", {"t:cefepime", "treatments"}),
         ("ordered cefepime within 1 h", {"t:cefepime", "treatments"}),
         ("total of any crystalloid over 3 h at_least 500 mL", {"treatments", *CRYSTALLOID}),
         ("total of any crystalloid over 3 h at_least 30 mL/kg",
-         {"treatments", "weight", "height", "p:sex", *CRYSTALLOID}),
-        ("diagnosed copd", {"p:diagnoses"}),
+         {"treatments", "weight", "height", "p:sex", "n:person.weight", *CRYSTALLOID}),
+        ("diagnosed copd", {"p:diagnoses", "n:dx.copd"}),
+        ("on norepinephrine", {"t:norepinephrine", "treatments", "n:tx.norepi", "n:tx.vasopressor"}),
         ("allergic cefepime", {"p:allergies", "n:allergy.*"}),
         ("noted infection.sepsis within 6 h", {"n:infection.sepsis", "notes"}),
         ("age below 18", {"p:age_years"}),
         ("is pregnant", {"p:pregnant", "n:ob.pregnant", "notes"}),
         ("lvef below 40", {"lvef", "p:lvef_percent", "n:cardiac.lvef", "notes"}),
         ("expected map in 1 h below 65", {"forecast"}),
-        ("all_of(lactate above 2; none_of(age below 18; diagnosed copd))", {"lactate", "p:age_years", "p:diagnoses"}),
+        ("all_of(lactate above 2; none_of(age below 18; diagnosed copd))",
+         {"lactate", "p:age_years", "p:diagnoses", "n:dx.copd"}),
     ],
 )  # fmt: skip
 def test_what_an_answer_looks_at(text: str, reads: set[str]) -> None:

@@ -9,12 +9,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.structs import replace
 
+from schemas.clinical.facts import NoteFact
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Event, Movement, Quality, Reading, Status, Treatment
+from schemas.frozen import to_json
 from streams.core.bed import Bed, Chart
-from streams.core.chart import NOTE_BYTES_MAX, ROW_READINGS_MAX, with_note, with_readings, with_treatment
+from streams.core.chart import (
+    FACT_BYTES_MAX,
+    NOTE_BYTES_MAX,
+    ROW_READINGS_MAX,
+    with_note,
+    with_readings,
+    with_treatment,
+)
 from streams.core.retention import NEWEST_KEPT, thinned
 from streams.core.step import step
 from streams.stores.codec import Damaged, bed_of, change, whole
@@ -104,6 +114,46 @@ def test_a_note_beyond_the_budget_keeps_its_beginning_and_its_facts() -> None:
         chart, _ = with_note(chart, f"n|{minute}", note(f"{minute} " + "words " * 40, minute), ())
     assert chart.notes[-1].ref == "n|399"
     assert sum(len(kept.note.text) for kept in chart.notes) < NOTE_BYTES_MAX
+
+
+def told(concept: str, minute: float, ref: str, **more: object) -> NoteFact:
+    times = {"effective_at": at(minute), "available_at": at(minute)}
+    return convert({"concept": concept, "note": ref, "start": 0, "end": 1, "words": "x", **times, **more}, NoteFact)
+
+
+def noted_for_days(*first: NoteFact) -> Chart:
+    """What the first note says, and three days of notes every ten minutes after it."""
+    chart, _ = with_note(Chart(), "n|0", note("On admission.", 0), first)
+    for minute in range(10, 3 * 1440, 10):
+        ref = f"n|{minute}"
+        chart, _ = with_note(chart, ref, note("Mottled. " * 20, minute), (told("perf.mottled", minute, ref),))
+    return chart
+
+
+def test_what_is_true_for_the_stay_is_kept_however_much_is_written() -> None:
+    """An allergy and a failing heart that only the note of admission tells of; what passes goes."""
+    first = ("allergy.anaphylaxis", "dx.heart_failure", "limit.dnr", "perf.cool")
+    chart = noted_for_days(*(told(concept, 0, "n|0", detail="penicillin") for concept in first))
+    assert [fact.concept for fact in chart.facts[:4]] == [*first[:3], "perf.mottled"]
+    assert sum(len(to_json(fact)) for fact in chart.facts) <= FACT_BYTES_MAX
+    assert [fact.effective_at for fact in chart.facts] == sorted(fact.effective_at for fact in chart.facts)
+
+
+def test_even_what_is_true_for_the_stay_has_its_limit() -> None:
+    """A thousand allergies leave room for what is noted now."""
+    facts = tuple(told("allergy", 0, "n|0", detail=f"drug {number}") for number in range(1000))
+    chart, _ = with_note(Chart(), "n|0", note("Allergies.", 0), facts)
+    chart, _ = with_note(chart, "n|1", note("Mottled.", 1), (told("perf.mottled", 1, "n|1"),))
+    assert chart.facts[-1].concept == "perf.mottled"
+    assert sum(len(to_json(fact)) for fact in chart.facts) <= FACT_BYTES_MAX
+
+
+def test_a_note_is_withdrawn_though_its_text_is_no_longer_kept() -> None:
+    """Its facts go as well: they were of another patient."""
+    chart = noted_for_days(told("allergy.anaphylaxis", 0, "n|0", detail="penicillin"))
+    assert "n|0" not in {kept.ref for kept in chart.notes}
+    chart, _ = with_note(chart, "n|0", note("On admission.", 0, status="entered-in-error"), ())
+    assert {fact.concept for fact in chart.facts} == {"perf.mottled"}
 
 
 _row = st.tuples(st.integers(0, 200_000), st.integers(30, 120), st.booleans())

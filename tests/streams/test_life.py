@@ -159,12 +159,15 @@ def test_a_corrected_value_that_is_normal_ends_it_at_once() -> None:
     assert now is None or now.level is not Level.CRITICAL
 
 
-def test_a_note_of_another_patient_takes_its_alert_with_it() -> None:
-    """Septic by a note that was written for the wrong patient: withdrawn, and so is the warning."""
+@pytest.mark.parametrize("written_since", [0, 40])
+def test_a_note_of_another_patient_takes_its_alert_with_it(written_since: int) -> None:
+    """Septic by a note that was written for the wrong patient: withdrawn, and so is the warning, also when so much
+    was written since that its text is no longer kept."""
     wrong = note("Septic from UTI.", "08:00")
     gone = replace(wrong, available_at=at("08:20"), status=Status.ENTERED_IN_ERROR)
     sick = vitals("08:05", hr=124, rr=26, spo2=92, bp="118/70", temp=39.1)
-    events: list[Event] = [admitted("06:00"), wrong, *sick, gone]
+    since = [note(f"{number}: " + "Family called. " * 100, f"08:10:{number}") for number in range(written_since)]
+    events: list[Event] = [admitted("06:00"), wrong, *sick, *since, gone]
     said = alerts(events, "08:30")
     assert said[0].alert.level is Level.WARNING or said[1].alert.level is Level.WARNING
     ended = next(o for o in said if o.at == at("08:20"))

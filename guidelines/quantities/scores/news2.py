@@ -13,7 +13,8 @@ from guidelines.quantities.scores.tally import (
     tallied,
     tally_of,
 )
-from guidelines.rules.answers import Answer, Missing, no, unknown, yes
+from guidelines.rules import noted
+from guidelines.rules.answers import Answer, Missing, Source, no, unknown, yes
 from guidelines.rules.case import Case
 from guidelines.rules.registry import predicate
 
@@ -23,7 +24,7 @@ SPO2_TARGET: Bands = ((83, 3), (85, 2), (87, 1), (92, 0), (94, 1), (96, 2), (RES
 SBP: Bands = ((90, 3), (100, 2), (110, 1), (219, 0), (REST, 3))
 HR: Bands = ((40, 3), (50, 1), (90, 0), (110, 1), (130, 2), (REST, 3))
 TEMP: Bands = ((35.0, 3), (36.0, 1), (38.0, 0), (39.0, 1), (REST, 2))
-READS = ("rr", "spo2", "o2_device", "sbp", "hr", "temp", "rass", "p:spo2_target_88_92")
+READS = ("rr", "spo2", "o2_device", "sbp", "hr", "temp", "rass", "p:spo2_target_88_92", "n:o2.target")
 
 
 def consciousness_part(case: Case) -> Part:
@@ -38,13 +39,23 @@ def _saturation(case: Case, on_oxygen: bool | None) -> Part:
     if reading is None or reading.value is None:
         return Part("spo2", None, 3, (), Missing("spo2"))
     value = rounded(reading.value)
-    if not case.snapshot.patient.spo2_target_88_92:
+    target = _target(case)
+    if target is None:
         return Part("spo2", points(SPO2, value), 3, (reading,))
     if value <= 92 or on_oxygen:
-        return Part("spo2", points(SPO2_TARGET, value), 3, (reading,))
+        return Part("spo2", points(SPO2_TARGET, value), 3, (reading, *target))
     if on_oxygen is None:  # 93 % is fine on air and too much on oxygen
-        return Part("spo2", None, points(SPO2_TARGET, value), (reading,), Missing("o2_device"))
-    return Part("spo2", 0, 3, (reading,))
+        return Part("spo2", None, points(SPO2_TARGET, value), (reading, *target), Missing("o2_device"))
+    return Part("spo2", 0, 3, (reading, *target))
+
+
+def _target(case: Case) -> tuple[Source, ...] | None:
+    """What sets a target of 88–92 %, as far as it can be shown: the record, or a note where the record is silent."""
+    recorded = case.snapshot.patient.spo2_target_88_92
+    if recorded is not None:
+        return () if recorded else None
+    told = noted.oxygen_target(case)
+    return None if told is None else (told,)
 
 
 @score("news2", READS, uses=["consciousness", OXYGEN])
@@ -55,7 +66,7 @@ def _news2(case: Case) -> Tally:
         if on_oxygen is None or said_by is None
         else Part("oxygen", 2 if on_oxygen else 0, 2, (said_by,))
     )
-    target = bool(case.snapshot.patient.spo2_target_88_92)
+    target = _target(case)
     notes = []
     rass = case.value("rass")
     if rass is not None and rass <= -1:
@@ -71,7 +82,7 @@ def _news2(case: Case) -> Tally:
         consciousness_part(case),
         banded(case, "temp", TEMP, 3, 1),
     )
-    return tallied("news2", f"NEWS2, SpO₂ scale {2 if target else 1}", parts, tuple(notes))
+    return tallied("news2", f"NEWS2, SpO₂ scale {1 if target is None else 2}", parts, tuple(notes))
 
 
 @predicate("news2_single_three", uses=["tally news2", "news2"], ages_only=True)
