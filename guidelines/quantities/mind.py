@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 from guidelines.rules.answers import Answer, no, yes
-from guidelines.rules.case import Case
+from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
 from schemas.events import Action, Reading
 
-CONSCIOUS = ("acvpu", "gcs_total", "gcs_e", "gcs_v", "gcs_m")
+CONSCIOUS = ("acvpu", "gcs_total", *FILLED["gcs_total"], "o2_device")
 SEDATED_WITHIN = timedelta(hours=2)  # reference §3.0, confounded
 RASS_SEDATED = -2.0
 CLOUDING = ("sedative", "opioid", "neuromuscular_blocker")
@@ -23,7 +23,10 @@ def consciousness(case: Case) -> tuple[str | None, tuple[Reading, ...]]:
     if total is not None and total.value == 15:
         return "A", (total,)
     if eye is not None and eye.value is not None and (charted is None or eye.observed_at > charted.observed_at):
-        letter = _from_parts(eye.value, case.value("gcs_v"), case.value("gcs_m"))
+        speech = case.value("gcs_v")
+        if speech == 1 and case.had_tube(eye.observed_at):
+            speech = None  # nobody speaks through a tube
+        letter = _from_parts(eye.value, speech, case.value("gcs_m"))
         if letter is not None:
             return letter, tuple(r for r in (eye, verbal, motor) if r is not None)
     return (charted.code, (charted,)) if charted is not None else (None, ())

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from guidelines.rules.answers import Answer, Computed, Interval, Missing, Sample, exact, no, open_range, unknown, yes
-from guidelines.rules.case import Case
+from guidelines.rules.case import TUBES, Case
 from guidelines.rules.registry import number, predicate, shared
 from schemas.clinical.facts import Polarity
 from schemas.events import Reading
@@ -17,7 +17,6 @@ FIO2_STEP, FLOW_STEP = 0.10, 2.0  # reference §3.0, o2_up
 TOLERANCE = 1e-6
 SPO2_SAYS_NOTHING_ABOVE = 97.0  # reference §1.9
 MASKS = ("nc", "simple", "venturi", "nrb")  # these always deliver oxygen; high flow and ventilators what FiO2 says
-TUBES = ("imv", "trach")
 DEVICE_STEPS = {"air": 0, "nc": 1, "simple": 2, "venturi": 2, "nrb": 3, "hfnc": 4, "niv": 5, "imv": 6, "trach": 6}
 
 

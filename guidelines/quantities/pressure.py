@@ -65,7 +65,7 @@ def _pressures(case: Case, subject: str, made: Callable[[float, float], float]) 
 
 def _repeated(case: Case, concept: str, bound: float) -> Answer:
     """Low at the newest reading and at every one back to another at least 3 min earlier."""
-    newest = case.newest_map() if concept == "map" else case.newest_value(concept)
+    newest = case.newest(concept)
     if newest is None:
         return unknown(Missing(concept))
     if newest.value >= bound:

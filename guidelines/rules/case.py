@@ -40,6 +40,11 @@ MAINTENANCE_ML_H = 125.0
 URINE_GAP = timedelta(hours=4)
 NOTHING_REPORTED = "no treatment was ever reported"
 
+FILLED: Mapping[str, tuple[str, ...]] = {"map": ("sbp", "dbp"), "gcs_total": ("gcs_e", "gcs_v", "gcs_m")}
+"""What is worked out of its parts where it was not charted."""
+
+TUBES = ("imv", "trach")
+
 _OK = Quality.OK
 T = TypeVar("T")
 
@@ -239,11 +244,12 @@ class Case:
         return found
 
     def series(self, quantity: str, span: timedelta) -> list[Sample]:
-        """The samples of a measured concept in [now - span, now], newest first; MAP is filled from SBP and DBP."""
+        """The samples of a measured concept in [now - span, now], newest first; with those worked out (`FILLED`)."""
         samples = [Sample(r.observed_at, r.value, r) for r in self.recent(quantity, span) if r.value is not None]
-        if quantity == "map" and self.has("sbp"):
+        parts = FILLED.get(quantity, ())
+        if parts and self.has(parts[0]):
             known = {s.at for s in samples}
-            filled = [s for s in self._computed_maps(span) if s.at not in known]
+            filled = [s for s in self._filled(quantity, span) if s.at not in known]
             if filled:
                 samples = sorted([*samples, *filled], key=lambda s: s.at, reverse=True)
         return samples
@@ -253,13 +259,35 @@ class Case:
         reading = self.latest(concept)
         return None if reading is None or reading.value is None else Sample(reading.observed_at, reading.value, reading)
 
-    def newest_map(self) -> Sample | None:
-        """The newest valid MAP: charted, or worked out where only SBP and DBP came later, both of them valid."""
-        charted, systolic, diastolic = self.newest_value("map"), self.latest("sbp"), self.latest("dbp")
-        if systolic is None or diastolic is None or (charted is not None and systolic.observed_at <= charted.at):
+    def newest(self, quantity: str) -> Sample | None:
+        """The newest valid value: charted, or worked out where only its parts came later, all of them valid."""
+        charted, parts = self.newest_value(quantity), [self.latest(part) for part in FILLED.get(quantity, ())]
+        first = parts[0] if parts else None
+        if first is None or None in parts or (charted is not None and first.observed_at <= charted.at):
             return charted
-        known = [*self._computed_maps(self.now - systolic.observed_at), *(() if charted is None else (charted,))]
+        known = [*self._filled(quantity, self.now - first.observed_at), *(() if charted is None else (charted,))]
         return max(known, key=lambda sample: sample.at, default=None)
+
+    def _filled(self, quantity: str, span: timedelta) -> list[Sample]:
+        return self._computed_maps(span) if quantity == "map" else self._summed_gcs(span)
+
+    def _summed_gcs(self, span: timedelta) -> list[Sample]:
+        """Sums of eye, verbal and motor of one instant; through a tube nobody speaks, and the sum says nothing."""
+        verbal = {r.observed_at: r for r in self.recent("gcs_v", span)}
+        motor = {r.observed_at: r for r in self.recent("gcs_m", span)}
+        found = []
+        for eye in self.recent("gcs_e", span):
+            parts = (eye, verbal.get(eye.observed_at), motor.get(eye.observed_at))
+            values = [r.value for r in parts if r is not None and r.value is not None]
+            if len(values) == len(parts) and not (values[1] == 1 and self.had_tube(eye.observed_at)):
+                made = Computed("gcs_total", sum(values), eye.observed_at, tuple(r for r in parts if r is not None))
+                found.append(Sample(eye.observed_at, sum(values), made))
+        return found
+
+    def had_tube(self, at: datetime) -> bool:
+        """Whether the patient breathed through a tube then, by the last device that was charted by then."""
+        devices = (r for r in reversed(self.snapshot.readings.get("o2_device", ())) if r.quality is _OK)
+        return next((r.code in TUBES for r in devices if r.observed_at <= at), False)
 
     def _computed_maps(self, span: timedelta) -> list[Sample]:
         diastolic = {(r.observed_at, r.method): r for r in self.recent("dbp", span)}

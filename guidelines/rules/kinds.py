@@ -28,7 +28,7 @@ from guidelines.rules.answers import (
     unknown,
     yes,
 )
-from guidelines.rules.case import NOTHING_REPORTED, Case, Volume, full_minute, item_name, members
+from guidelines.rules.case import FILLED, NOTHING_REPORTED, Case, Volume, full_minute, item_name, members
 from guidelines.rules.registry import SERIES, given_of
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.clinical.findings import Truth
@@ -109,14 +109,15 @@ def reads_of(name: str, graph: "Graph") -> frozenset[str]:
     """What a quantity rests on, measured or worked out."""
     node = graph.quantity(name)
     below = frozenset() if node is None else node.reads
-    return below | {name} | ({"sbp", "dbp"} if name == "map" else set())
+    tube = {"o2_device"} if name == "gcs_total" else set()
+    return below | {name, *FILLED.get(name, ())} | tube
 
 
 def quantity(case: Case, name: str) -> Interval:
     """The newest valid value of a concept, a score or a derived number; an open range where it is not known."""
-    if name == "map":
-        newest = case.newest_map()
-        return not_measured("map") if newest is None else Interval(newest.value, newest.value, (newest.source,))
+    if name in FILLED:
+        newest = case.newest(name)
+        return not_measured(name) if newest is None else Interval(newest.value, newest.value, (newest.source,))
     reading = case.latest(name)
     if reading is not None and reading.value is not None:
         return Interval(reading.value, reading.value, (reading,))
@@ -166,13 +167,13 @@ def _compare(c: Compare, graph: "Graph") -> Compiled:
     reads = reads_of(name, graph)
 
     def newest(case: Case) -> Answer:
-        reading = None if name == "map" else case.latest(name)
+        reading = None if name in FILLED else case.latest(name)
         if reading is None or reading.value is None:
             return settled(op, quantity(case, name), value)
         return Answer(Truth.YES, (reading,), (), 1.0) if holds(reading.value, value) else Answer(Truth.NO, (reading,))
 
     made = graph.quantity(name)
-    ages = made is None and name != "map"  # of these another word may take the place of one too old
+    ages = made is None and name not in FILLED  # of these another word may take the place of one too old
     if hold is None:
         return Compiled(
             newest,

@@ -80,7 +80,7 @@ def test_what_time_alone_can_make_of_an_answer(text: str, turns: str) -> None:
     assert (node.may_rise, node.may_fall) == ("true" in turns, "false" in turns)
 
 
-GCS = {"gcs_e", "gcs_m", "gcs_total", "gcs_v"}
+GCS = {"gcs_e", "gcs_m", "gcs_total", "gcs_v", "o2_device"}
 CRYSTALLOID = {
     "t:crystalloid_other",
     "t:lactated_ringer",

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from guidelines.rules.truth import truth
+from schemas.clinical.findings import Truth
+from schemas.conditions.text import parse
 from schemas.events import Quality
 from tests.knowledge import oracle
 from tests.knowledge.asking import SCORES
-from tests.knowledge.charts import DAY, HOUR, TICK, Chart, Row, chart, reading, row, treatment
+from tests.knowledge.charts import AT_NOW, DAY, HOUR, MINUTE, TICK, Chart, Row, chart, reading, row, treatment
 
 Table = Mapping[int, Sequence[tuple[float | None, float | None]]]
 """Points and the bands that give them, bounds inclusive, as printed."""
@@ -269,6 +272,41 @@ def test_under_sedation_the_coma_scale_before_it_counts() -> None:
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR), *asleep) == 2
     assert organ("cns", reading("gcs_total", 11, 3 * HOUR - TICK), *asleep) == 0
     assert organ("cns", *asleep, treatment("propofol", "stop", 2 * HOUR)) == 4
+
+
+def coma(eye: int, verbal: int, motor: int, ago: timedelta = AT_NOW) -> list[Row]:
+    return row(ago, gcs_e=eye, gcs_v=verbal, gcs_m=motor)
+
+
+def test_where_no_total_is_charted_the_parts_of_one_instant_are_summed() -> None:
+    """Eye, verbal and motor are the coma scale; two of them, or three of different times, are none."""
+    assert organ("cns", coma(3, 4, 5)) == 2
+    assert organ("cns", coma(4, 5, 6)) == 0
+    assert organ("cns", coma(4, 5, 6), coma(2, 2, 4, DAY)) == 3
+    assert organ("cns", coma(4, 5, 6), coma(2, 2, 4, DAY + TICK)) == 0
+    assert organ("cns", row(gcs_e=3, gcs_m=5)) is None
+    assert organ("cns", row(gcs_e=3, gcs_m=5), row(MINUTE, gcs_v=4)) is None
+    assert organ("cns", coma(3, 4, 5), reading("gcs_total", 15)) == 0  # at one instant the charted one counts
+
+
+def test_through_a_tube_nobody_speaks() -> None:
+    """A verbal part of 1 is then no flaw of the mind: neither a sum nor a letter is made of it."""
+    tube = reading("o2_device", "imv", HOUR)
+    assert organ("cns", coma(4, 1, 6)) == 2
+    assert organ("cns", tube, coma(4, 1, 6)) is None
+    assert organ("cns", reading("o2_device", "imv"), coma(4, 1, 6, HOUR)) == 2  # not yet
+    assert organ("cns", tube, reading("o2_device", "nc", MINUTE), coma(4, 1, 6)) == 2  # no longer
+    rest = {k: v for k, v in NORMAL.items() if k not in ("acvpu", "gcs_total", "o2_device")}
+    assert SCORES["mews"](chart(row(**rest), coma(4, 1, 6))).total == 1
+    assert SCORES["mews"](chart(row(**rest), tube, coma(4, 1, 6))).total is None
+    assert SCORES["mews"](chart(row(**rest), tube, coma(4, 1, 5))).total == 1
+
+
+def test_a_fall_of_the_sum_is_a_fall_of_the_coma_scale() -> None:
+    """From 15 to 13 within twelve hours, never charted as a total."""
+    fell = parse("gcs_total falls_by 2 within 12 h")
+    assert truth(fell, chart(coma(4, 5, 6, HOUR), coma(3, 4, 6))).truth is Truth.YES
+    assert truth(parse("gcs_total below 14"), chart(coma(3, 4, 6))).truth is Truth.YES
 
 
 @pytest.mark.parametrize(

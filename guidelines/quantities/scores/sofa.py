@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from guidelines.quantities.scores.tally import REST, Bands, Part, Tally, points, score, tallied, tally_of, unknown_part
 from guidelines.rules.answers import Answer, Missing, Sample, Source, no, unknown, yes
-from guidelines.rules.case import Case
+from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
 from schemas.events import Quality
 
@@ -96,7 +96,7 @@ def _cardiovascular(case: Case) -> Part:
             best = Part("cardiovascular", counted, 4, (top.treatment,))
     if best.points is not None:
         return best
-    low, newest = _low_map(case), case.newest_map()
+    low, newest = _low_map(case), case.newest("map")
     if low is not None:
         return Part("cardiovascular", 1, 4, (low,))
     return best if newest is None else Part("cardiovascular", 0, 4, (newest.source,))
@@ -119,15 +119,20 @@ def _low_map(case: Case) -> Source | None:
     return None
 
 
-@shared("sofa cns", ["gcs_total", *given_of("sedative")])
+@shared("sofa cns", ["gcs_total", *FILLED["gcs_total"], "o2_device", *given_of("sedative")])
 def _cns(case: Case) -> Part:
     sedated = case.running("sedative")
     if not sedated:
-        return _worst(case, "cns", "gcs_total", GCS)
+        samples = case.series("gcs_total", DAY)
+        if not samples:
+            return unknown_part("cns", 4, "gcs_total")
+        worst = min(samples, key=lambda sample: sample.value)
+        case.leaves(worst.at, DAY)
+        return Part("cns", points(GCS, worst.value), 4, (worst.source,))
     started = min(t.observed_at for t in sedated)
-    before = [r for r in case.recent("gcs_total", case.now - started + DAY) if r.observed_at <= started]
+    before = [s for s in case.series("gcs_total", case.now - started + DAY) if s.at <= started]
     # Reference §1.5: the last value before sedation; where there is none it scores 0.
-    return Part("cns", points(GCS, before[0].value or 15.0) if before else 0, 4, tuple(before[:1]))
+    return Part("cns", points(GCS, before[0].value) if before else 0, 4, tuple(s.source for s in before[:1]))
 
 
 @shared("sofa renal", ["creatinine", "urine"])
