@@ -410,3 +410,13 @@ def test_an_order_that_would_harm_is_held_whoever_it_is_for(story: list[Row], wh
     findings = of_sepsis(judge(seen(SHOCK, [order, *story], allergies=allergies, **who), BOOK))
     assert [finding.rule for finding in findings] == ["SEP.B5"]
     assert [step.state for step in findings[0].steps] == [StepState.WITHHELD]
+
+
+def test_of_the_two_times_for_an_antimicrobial_one_is_said() -> None:
+    """Failing organs and poor perfusion with an infection that is only possible: now, and not within three hours."""
+    rows = [*CALM, {"at": "09:00", "platelets": 90, "lactate": 4.2}]
+    possible = [note("infection.source_lung", "?PNA", polarity="uncertain")]
+    _, poorly = told(rows, possible)
+    assert {step.id for step in poorly.steps} & {"SEP.S3a", "SEP.S3b"} == {"SEP.S3a"}
+    _, calm = told([*CALM, {"at": "09:00", "platelets": 90}], possible)
+    assert {step.id for step in calm.steps} & {"SEP.S3a", "SEP.S3b"} == {"SEP.S3b"}
