@@ -27,7 +27,7 @@ class Look(NamedTuple):
 
     level: Level | None
     is_answered: bool  # acknowledged, and not worsened since
-    is_seen: bool  # what it rests on can be seen now
+    is_seen: bool  # what it rests on can be seen now, and still holds
     is_worse: bool  # it became louder lately, after it was raised
     is_judged: bool  # the rules can look at the bed
     is_heard: bool  # data come from the bed
@@ -95,7 +95,7 @@ def look(alert: Alert, view: BedView, now: datetime, is_heard: bool) -> Look:
     return Look(
         level=alert.level,
         is_answered=alert.state == "acknowledged" and not (worsened and answered and worsened > answered),
-        is_seen=alert.unseen_since is None and is_heard and view.unjudged is None,
+        is_seen=not (alert.unseen_since or alert.over_since) and is_heard and view.unjudged is None,
         is_worse=worsened is not None and now - worsened <= LATELY,
         is_judged=view.unjudged is None,
         is_heard=is_heard,
@@ -128,6 +128,8 @@ def changed_at(alert: Alert) -> datetime:
 
 
 def _why(alert: Alert, view: BedView, x: Look) -> tuple[str, datetime | None, str | None]:
+    if alert.over_since is not None and x.is_heard and x.is_judged:
+        return "better since", alert.over_since, None
     if not x.is_seen:
         return "not seen since", alert.unseen_since or view.last_heard_at, None
     if x.is_answered:

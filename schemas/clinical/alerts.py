@@ -36,6 +36,7 @@ class Alert(Record, frozen=True, kw_only=True):
     changed_at: datetime
     worsened_at: datetime | None = None  # when it last became louder
     unseen_since: datetime | None = None  # since when what it rests on cannot be seen
+    over_since: datetime | None = None  # since when nothing supports it: it waits for a second look
     acknowledged_at: datetime | None = None
     acknowledged_by: str | None = None
     finding: Finding  # the loudest finding of the episode

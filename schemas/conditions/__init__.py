@@ -115,7 +115,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """`on norepinephrine`, `on any vasopressor`: an infusion is running now, as reported or as a note of the shift says.
+    """`on norepinephrine`, `on any vasopressor`: an infusion is running now, as reported or noted in this shift.
 
     `item` is a drug id or class.
     """
@@ -172,7 +172,7 @@ class Diagnosed:
 
 @dataclass(frozen=True, slots=True)
 class Allergic:
-    """`allergic penicillin`, `allergic penicillin with anaphylaxis`: on the allergy list or in a note (drug id or class)."""
+    """`allergic penicillin`, `allergic penicillin with anaphylaxis`: on the allergy list or in a note."""
 
     substance: str
     severity: str | None = None

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import to_builtins
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
 
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
@@ -97,12 +97,17 @@ class WireAllergy(Frozen):
     severity: Severity = Severity.UNKNOWN
 
 
+def _cut(reason: str) -> str:
+    """A reason for admission that fits: for its length nobody is refused a bed."""
+    return reason if len(reason) <= REASON_CHARS_MAX else reason[: REASON_CHARS_MAX - 1].rstrip() + "…"
+
+
 class WirePatient(Frozen):
     """`schemas.events.Patient` as sent, within its limits."""
 
     age_years: Annotated[float, Field(ge=0, le=AGE_MAX)] | None = None
     sex: Literal["female", "male"] | None = None
-    reason: Annotated[str, Field(max_length=REASON_CHARS_MAX)] | None = None
+    reason: Annotated[str, AfterValidator(_cut)] | None = None
     pregnant: bool | None = None
     allergies: Annotated[tuple[WireAllergy, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None
     diagnoses: Annotated[tuple[ShortText, ...], Field(max_length=LIST_MAX, fail_fast=True)] | None = None

@@ -28,7 +28,6 @@ from typing import Any
 import polars as pl
 
 from schemas.codes.drugs import DRUGS, drugs_of
-from schemas.events import REASON_CHARS_MAX
 from streams.adapters import long
 from streams.adapters.pump import Run, turns
 from streams.adapters.stay import Stay
@@ -130,7 +129,7 @@ def _movements(stays: pl.DataFrame, chart: pl.LazyFrame) -> Iterator[Row]:
             years = (stay["intime"] - stay["dob"]).days / 365.25
             person["age_years"] = AGE_HIDDEN if years > AGE_SHOWN_MAX else round(max(years, 0.0), 1)
         if stay["diagnosis"]:
-            person["reason"] = stay["diagnosis"].strip()[:REASON_CHARS_MAX]
+            person["reason"] = stay["diagnosis"].strip()
         yield {**base, **here, **_at(stay["intime"]), "action": "admit", "patient": json.dumps(person)}
         if stay["diagnosis"]:
             yield {**base, **_at(stay["intime"]), "kind": "note", "title": "Reason for admission",

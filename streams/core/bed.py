@@ -118,6 +118,7 @@ class Episode(NamedTuple):
             changed_at=self.changed_at,
             worsened_at=self.worsened_at,
             unseen_since=self.blind_since,
+            over_since=self.low_since,
             acknowledged_at=self.acknowledged_at,
             acknowledged_by=self.acknowledged_by,
             finding=self.finding,

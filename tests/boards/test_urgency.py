@@ -206,6 +206,15 @@ def test_a_silent_bed_that_was_critical_stands_below_what_is_critical_now_and_ab
     assert cards.card(silent, NOW).level == "critical"
 
 
+def test_what_is_told_as_past_stands_below_what_is_so_now() -> None:
+    """What waits for its second look: below a critical alert of now, above calm beds; told as better."""
+    over = one("over", alert(CRITICAL, "10:25", over_since=at("10:28")))
+    assert placed(over, one("calm"), one("now", alert(CRITICAL, "09:00"))) == ["now", "over", "calm"]
+    assert why(over) == "better since 10:28"
+    silent = one("over", alert(CRITICAL, "09:05", over_since=at("09:10")), heard="09:20")
+    assert why(silent) == "not seen since 09:20"
+
+
 def test_an_answered_extreme_stays_above_a_question() -> None:
     """Somebody knows of it, and it is still so."""
     known = one("known", alert(CRITICAL, "08:00", **answered("08:02")))
@@ -233,6 +242,7 @@ def any_alert(draw: st.DrawFn) -> Alert:
         raised_at=draw(CLOCKS),
         worsened_at=draw(MAYBE),
         unseen_since=draw(MAYBE),
+        over_since=draw(MAYBE),
         state="raised" if by is None else "acknowledged",
         acknowledged_at=by,
     )
@@ -275,9 +285,11 @@ def test_bad_news_never_sinks_a_bed_and_an_answer_never_lifts_it(one_alert: Aler
     now = there(one_alert)
     assert there(replace(one_alert, worsened_at=NOW)) <= now
     assert there(replace(one_alert, unseen_since=None)) <= now
+    assert there(replace(one_alert, over_since=None)) <= now
     assert there(replace(one_alert, level=Level.CRITICAL)) <= now
     assert there(replace(one_alert, state="acknowledged", acknowledged_at=NOW)) >= now
     assert there(replace(one_alert, unseen_since=NOW)) >= now
+    assert there(replace(one_alert, over_since=NOW)) >= now
     assert there(one_alert, is_heard=False) >= now
     assert now < len(TABLE) - 1
 

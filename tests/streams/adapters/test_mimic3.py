@@ -367,12 +367,12 @@ def test_a_hidden_age_is_ninety(tmp_path: Path) -> None:
 
 
 def test_the_reason_for_admission_is_the_sources_own_words(tmp_path: Path) -> None:
-    """It comes with the admission, cut at what a message may hold, and as a note; without it nothing is said."""
+    """It comes with the admission, cut at what a record may hold, and as a note; without it nothing is said."""
     folder = hospital(tmp_path, admissions=[{"hadm_id": 10, "diagnosis": " SEPSIS;PNEUMONIA" + "x" * 300}])
     (admission, note, _) = one(folder).events
     assert isinstance(admission, Movement)
     assert admission.patient is not None
-    assert admission.patient.reason == ("SEPSIS;PNEUMONIA" + "x" * 300)[:200]
+    assert admission.patient.reason == ("SEPSIS;PNEUMONIA" + "x" * 300)[:199] + "…"
     assert isinstance(note, Note)
     unknown = one(hospital(tmp_path / "unknown")).events[0]
     assert isinstance(unknown, Movement)
