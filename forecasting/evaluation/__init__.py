@@ -1,0 +1,1 @@
+"""How forecasts and warnings are scored, whatever made them."""
