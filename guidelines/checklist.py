@@ -121,6 +121,7 @@ class Checklist:
         whys += [Why("data", "check", "needed before this step", (), answer.missing) for answer in owed]
         done = YES if rule.id in (self._case.snapshot.steps_done or {}) else self._asked(step.done, NO)
         if done.truth is Truth.YES:
+            text = rule.text  # what was done need not be what would be offered now
             whys += self._doubts(done.sources)
         state = StepState.DONE if done.truth is Truth.YES else _state(whys)
         return Line(rule.id, text, state, tuple(whys), step.passage, done, rule)

@@ -11,7 +11,7 @@ from guidelines.quantities.scores.tally import rounded
 from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import FAR, Case, item_name
 from schemas import local_time
-from schemas.clinical.facts import NoteFact
+from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Evidence, Need
 from schemas.clinical.forecasts import Fan, Odds, Unavailable
 from schemas.codes.concepts import CONCEPTS
@@ -138,11 +138,14 @@ def _of_reading(reading: Reading) -> Evidence:
     )
 
 
+SAID = {Polarity.AFFIRMED: "", Polarity.NEGATED: "no ", Polarity.UNCERTAIN: "maybe "}
+
+
 def _of_note(fact: NoteFact) -> Evidence:
     return Evidence(
         kind="note",
         subject=fact.concept,
-        label=f"noted: {fact.concept.partition('.')[2].replace('_', ' ')}",
+        label=f"noted: {SAID[fact.polarity]}{fact.concept.partition('.')[2].replace('_', ' ')}",
         shown=f"“{fact.words[: SHOWN_CHARS_MAX - 2]}”",
         at=fact.effective_at,
         ref=fact.note,

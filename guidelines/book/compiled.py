@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from guidelines.book.records import Block, Guideline, Requirement, StepRule, Trigger
-from guidelines.rules.answers import YES, Answer, Computed, Forecasted, Missing, Personal, Source
+from guidelines.rules.answers import YES, Answer, Computed, Forecasted, Interval, Missing, Personal, Sample, Source
 from guidelines.rules.case import Case, members
 from guidelines.rules.graph import Graph, Node
 from guidelines.rules.kinds import Compiled, quantity, reads_of
@@ -141,9 +141,11 @@ def _requirement(required: Requirement, graph: Graph) -> Node:
     if required.what == "allergies":
         return graph.named["allergies_known"]
     what, max_age = required.what, required.max_age
+    weighed = graph.named["dosing_weight"]  # also as a note has it
 
     def ask(case: Case) -> Answer:
-        known = quantity(case, what)
+        sample: Sample | None = case.ask(weighed) if what == "weight" else None
+        known = quantity(case, what) if sample is None else Interval(sample.value, sample.value, (sample.source,))
         if known.missing:
             return Answer(Truth.UNKNOWN, (), known.missing[:1])
         newest = max((at for source in known.sources if (at := observed_at(source)) is not None), default=case.now)
@@ -155,7 +157,8 @@ def _requirement(required: Requirement, graph: Graph) -> Node:
         case.leaves(newest, max_age)
         return YES
 
-    return graph.add(("requires", what, max_age), Compiled(ask, reads_of(what, graph)))
+    reads = reads_of(what, graph) | (weighed.reads if what == "weight" else frozenset())
+    return graph.add(("requires", what, max_age), Compiled(ask, reads))
 
 
 def observed_at(source: Source) -> datetime | None:

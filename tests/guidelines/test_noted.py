@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from guidelines.book.load import load
+from guidelines.evidence import NO_OUTLOOK, evidence
 from guidelines.examples import moment
 from guidelines.judgement import judge
 from guidelines.notes.reading import read
+from guidelines.rules.case import Case
 from guidelines.rules.noted import GIVEN, RUNNING, SHIFT
 from guidelines.rules.truth import truth
 from schemas.clinical.facts import NoteFact
@@ -299,3 +301,34 @@ def test_a_step_that_only_a_note_says_is_done_says_so() -> None:
 
 def test_whatever_stands_for_a_drug_is_in_the_list_of_drugs() -> None:
     assert {*RUNNING.values(), *GIVEN.values()} <= {*DRUGS, *classes()}
+
+
+def test_a_noted_weight_is_a_weight_to_who_asks_for_one() -> None:
+    """The bolus needs one: with it in a note nothing is missing."""
+    assert "weight" in asked_for(step_of(seen("Pneumonia. No CHF.", rows=SHOCK, patient=LISTED), "SEP.S4"))
+    told = step_of(seen("Pneumonia. No CHF. Weight 70 kg.", rows=SHOCK, patient=LISTED), "SEP.S4")
+    assert "weight" not in asked_for(told)
+
+
+def test_what_was_done_is_told_as_it_was_asked_and_not_as_it_would_be_offered_now() -> None:
+    """After anaphylaxis the step is "no penicillin"; that a note says one was given does not make that done."""
+    of = {"diagnoses": [], "allergies": [{"substance": "penicillin", "severity": "anaphylaxis"}]}
+    told = step_of(seen("Pneumonia. Zosyn given at 0800.", rows=SHOCK, patient=of), "SEP.S3a")
+    assert told.state is StepState.DONE
+    assert told.text == "Give a broad antimicrobial now"
+    assert "SEP.B5s" in [reason.block for reason in told.reasons]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Known CHF.", "noted: heart failure"),
+        ("Lungs clear.", "noted: no crackles"),
+        ("?PNA", "noted: maybe source lung"),
+    ],
+)
+def test_the_words_of_a_note_are_shown_with_what_they_say(text: str, label: str) -> None:
+    """A denial among the reasons must not read as the finding."""
+    snapshot = seen(text)
+    case = Case(snapshot, NO_OUTLOOK, BOOK.rules.graph)
+    assert label in [evidence(case, fact).label.replace("crackles bilat", "crackles") for fact in snapshot.facts]
