@@ -10,13 +10,15 @@
 * Precision of `affirmed`: of all that was read as affirmed, how much is in the label. Whatever is not is an error.
 * Precision of the others: of what was read in that group *of concepts that the label speaks of*, how much it says in
   that way. A denial of which the label says nothing may be an omission of the label; it is counted as `unlisted`.
-* Not judged: plain numbers (`hr`, `k`, …), `infection.level`, and concepts that the labels could not speak of
-  (`concepts.txt`). `resp.crackles` in a label, which names no side, is met by either side's concept.
+* A target (`TARGETS`) is of the plan as much as of now: the reader's "planned" meets "affirmed", and is counted so.
+* Not judged: plain numbers (`hr`, `k`, …), `infection.level`, and concepts that the labels could not speak of:
+  neither in `concepts.txt` nor in any label of the notes scored. `resp.crackles` in a label, which names no side, is
+  met by either side's concept. What a label implies (`IMPLIED`) is neutral: a haemorrhagic shock is a bleeding.
 """
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -31,6 +33,25 @@ from schemas.events import Note
 LABELLED = Path(__file__).parents[2] / "tests" / "knowledge" / "notes"
 NOT_JUDGED = frozenset({"hr", "rr", "spo2", "urine", "k", "glucose", "o2.fio2", "temp", "infection.level"})
 SIDES = {"resp.crackles_bilat": "resp.crackles", "resp.crackles_focal": "resp.crackles"}
+IMPLIED = {  # what is so where the label says the other, with the same status
+    "bleed.unspecified": (
+        "shock.hemorrhagic",
+        "bleed.gi",
+        "bleed.site",
+        "bleed.lower",
+        "bleed.hematemesis",
+        "bleed.melena",
+    ),
+    "limit.no_escalation": ("limit.comfort_care",),
+    "resp.dyspnea": ("resp.sudden_dyspnea",),
+    "neuro.seizure": ("neuro.seizure_ongoing",),
+    "cardiac.chest_pain": ("chest.pleuritic",),
+    "dx.heart_failure": ("cardiac.adhf",),
+    "resp.imv": ("resp.intubated",),
+    "resp.intubated": ("resp.imv",),
+    "resp.pulm_oedema": ("resp.frothy",),
+}
+TARGETS = frozenset({"bp.target", "o2.target"})
 GROUPS = ("affirmed", "negated", "uncertain", "aside")
 ASIDE = frozenset({"other", "historical", "planned", "hypothetical"})
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
@@ -133,6 +154,8 @@ def known() -> frozenset[str]:
 def status_of(fact: NoteFact) -> str:
     if fact.experiencer is not Experiencer.PATIENT:
         return "other"
+    if fact.temporality is Temporality.PLANNED and fact.concept in TARGETS:
+        return str(fact.polarity)
     if fact.temporality is not Temporality.CURRENT:
         return str(fact.temporality)
     if fact.copied:
@@ -140,11 +163,11 @@ def status_of(fact: NoteFact) -> str:
     return str(fact.polarity)
 
 
-def read_of(text: str) -> set[Said]:
-    """What the reader says of a note, as far as it is judged."""
+def read_of(text: str, more: Set[str] = frozenset()) -> set[Said]:
+    """What the reader says of a note, as far as it is judged; `more` are concepts judged beside the known ones."""
     facts = read(Note(encounter="e1", text=text, observed_at=AT, available_at=AT))
     said = {Said(status_of(f), f.concept) for f in facts if f.concept not in NOT_JUDGED}
-    return {s for s in said if s.concept in known() or s.concept in SIDES}
+    return {s for s in said if s.concept in known() or s.concept in more or s.concept in SIDES}
 
 
 def _meets(read_: Said, label: Said) -> bool:
@@ -158,11 +181,12 @@ def _speaks_of(labels: Iterable[Said], concept: str) -> bool:
     return any(label.concept in (concept, SIDES.get(concept)) for label in labels)
 
 
-def judge(score: Score, text: str, facts: Sequence[str]) -> None:
+def judge(score: Score, text: str, facts: Sequence[str], more: Set[str] = frozenset()) -> None:
     """Add one labelled note to the score; its label may both affirm and deny a concept."""
     may = [Said(*f.removeprefix("may ").split()) for f in facts if f.startswith("may ")]
     must = [Said(*f.split()) for f in facts if not f.startswith("may ")]
-    found = read_of(text)
+    may += [Said(s.status, implied) for s in (*may, *must) for implied, of in IMPLIED.items() if s.concept in of]
+    found = read_of(text, more)
     score.notes += 1
     for label in dict.fromkeys(label for label in must if label.concept not in NOT_JUDGED):
         group = score.groups[label.group]
@@ -186,7 +210,8 @@ def judge(score: Score, text: str, facts: Sequence[str]) -> None:
 
 
 def scored(notes: Iterable[dict[str, Any]]) -> Score:
-    score = Score()
+    score, notes = Score(), list(notes)
+    spoken = frozenset(fact.split()[-1] for note in notes for fact in note["facts"])
     for note in notes:
-        judge(score, note["text"], note["facts"])
+        judge(score, note["text"], note["facts"], spoken)
     return score

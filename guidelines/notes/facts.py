@@ -60,7 +60,9 @@ def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
         return Temporality.HYPOTHETICAL
     if Temporality.PLANNED in classes and not ("negated" in classes and entry.kind == "act"):  # "rec: no heparin"
         return Temporality.PLANNED
-    past = "recent" not in classes if "post" in classes else "historical" in classes
+    if entry.lasting and "historical" not in classes:
+        return entry.temporality
+    past = "recent" not in classes if "post" in classes else not classes.isdisjoint({"historical", "background"})
     return Temporality.HISTORICAL if past else entry.temporality
 
 
@@ -74,7 +76,11 @@ def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
     """Whether the words around it bear out what the phrase alone does not say: that it was done, held, denied."""
     if entry.denied_only:
         return "negated" in classes
+    if entry.names == "antibiotic" and "allergic" in classes and "done" not in classes:
+        return False
     if entry.needs is None or entry.needs in classes or entry.concept in classes:
+        return True
+    if entry.needs == "done" and "treated" in classes:
         return True
     open_ = entry.kind == "act" and not classes.isdisjoint({"negated", "planned", "hypothetical"})
     return open_ or not VERBS[entry.needs].isdisjoint(words)
@@ -90,6 +96,8 @@ def _polarity(entry: Entry, classes: Set[str]) -> Polarity:
 def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
     """The fact that a phrase found in the text states; None where its numbers or its verbs do not fit."""
     classes = {*one.classes, section} if _under(section, entry, one.classes) else one.classes
+    if "undone" in classes and Temporality.PLANNED not in classes:
+        classes = {*classes, "negated"}
     words = text.words[one.start : one.end]
     if not _is_proved(entry, classes, words):
         return None

@@ -42,6 +42,7 @@ class Entry:
     change: Literal["up", "down", "same"] | None = None
     needs: str | None = None
     denied_only: bool = False
+    lasting: bool = False
     group: str | None = None
     names: str | None = None  # filled in on loading: the table of names that the phrases use
 
@@ -121,6 +122,9 @@ _LEXICON = _table("lexicon.toml")
 WORD_LISTS: Mapping[str, Mapping[str, str]] = _LEXICON["names"]
 _CUE_TABLE = _table("cues.toml")
 LIMITED: Mapping[str, str] = _CUE_TABLE["limits"]  # a treatment of last resort -> what it is to be limited in it
+BARE: Mapping[str, str] = _CUE_TABLE["bare"]  # what a phrase says where it is a clause of its own
+GONE: Mapping[str, Sequence[str]] = _CUE_TABLE["gone"]  # a sign that something is over -> what is over
+IMPLIED: Mapping[str, str] = _CUE_TABLE["implied"]  # what is so where something else is
 PLACES: tuple[Place, ...] = tuple(TypeAdapter(list[Place]).validate_python(_CUE_TABLE["place"]))
 LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}
 

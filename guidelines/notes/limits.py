@@ -1,5 +1,6 @@
 """Limits of treatment that take two words: "no pressors" is a state; beside "DNR" it is a limit (state is not plan)."""
 
+from collections import Counter
 from dataclasses import replace
 
 from guidelines.notes.facts import Fact
@@ -7,10 +8,14 @@ from guidelines.notes.lexicon import LIMITED
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality
 
+SHORT_SENTENCE = 5  # words of a sentence that may go on with the limits of the one before ("DNR. No intubation.")
+
 
 def limit(text: Text, facts: list[Fact]) -> None:
-    """Treatments of last resort that a sentence denies beside words of limiting are limits; so is comfort care."""
+    """Treatments of last resort that are denied beside words of limiting are limits; so is comfort care."""
     spoken = {text.sentence[f.start] for f in facts if f.concept.startswith("limit.") and f.usable and not _refused(f)}
+    lengths = Counter(text.sentence)
+    spoken |= {s + 1 for s in spoken if lengths[s + 1] <= SHORT_SENTENCE}
     for fact in list(facts):
         if fact.concept in LIMITED and text.sentence[fact.start] in spoken and _denied_now(fact):
             concept = LIMITED[fact.concept]

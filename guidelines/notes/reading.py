@@ -24,7 +24,7 @@ from guidelines.notes.facts import Fact, fact_of
 from guidelines.notes.lexicon import Cue, Entry
 from guidelines.notes.marks import turn
 from guidelines.notes.phrases import PHRASES, SPELLER
-from guidelines.notes.scope import Found, carry_backward, carry_forward, carry_verbs, continuing, headed
+from guidelines.notes.scope import Found, carry_backward, carry_forward, carry_verbs, continuing, headed, join_answers
 from guidelines.notes.times import Ward, may_be_time, times, when
 from guidelines.notes.turned import turn_past
 from guidelines.notes.whole import settle
@@ -54,6 +54,7 @@ def read(note: Note, earlier: Sequence[Note] = (), *, zone: ZoneInfo = UTC) -> t
         for item in items
         if not (isinstance(item, Cue) and item.unless_time and may_be_time(text, start, ward))
     ]
+    join_answers(text, found)
     goes_on = continuing(text)
     carry_forward(text, found, goes_on)
     carry_backward(text, found)

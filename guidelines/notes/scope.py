@@ -33,6 +33,21 @@ def continuing(text: Text) -> dict[int, bool]:
     return {clause: clause in joined or clause not in broken for clause in text.clause}
 
 
+def join_answers(text: Text, found: Sequence[Found]) -> None:
+    """A clause that holds nothing but an answer belongs to the one before it: "eliquis, held", "headache, resolved".
+
+    Not where that says how long something took: "seizing 2 min, resolved" has been.
+    """
+    answers = [f for f in found if isinstance(f.item, Cue) and f.item.way != "forward"]
+    covered = {at for one in answers for at in range(one.start, one.end)}
+    bare = {text.clause[one.start] for one in answers}
+    bare -= {c for at, c in enumerate(text.clause) if c in bare and at not in covered and text.words[at][0].isalnum()}
+    timed = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in LISTS["durations"]}
+    for at, clause in enumerate(text.clause):
+        if at and clause in bare and text.sentence[at - 1] == text.sentence[at] and text.clause[at - 1] not in timed:
+            text.clause[at] = text.clause[at - 1]
+
+
 def asides(text: Text) -> set[int]:
     """The clauses in brackets: a list goes on behind them."""
     return {text.clause[at + 1] for at, word in enumerate(text.words[:-1]) if word == "("}
@@ -78,6 +93,8 @@ def _looks_forward(text: Text, one: Found, cue: Cue, active: Mapping[str, tuple[
         return False
     if cue.cls == "negated" and _ends_clause(text, one):
         return False  # "fever: no, chills: yes" denies no chills
+    if cue.cls == "planned" and text.words[one.end : one.end + 1] == [":"]:
+        return False  # a header: what is done may stand under it
     # "call if … prn, mottled": what holds for the whole sentence is not ended by what holds for less
     return cue.cls not in WHOLE_SENTENCE or cue.cls not in active or set(cue.across) >= set(active[cue.cls][0].across)
 
@@ -148,14 +165,33 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
         if goes_on.get(clause) and not verbs[clause] and sentence_of.get(clause - 1) == sentence_of[clause]:
             verbs[clause] |= verbs.get(clause - 1, set())
     for clause in asides(text):  # "metformin (held)"
-        verbs.setdefault(clause - 1, set()).update(verbs[clause])
+        verbs.setdefault(clause - 1, set()).update(verbs.get(clause, ()))
     bare, led = _listed(text, found)
+    _treated(text, found, bare, verbs)
     for clause in sorted(bare, reverse=True):
         after = clause + 1
         if after in led and not verbs[clause] and sentence_of.get(after) == sentence_of[clause]:
             verbs[clause] |= verbs[after]
     for one in found:
         one.classes |= verbs[text.clause[one.start]]
+
+
+def _treated(text: Text, found: Sequence[Found], bare: set[int], verbs: Mapping[int, set[str]]) -> None:
+    """A mere name in a list of what is done ("pred 40, azithro"), or as a sentence of its own, is a treatment."""
+    given = {text.sentence[f.start] for f in found if isinstance(f.item, Entry) and _is_given(f.item)}
+    clauses: dict[int, set[int]] = {}
+    for clause, sentence in zip(text.clause, text.sentence, strict=True):
+        clauses.setdefault(sentence, set()).add(clause)
+    for sentence, inside in clauses.items():
+        alone = inside <= bare and len(clauses) > 1
+        if sentence in given or alone:
+            for clause in inside & bare:
+                verbs[clause].add("treated")
+
+
+def _is_given(entry: Entry) -> bool:
+    """Whether the phrase alone says that something is given."""
+    return entry.kind == "act" and entry.needs is None and not entry.denied_only and entry.concept.startswith("tx.")
 
 
 def _verbs(text: Text, found: Sequence[Found]) -> dict[int, set[str]]:

@@ -32,6 +32,11 @@ def one_apart(a: str, b: str) -> bool:
     return swapped or a[same + 1 :] == b[same + 1 :]
 
 
+def _american(word: str) -> str:
+    """The word as it is spelled in America, roughly: both spellings of one word are one word."""
+    return word.replace("our", "or").replace("ae", "e").replace("oe", "e")
+
+
 class Speller:
     """Puts words right that are one letter away from one of `targets`."""
 
@@ -54,7 +59,7 @@ class Speller:
 
     def _search(self, word: str) -> str:
         near = {other for part in _shorter(word) for other in self._near.get(part, ()) if one_apart(word, other)}
-        if len(near) != 1:
+        if len({_american(other) for other in near}) != 1:
             return word
-        (other,) = near
+        other = min(near)
         return other if other in self._targets and other[0] == word[0] else word

@@ -4,30 +4,102 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from guidelines.notes.facts import Fact
+from guidelines.notes.lexicon import BARE, GONE, IMPLIED, LISTS
 from guidelines.notes.limits import limit
 from guidelines.notes.places import locate
-from guidelines.notes.words import Text
+from guidelines.notes.words import Text, is_number
 from schemas.clinical.facts import Experiencer, Polarity, Temporality
 
 _LEFT = frozenset({"l", "left", "lul", "lll", "lt"})
 _RIGHT = frozenset({"r", "right", "rul", "rll", "rml", "rt"})
 _VITALS = ("spo2", "resp.desat", "hr", "hr.high", "hr.low", "bp.low", "resp.rr", "resp.rr_high", "resp.rr_low", "rr")
 _REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor")
+_BREATHING = ("resp.", "infection.source_lung", "dx.copd", "o2.", "spo2", "img.effusion", "img.p", "cardiac.adhf")
+BARE_OXYGEN = "o2.bare"  # litres without a word of oxygen
 _INFECTIONS = ("infection.source", "infection.sepsis", "infection.other", "infection.nec")
 
 
 def settle(text: Text, facts: list[Fact]) -> None:
     """Change and add facts by what the others say."""
+    _labels(text, facts)
+    _bare(text, facts)
+    _gone(facts)
     _groups(facts)
     _artefacts(text, facts)
     _baseline(text, facts)
     _sides(text, facts)
-    _weak(facts)
+    _weak(text, facts)
     _resolved(text, facts)
     locate(text, facts)
+    _prophylaxis(text, facts)
     limit(text, facts)
     _allergy(text, facts)
+    _implied(facts)
     _infection(facts)
+
+
+def _labels(text: Text, facts: list[Fact]) -> None:
+    """Of a label and what is said behind it of the same thing only this counts: "Delirium: CAM negative"."""
+    last = {(text.sentence[f.start], f.concept): f.start for f in facts}
+
+    def is_label(fact: Fact) -> bool:
+        named = text.words[fact.end : fact.end + 1] == [":"] and fact.value is None
+        return named and last[text.sentence[fact.start], fact.concept] > fact.start
+
+    facts[:] = [f for f in facts if not is_label(f)]
+
+
+def _bare(text: Text, facts: list[Fact]) -> None:
+    """ "Pneumonia, 3 L, stable", "afebrile, RA": what means little elsewhere is plain where it is a clause of its own.
+
+    Litres are oxygen where the sentence is of breathing, or holds nothing else.
+    """
+    breathing = {text.sentence[f.start] for f in facts if f.concept not in BARE and f.concept.startswith(_BREATHING)}
+    for fact in facts:
+        if fact.concept in BARE and _is_alone(text, fact, text.clause):
+            own = text.sentence[fact.start] in breathing or _is_alone(text, fact, text.sentence)
+            fact.concept = BARE[fact.concept] if own or fact.concept != BARE_OXYGEN else fact.concept
+    facts[:] = [f for f in facts if f.concept not in BARE]
+
+
+def _is_alone(text: Text, fact: Fact, parts: Sequence[int]) -> bool:
+    """Whether nothing but a sign follows the phrase in its part of the text, and nothing stands before it."""
+    here, after = parts[fact.start], fact.end
+    follows = after < len(text.words) and parts[after] == here and text.words[after] not in {",", ".", ";", ")", "!"}
+    return not follows and (fact.start == 0 or parts[fact.start - 1] != here)
+
+
+def _gone(facts: list[Fact]) -> None:
+    """What was so before the note says that it is no more: "BP 78/52 -> 112/70", "rash ... now gone"."""
+    over = {
+        concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]
+    }  # the last sign of each
+    for fact in facts:
+        if fact.start < over.get(fact.concept, 0) and fact.temporality is Temporality.CURRENT:
+            fact.temporality = Temporality.HISTORICAL
+    facts[:] = [f for f in facts if f.concept not in GONE]
+
+
+def _prophylaxis(text: Text, facts: Sequence[Fact]) -> None:
+    """An antimicrobial beside words of prevention prevents, and treats nothing."""
+    clauses: dict[int, set[str]] = {}
+    for word, clause in zip(text.words, text.clause, strict=True):
+        clauses.setdefault(clause, set()).add(word)
+    for fact in facts:
+        if fact.concept == "abx.started":
+            here = clauses[text.clause[fact.start]]
+            if text.words[fact.end : fact.end + 1] == ["("]:  # "cefazolin 2 g (ppx)"
+                here = here | clauses.get(text.clause[fact.start] + 1, set())
+            if not LISTS["prevention"].isdisjoint(here) and LISTS["prevented_otherwise"].isdisjoint(here):
+                fact.concept = "abx.prophylaxis"
+
+
+def _implied(facts: list[Fact]) -> None:
+    """What is said with another word: who is suddenly short of breath is short of breath."""
+    said = {(f.start, f.concept) for f in facts}
+    telling = [f for f in facts if f.concept in IMPLIED and f.polarity is Polarity.AFFIRMED]
+    more = [replace(f, concept=IMPLIED[f.concept]) for f in telling]
+    facts.extend(f for f in more if (f.start, f.concept) not in said)
 
 
 def _sides(text: Text, facts: list[Fact]) -> None:
@@ -37,7 +109,8 @@ def _sides(text: Text, facts: list[Fact]) -> None:
         if fact.concept != "resp.crackles":
             continue
         around = range(max(fact.start - 8, 0), min(fact.end + 4, len(text.words)))
-        near = [text.words[k] for k in around if text.sentence[k] == text.sentence[fact.start]]
+        litres = {k for k in around if text.words[k] == "l" and k and is_number(text.words[k - 1])}  # "3 L NC"
+        near = [text.words[k] for k in around if text.sentence[k] == text.sentence[fact.start] and k not in litres]
         left, right = not _LEFT.isdisjoint(near), not _RIGHT.isdisjoint(near)
         if left == right:
             fact.concept = "resp.crackles_bilat"
@@ -55,7 +128,7 @@ def _groups(facts: Sequence[Fact]) -> None:
     last: dict[str, Fact] = {}
     for fact in facts:
         current = fact.temporality is Temporality.CURRENT and fact.experiencer is Experiencer.PATIENT
-        if fact.entry.group and current and not fact.copied and fact.polarity is not Polarity.UNCERTAIN:
+        if fact.entry.group and current and not fact.copied and fact.polarity is fact.entry.polarity:
             before = last.get(fact.entry.group)
             if before is not None and before.start != fact.start:
                 before.temporality = Temporality.HISTORICAL
@@ -73,10 +146,10 @@ def _artefacts(text: Text, facts: Sequence[Fact]) -> None:
         elif fact.concept in {"renal.anuria", "renal.uop_low"}:
             urine.setdefault(sentence, []).append(fact)
         elif fact.concept == "quality.artifact" and fact.polarity is Polarity.AFFIRMED:
-            for vital in vitals.pop(sentence, ()):
+            for vital in vitals.pop(sentence, ()) or vitals.pop(sentence - 1, ()):
                 vital.polarity, vital.detail = Polarity.NEGATED, "artifact"
         elif fact.concept == "renal.catheter_blocked" and fact.polarity is Polarity.AFFIRMED:
-            for low in urine.pop(sentence, ()):
+            for low in urine.pop(sentence, ()) or urine.pop(sentence - 1, ()):
                 low.polarity, low.detail = Polarity.NEGATED, "catheter blocked"
     drained = {text.sentence[f.start] for f in facts if f.concept == "urine"}
     for fact in facts:
@@ -94,10 +167,17 @@ def _baseline(text: Text, facts: Sequence[Fact]) -> None:
             fact.temporality = Temporality.HISTORICAL
 
 
-def _weak(facts: list[Fact]) -> None:
-    """A weak sign ("black stools", "pulling at lines") adds nothing where the note says what it is a sign of."""
+def _weak(text: Text, facts: list[Fact]) -> None:
+    """A weak sign ("black stools") or a guess ("AKI, likely ATN") adds nothing where the note says plainly what is."""
     plain = {f.concept for f in facts if f.entry.polarity is Polarity.AFFIRMED and f.usable}
-    facts[:] = [f for f in facts if f.entry.polarity is not Polarity.UNCERTAIN or f.concept not in plain]
+    beside = {(text.sentence[f.start], f.concept) for f in facts if f.usable}
+
+    def is_weak(fact: Fact) -> bool:
+        guessed = fact.polarity is Polarity.UNCERTAIN and fact.temporality is Temporality.CURRENT
+        near = guessed and (text.sentence[fact.start], fact.concept) in beside
+        return near or (fact.entry.polarity is Polarity.UNCERTAIN and fact.concept in plain)
+
+    facts[:] = [f for f in facts if not is_weak(f)]
 
 
 def _resolved(text: Text, facts: list[Fact]) -> None:
@@ -140,6 +220,9 @@ def _infection(facts: list[Fact]) -> None:
     sure = [f for f in said if f.polarity is Polarity.AFFIRMED]
     hedged = [f for f in said if f.polarity is Polarity.UNCERTAIN]
     treated = [f for f in own if f.usable and f.concept == "abx.started"]
+    for fact in own:
+        if fact.polarity is Polarity.NEGATED and fact.detail == "bloodstream":  # "no bacteremia" denies no pneumonia
+            fact.concept = "infection.bloodstream"
     proved = [f for f in own if f.usable and (f.concept == "culture.positive" or f.detail == "definite")]
     ranked = (
         ("definite", Polarity.AFFIRMED, proved),

@@ -11,7 +11,8 @@ WRAP_COLUMN = 60  # a line at least so long, that goes on with a small letter, w
 # Every replacement is one character for one, so that offsets stay those of the note.
 _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
 _WORD = re.compile(
-    r"(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:p|pa|pv|pt|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # with a digit
+    r"w/o(?:ut)?(?![^\W_])"
+    r"|(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:p|pa|pv|pt|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # with a digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|\[ ?\]|\[[x✓✔]\]|\(?[-–+]ve\)?(?![^\W_])"  # boxes; "-ve" is negative
     r"|\([-+–s]\)|=>|--?>|<--?|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
@@ -21,6 +22,19 @@ _SIGNS = {
     **dict.fromkeys(("<-", "<--", "←"), "<-"),
     **dict.fromkeys(("(-)", "(–)", "✗", "✘", "[ ]", "[]", "☐", "□"), "⊖"),
     **dict.fromkeys(("(+)", "✓", "✔", "[x]", "[✓]", "[✔]", "☑", "☒", "■"), "⊕"),
+}
+# Answers in columns: "Headache: yes  Rash: no" is two labels, and what stands behind each is its own.
+_ANSWERED = re.compile(
+    r"[ \t]*(?:no|none|n|nil|neg|negative|denied|denies|yes|y|pos|positive|absent|present)"
+    r"(?=[ \t]+[a-z][^\n.,;:]{0,40}:)"
+)
+_NUMERALS = {
+    word: str(value)
+    for words, values in (
+        ("two three four five six seven eight nine ten eleven twelve", range(2, 13)),
+        ("fifteen twenty thirty forty fifty sixty seventy eighty ninety", (15, *range(20, 100, 10))),
+    )
+    for word, value in zip(words.split(), values, strict=True)
 }
 _ANSWER = re.compile(r"\s*(?:no|n|none|neg|negative|denied|denies|yes|y|pos|positive)(?=\s*(?:[.,;\n]|$))")
 _SIGNED = re.compile(r"(?<![^\s(,:])[-–+](?=[^\W\d_])")  # "+cough", "-fever"
@@ -88,6 +102,7 @@ def cut(original: str) -> Text:
     words, spans, sentences, clauses, lines = text.words, text.spans, text.sentence, text.clause, text.line
     sentence = clause = line = 0
     last = ""
+    answered = -1  # offset where the answer to a label ends
     for match in _WORD.finditer(low):
         word, span = match[0], match.span()
         ends = ""  # what the word ends: a clause or its sentence
@@ -102,16 +117,23 @@ def cut(original: str) -> Text:
             word, ends = _sign(low, original, words, span, word)
             if not word:
                 continue
-        words.append(word)
+            answered = _answered(low, span[1], answered) if word == ":" else answered
+        words.append(_NUMERALS.get(word, word))
         spans.append(span)
         sentences.append(sentence)
         clauses.append(clause)
         lines.append(line)
         last = word
-        if ends:
+        if ends or span[1] == answered:
             clause += 1
             sentence += ends == "sentence"
     return text
+
+
+def _answered(low: str, at: int, before: int) -> int:
+    """Where the answer to a label that ends at `at` ends, if another label follows it on the line."""
+    answer = _ANSWERED.match(low, at)
+    return answer.end() if answer else before
 
 
 def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], sign: str) -> tuple[str, str]:
@@ -121,8 +143,8 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
         return _SIGNS[sign], ""
     if "ve" in sign:
         return ("positive" if "+" in sign else "negative"), ""
-    if sign == "(s)" or sign[0] in "[]":
-        return "", ""  # "device(s)", "Skin [Temperature]"
+    if sign == "(s)" or sign[0] in "[]\"'":
+        return "", ""  # "device(s)", "Skin [Temperature]", 'throat "closing"'
     if sign[1:2].isdecimal():
         return sign, ""
     before, sign = low[start - 1 : start], sign[0]
@@ -134,6 +156,10 @@ def _sign(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
 def _mark(low: str, original: str, words: Sequence[str], span: tuple[int, int], sign: str) -> tuple[str, str]:
     """A sign that stays what it is, and what it ends."""
     before, end = low[span[0] - 1 : span[0]], span[1]
+    if sign == ">" and before.isdecimal() and low[end : end + 1].isdecimal():
+        return "->", ""  # "WBC 22>11"
+    if sign == "!" and low[end : end + 1] == ")":
+        return "", ""
     if sign == ".":
         return sign, "sentence" if _ends_sentence(low, original, words, end - 1) else ""
     if sign in ";!•●▪":
@@ -158,6 +184,8 @@ def _dash(low: str, original: str, span: tuple[int, int]) -> str | None:
     before, after = low[start - 1 : start], low[end : end + 1]
     if before.isalpha() and after.isalpha() and low[start] == "-":
         return ""
+    if low[max(start - 3, 0) : start].rstrip(" ").endswith(":") and low[end : end + 3].lstrip(" ")[:1] in {"", "\n"}:
+        return "⊟"  # "Chest pain: -"
     if end - start > 1 or before.strip(" \n(,:;"):
         return None
     if original[start] == "−":
