@@ -11,6 +11,7 @@ from guidelines.notes.values import as_count, count_of, value_of
 from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
+_PAST = frozenset({"historical", "background", "course"})
 BEHIND = 8  # words behind a phrase in which a count is looked for ("40 mg IV push given x 2-3 days")
 
 
@@ -62,7 +63,8 @@ def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
         return Temporality.PLANNED
     if entry.lasting and "historical" not in classes:
         return entry.temporality
-    past = "recent" not in classes if "post" in classes else not classes.isdisjoint({"historical", "background"})
+    told = classes - {"background"} if "negated" in classes else classes  # "denies seizure hx"
+    past = "recent" not in classes if "post" in classes else not told.isdisjoint(_PAST)
     return Temporality.HISTORICAL if past else entry.temporality
 
 

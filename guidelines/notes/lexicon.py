@@ -97,7 +97,7 @@ class Place:
 
 Item = Entry | Cue | Stop | Section
 WHOLE_SENTENCE = frozenset({"hypothetical", "family", "other", "copied"})  # a comma does not end these
-SECTION_KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType({"planned": ("act",)})
+SECTION_KINDS: Mapping[str, tuple[Kind, ...]] = MappingProxyType({"planned": ("act",), "course": ("finding",)})
 
 
 def _table(name: str) -> dict[str, Any]:

@@ -14,8 +14,8 @@ SHORT_SENTENCE = 5  # words of a sentence that may go on with the limits of the 
 def limit(text: Text, facts: list[Fact]) -> None:
     """Treatments of last resort that are denied beside words of limiting are limits; so is comfort care."""
     spoken = {text.sentence[f.start] for f in facts if f.concept.startswith("limit.") and f.usable and not _refused(f)}
-    lengths = Counter(text.sentence)
-    spoken |= {s + 1 for s in spoken if lengths[s + 1] <= SHORT_SENTENCE}
+    lengths = Counter(text.sentence) if spoken else {}
+    spoken |= {s + 1 for s in spoken if lengths.get(s + 1, 0) <= SHORT_SENTENCE}
     for fact in list(facts):
         if fact.concept in LIMITED and text.sentence[fact.start] in spoken and _denied_now(fact):
             concept = LIMITED[fact.concept]

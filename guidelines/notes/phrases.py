@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+from functools import cache
 
 from guidelines.notes.lexicon import (
     CUES,
@@ -26,6 +27,12 @@ _MEASURE = "[" + "|".join(sorted(LISTS["measures"])) + "]"
 _GIVEN = f"[# {_MEASURE} ->] [# {_MEASURE} ->] #"
 _COURSE = f"[[from] # [/ #] {_MEASURE} [down|up] (->|to)] [# [/ #] {_MEASURE} (->|to)] #"
 _CLOSING = {"(": ")", "[": "]"}
+
+
+@cache
+def _words(part: str) -> tuple[str, ...]:
+    """A part of a phrase, cut as a note is."""
+    return tuple(cut(part.removeprefix("\\")).words)
 
 
 def _balanced(parts: Iterable[str]) -> bool:
@@ -90,7 +97,7 @@ class Automaton:
                 here = inside | (here if part == "[" else set())
                 parts = parts[1:]
             else:
-                for word in cut(part.removeprefix("\\")).words:
+                for word in _words(part):
                     here = self._edge(here, word)
         return ends | here, parts
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from guidelines.notes.lexicon import LISTS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
+from guidelines.notes.lexicon import LISTS, SECTION_KINDS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
 from guidelines.notes.words import Text, is_number
 from schemas.clinical.facts import Polarity
 
@@ -69,7 +69,7 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
         if head is not None and colon == head.end and isinstance(head.item, Section):
             current = head.item.cls
             alone = colon + 1 == len(text.words) or text.line[colon + 1] != text.line[at]
-            under, whole_line = alone, text.line[at] if current == "planned" else -1
+            under, whole_line = alone, text.line[at] if current in SECTION_KINDS else -1
             classes[sentence] = current
             continue
         new_head = text.line[at] in text.blank_before or (new_line and colon is not None)
@@ -178,14 +178,20 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
 
 def _treated(text: Text, found: Sequence[Found], bare: set[int], verbs: Mapping[int, set[str]]) -> None:
     """A mere name in a list of what is done ("pred 40, azithro"), or as a sentence of its own, is a treatment."""
+    if not bare:
+        return
     given = {text.sentence[f.start] for f in found if isinstance(f.item, Entry) and _is_given(f.item)}
+    counted = {
+        s for word, s in zip(text.words, text.sentence, strict=True) if is_number(word)
+    }  # "Plts 40." is a result
     clauses: dict[int, set[int]] = {}
     for clause, sentence in zip(text.clause, text.sentence, strict=True):
         clauses.setdefault(sentence, set()).add(clause)
     for sentence, inside in clauses.items():
-        alone = inside <= bare and len(clauses) > 1
-        if sentence in given or alone:
-            for clause in inside & bare:
+        alone = inside <= bare and len(clauses) > 1 and sentence not in counted
+        led = next((clause for clause in sorted(inside) if "done" in verbs[clause]), None)
+        for clause in inside & bare:
+            if sentence in given or alone or (led is not None and led < clause):
                 verbs[clause].add("treated")
 
 

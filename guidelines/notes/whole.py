@@ -23,7 +23,7 @@ def settle(text: Text, facts: list[Fact]) -> None:
     """Change and add facts by what the others say."""
     _labels(text, facts)
     _bare(text, facts)
-    _gone(facts)
+    _gone(text, facts)
     _groups(facts)
     _artefacts(text, facts)
     _baseline(text, facts)
@@ -69,11 +69,11 @@ def _is_alone(text: Text, fact: Fact, parts: Sequence[int]) -> bool:
     return not follows and (fact.start == 0 or parts[fact.start - 1] != here)
 
 
-def _gone(facts: list[Fact]) -> None:
+def _gone(text: Text, facts: list[Fact]) -> None:
     """What was so before the note says that it is no more: "BP 78/52 -> 112/70", "rash ... now gone"."""
-    over = {
-        concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]
-    }  # the last sign of each
+    over = {concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]}
+    ended = {text.clause[k] for k, word in enumerate(text.words) if word in LISTS["over"]}
+    over |= {f.concept: f.start for f in facts if f.polarity is Polarity.NEGATED and text.clause[f.start] in ended}
     for fact in facts:
         if fact.start < over.get(fact.concept, 0) and fact.temporality is Temporality.CURRENT:
             fact.temporality = Temporality.HISTORICAL
@@ -82,6 +82,8 @@ def _gone(facts: list[Fact]) -> None:
 
 def _prophylaxis(text: Text, facts: Sequence[Fact]) -> None:
     """An antimicrobial beside words of prevention prevents, and treats nothing."""
+    if LISTS["prevention"].isdisjoint(text.words):
+        return
     clauses: dict[int, set[str]] = {}
     for word, clause in zip(text.words, text.clause, strict=True):
         clauses.setdefault(clause, set()).add(word)
@@ -194,6 +196,10 @@ def _is_resolved(text: Text, fact: Fact) -> bool:
 
 def _allergy(text: Text, facts: list[Fact]) -> None:
     """An allergy whose reaction is told is one; hives after a drug was started in the sentence perhaps are."""
+    listed = {text.sentence[f.start] for f in facts if f.concept.startswith("allergy")}
+    for fact in facts:
+        if fact.concept in _REACTIONS and text.sentence[fact.start] in listed and text.words[fact.start - 1] == "(":
+            fact.temporality = Temporality.HISTORICAL  # "lisinopril (angioedema)"
     told = [f for f in facts if f.concept.startswith("allergy.") and f.detail]
     plain = {(f.concept, f.detail) for f in facts}
     facts.extend(replace(f, concept="allergy") for f in told if ("allergy", f.detail) not in plain)

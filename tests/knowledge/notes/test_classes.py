@@ -312,3 +312,70 @@ def test_a_time_is_never_ahead_of_its_note_nor_out_of_reach(written: int, minute
     assert at - timedelta(hours=12) <= fact.effective_at <= at + timedelta(minutes=15)
     shown = fact.effective_at.astimezone(zone)
     assert fact.effective_at == at or (shown.hour, shown.minute) == (hour, minute)
+
+
+# -- classes mended from the later notes: one wording of each
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Warfarin, held. Mottled.", {"med.held", "perf.mottled"}),  # an answer in a clause of its own
+        ("Headache: yes  Visual changes: no", {"neuro.headache"}),  # answers in columns
+        ("Delirium: CAM negative. Pale.", {"perf.pallor"}),  # a label and what is said of it
+        ('Throat "closing" now', {"resp.throat_tight"}),  # quotation marks
+        ("UOP fifteen mL in last hour", {"renal.uop_low"}),  # numbers in words
+        ("COPD exac. BiPAP 12/6, pred 40, azithro.", {"abx.started", "dx.copd", "o2.niv", "tx.steroid"}),
+        ("PMH: COPD, cirrhosis, seizures", {"dx.copd", "gi.cirrhosis"}),  # what lasts
+        ("pneumonia, 3 L, stable", {"o2.device", "infection.source_lung", "infection.level"}),  # bare litres
+        ("Afebrile, RA, up to chair.", {"o2.air"}),
+        ("Cefazolin 2g given for surgical prophylaxis", {"abx.prophylaxis"}),
+        ("no line infection, ?UTI", set()),  # a question ends a denial
+        ("PE protocol ordered", set()),
+        ("CTPA: negative for PE", set()),
+        ("sbp prophylaxis", {"abx.prophylaxis"}),
+        ("Anaphylaxis after contrast", {"allergy", "allergy.anaphylaxis", "shock.anaphylactic"}),
+        ("32/40 pregnant", {"ob.pregnant"}),
+        ("G2P1 at 31w", {"ob.pregnant"}),
+        ("31w2d, contracting", {"ob.pregnant"}),
+        ("BP 78/52, 1 L LR given, now 112/70", {"tx.fluid_bolus"}),  # what was low is no more
+        ("Rash on trunk. Rash now gone.", set()),
+        ("wbc 22>11", set()),
+        ("Glucose 5.8", set()),  # mmol/L
+        ("EKG w/o ischemic changes", {"ecg.done"}),
+        ("Hospital course: adm w/ fever, hypotension. Zosyn given.", {"abx.started"}),
+        ("Roomate had a seizure", set()),
+        ("STEMI s/p PCI yesterday", {"cardiac.stemi"}),
+        ("Code blue called, PEA, ROSC after 8 min", {"arrest.event", "arrest.rosc"}),
+        ("DNR. No intubation.", {"limit.dnr", "limit.dni"}),
+        ("suddenly short of breath", {"resp.sudden_dyspnea", "resp.dyspnea"}),
+        ("SpO2 84 on 2L", {"resp.desat", "o2.device", "spo2"}),
+    ],
+)  # fmt: skip
+def test_a_wording_of_each_later_class(text: str, expected: set[str]) -> None:
+    assert usable(text) - {"spo2"} == expected - {"spo2"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Chest pain: -\nFever: -\nCough: +", {"cardiac.chest_pain", "temp.high"}),
+        ("Orthostatics neg, MMM", {"bp.orthostatic", "vol.dry"}),
+        ("denies seizure hx", {"neuro.seizure"}),
+        ("Never needed O2", {"o2.device"}),
+        ("ekg nsr, low suspicion ACS", {"cardiac.acs", "ecg.afib"}),
+    ],
+)
+def test_a_denial_of_each_later_class(text: str, expected: set[str]) -> None:
+    assert expected <= denied(text)
+
+
+def test_no_bacteremia_denies_no_infection_as_a_whole() -> None:
+    """What is denied is the blood's: `infection.sepsis` denied would deny every source."""
+    assert denied("no bacteremia") == {"infection.bloodstream"}
+    assert "infection.level" in usable("BCx: bacteremia")
+
+
+def test_what_was_ordered_and_not_yet_given_is_planned() -> None:
+    (fact,) = [f for f in facts("zosyn ordered, not yet given") if f.concept == "abx.started"]
+    assert fact.temporality is Temporality.PLANNED
