@@ -22,7 +22,7 @@ from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sam
 from guidelines.rules.case import Case
 from guidelines.rules.kinds import quantity
 from schemas.clinical.facts import NoteFact, Polarity
-from schemas.clinical.findings import Evidence, Finding, Sentence
+from schemas.clinical.findings import Evidence, Finding, Level, Sentence
 from schemas.codes.concepts import CONCEPTS
 from schemas.events import Reading, Treatment
 
@@ -79,18 +79,20 @@ def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> 
     draft = _Draft(case)
     shown = _timed(draft, _newest_of(case, _subjects(answer.sources)))
     known = f"Known: {shown}." if shown else ""
-    notes = _rests_on(draft, answer.sources)
-    return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, notes)
+    usual, notes = _usual(draft, answer.sources), _rests_on(draft, answer.sources)
+    return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, usual, notes)
 
 
 def past(case: Case, said: Finding, lead: str, now: str) -> Sentence:
-    """What was said, told as what was; `now` says what has become of it. Then the newest values that it rested on."""
+    """What was said, told as what was; `now` says what has become of it. Then the newest values that it rested on: of a
+    question only those that are known, for what was not known was what it asked for."""
     draft = _Draft(case)
     as_of = draft.time(said.sentence.evidence[0] if said.sentence.evidence else _moment(said), said.at)
     names = [e.subject for e in said.evidence if e.kind == "reading" and e.subject in CONCEPTS]
     newest = [r for n in dict.fromkeys(names) if (r := case.snapshot.newest(n)) is not None]
     known = [_Item(label(r.concept), evidence(case, r)) for r in newest if case.latest(r.concept) is r][:VALUES_MAX]
-    old = [_Item(f"{label(r.concept)} was", evidence(case, r)) for r in newest if case.latest(r.concept) is not r]
+    gone = [r for r in newest if case.latest(r.concept) is not r and said.level is not Level.ASK]
+    old = [_Item(f"{label(r.concept)} was", evidence(case, r)) for r in gone]
     was = _timed(draft, old[:VALUES_MAX])
     shown = _timed(draft, known)
     return draft.sentence(

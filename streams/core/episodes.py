@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from guidelines.book.compiled import GuidelineNode
-from guidelines.evaluation import Evaluation
+from guidelines.evaluation import ASKED, Evaluation
 from guidelines.evidence import clock
 from guidelines.findings import Telling
 from guidelines.rules.case import Case
 from guidelines.rules.kept import KeptCase
 from schemas.clinical.alerts import AlertEvent, Change
-from schemas.clinical.findings import Finding, Level, Onset
+from schemas.clinical.findings import Finding, Level, Onset, Truth
 from schemas.events import Response
 from streams.core.absorb import Instant
 from streams.core.alerting import Circumstances, Transition, levels_with, transition
@@ -28,6 +28,7 @@ _UNSEEN = "it cannot be seen now"
 _NOT_SEEN = "it is no longer seen"
 _OVER = "it is over"
 _TOLD = "it can be told now"
+_LESS = "it is asked no longer: less speaks for it now"
 _GONE = "it was not seen again"
 _TAKEN_BACK = "what it rested on was taken back"
 _MOVED = "the patient has left the unit that it held for"
@@ -121,7 +122,8 @@ def _end(episode: Episode, found: Evaluation, besides: Circumstances) -> str:
     if besides.has_moved:
         return _MOVED
     if episode.level is Level.ASK:
-        return _TOLD
+        asked = found.truths.get(episode.finding.rule.removesuffix(ASKED))
+        return _LESS if asked is Truth.UNKNOWN else _TOLD
     return _GONE if episode.blind_since is not None else _OVER
 
 

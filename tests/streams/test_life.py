@@ -399,3 +399,44 @@ def test_no_warning_that_nothing_supports_stands_for_ever() -> None:
     bed, said = play([], at("09:21") + timedelta(days=12), bed=bed)
     assert all("it is no longer seen" not in e.finding.sentence.text for e in bed.episodes.values())
     assert len([o for o in said if isinstance(o, AlertEvent)]) < 12
+
+
+# -- how a question ends
+
+
+def signs(clock: str, rr: float, temp: float, hr: float = 88) -> list[Event]:
+    return [reading("rr", rr, clock), reading("temp", temp, clock), reading("hr", hr, clock)]
+
+
+def last_words(events: Sequence[Event], until: str) -> str:
+    said = alerts(events, until)
+    assert [o.change for o in said if o.change is not Change.UPDATED] == [Change.RAISED, Change.RESOLVED]
+    assert said[-1].alert.level is Level.ASK
+    return said[-1].alert.finding.sentence.text
+
+
+def test_a_question_that_is_answered_says_so() -> None:
+    """Nobody had written whether an infection is suspected; now a note denies it."""
+    events = [admitted("06:00"), *signs("08:00", 24, 38.6, 104), note("No signs of infection.", "08:20")]
+    assert "it can be told now" in last_words(events, "08:21")
+
+
+def test_a_question_for_which_less_speaks_is_not_called_answered() -> None:
+    """Fever and breathing are normal again; whether an infection is suspected nobody has said yet."""
+    events = [admitted("06:00"), *signs("08:00", 24, 38.6, 88), *signs("08:30", 16, 37.0, 80)]
+    words = last_words(events, "08:31")
+    assert "it can be told now" not in words
+    assert "less speaks for it now" in words
+    assert "Not known now" not in words
+    assert "RR 16/min" in words
+
+
+def test_a_question_shows_the_usual_value_beside_a_normal_one() -> None:
+    """A systolic of 118 is a reason only beside what is usual of this patient."""
+    before = [reading("sbp", 164, 60 * hour - 48 * 60, method="nibp") for hour in range(1, 30)]
+    low = [reading("sbp", 118, clock, method="nibp") for clock in ("08:00", "08:10")]
+    now = standing([*before, admitted("06:00"), pressure(80, "08:00"), pressure(80, "08:10"), *low], "08:11")
+    assert now is not None
+    assert now.level is Level.ASK
+    assert "SBP 118 mmHg at 08:10" in now.finding.sentence.text
+    assert "usual SBP 164 mmHg" in now.finding.sentence.text
