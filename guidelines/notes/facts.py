@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
-from guidelines.notes.lexicon import KINDS, SECTION_KINDS, VERBS, Entry
+from guidelines.notes.lexicon import KINDS, LISTS, SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
 from guidelines.notes.scope import Found
 from guidelines.notes.values import as_count, count_of, value_of
@@ -82,7 +82,7 @@ def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
         return False
     if entry.needs is None or entry.needs in classes or entry.concept in classes:
         return True
-    if entry.needs == "done" and "treated" in classes:
+    if entry.needs == "done" and "treated" in classes and entry.concept in LISTS["listed"]:
         return True
     open_ = entry.kind == "act" and not classes.isdisjoint({"negated", "planned", "hypothetical"})
     return open_ or not VERBS[entry.needs].isdisjoint(words)

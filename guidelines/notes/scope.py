@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from guidelines.notes.lexicon import LISTS, SECTION_KINDS, VERBS, WHOLE_SENTENCE, Cue, Entry, Item, Section, Stop
 from guidelines.notes.words import Text, is_number
 from schemas.clinical.facts import Polarity
 
+_JOINS = frozenset({"/", "+", "&", "and"})
 CUES_MAX = 8  # of one class and clause are looked at
 _CLOSING = frozenset({".", ",", ";", ")", "->"})
 
@@ -177,22 +179,26 @@ def carry_verbs(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool])
 
 
 def _treated(text: Text, found: Sequence[Found], bare: set[int], verbs: Mapping[int, set[str]]) -> None:
-    """A mere name in a list of what is done ("pred 40, azithro"), or as a sentence of its own, is a treatment."""
+    """A name in a list of what is done ("BiPAP, pred 40, azithro"), or joined to another ("mero/clinda"), is given."""
     if not bare:
         return
     given = {text.sentence[f.start] for f in found if isinstance(f.item, Entry) and _is_given(f.item)}
-    counted = {
-        s for word, s in zip(text.words, text.sentence, strict=True) if is_number(word)
-    }  # "Plts 40." is a result
-    clauses: dict[int, set[int]] = {}
-    for clause, sentence in zip(text.clause, text.sentence, strict=True):
-        clauses.setdefault(sentence, set()).add(clause)
-    for sentence, inside in clauses.items():
-        alone = inside <= bare and len(clauses) > 1 and sentence not in counted
-        led = next((clause for clause in sorted(inside) if "done" in verbs[clause]), None)
-        for clause in inside & bare:
-            if sentence in given or alone or (led is not None and led < clause):
-                verbs[clause].add("treated")
+    led: set[int] = set()  # sentences in which something was done before
+    for at, (clause, sentence) in enumerate(zip(text.clause, text.sentence, strict=True)):
+        if clause in bare and (sentence in given or sentence in led):
+            verbs[clause].add("treated")
+        elif "done" in verbs[clause] and (at == 0 or text.clause[at - 1] != clause):
+            led.add(sentence)
+    names = [f for f in found if isinstance(f.item, Entry) and f.item.needs is not None and f.item.names is not None]
+    for one, other in pairwise(names):
+        between = text.words[one.end : other.start]
+        if (
+            between
+            and len(between) == 1
+            and between[0] in _JOINS
+            and text.clause[one.start] == text.clause[other.start]
+        ):
+            verbs[text.clause[one.start]].add("treated")
 
 
 def _is_given(entry: Entry) -> bool:
@@ -218,7 +224,8 @@ def _led(text: Text, one: Found, entry: Entry) -> set[str]:
         return {"allergic"}
     if entry.kind != "act" or entry.needs is not None or entry.denied_only or entry.polarity is not Polarity.AFFIRMED:
         return set()
-    return {entry.concept, *({"done"} if text.words[one.start] in VERBS["done"] else ())}  # "zosyn + vanc d3"
+    done = not VERBS["done"].isdisjoint((text.words[one.start], text.words[one.end - 1]))
+    return {entry.concept, *({"done"} if done else ())}  # "zosyn + vanc d3"
 
 
 def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:

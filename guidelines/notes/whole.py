@@ -148,7 +148,7 @@ def _artefacts(text: Text, facts: Sequence[Fact]) -> None:
         elif fact.concept in {"renal.anuria", "renal.uop_low"}:
             urine.setdefault(sentence, []).append(fact)
         elif fact.concept == "quality.artifact" and fact.polarity is Polarity.AFFIRMED:
-            for vital in vitals.pop(sentence, ()) or vitals.pop(sentence - 1, ()):
+            for vital in vitals.pop(sentence, ()):
                 vital.polarity, vital.detail = Polarity.NEGATED, "artifact"
         elif fact.concept == "renal.catheter_blocked" and fact.polarity is Polarity.AFFIRMED:
             for low in urine.pop(sentence, ()) or urine.pop(sentence - 1, ()):
