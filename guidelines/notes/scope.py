@@ -224,8 +224,7 @@ def _led(text: Text, one: Found, entry: Entry) -> set[str]:
         return {"allergic"}
     if entry.kind != "act" or entry.needs is not None or entry.denied_only or entry.polarity is not Polarity.AFFIRMED:
         return set()
-    done = not VERBS["done"].isdisjoint((text.words[one.start], text.words[one.end - 1]))
-    return {entry.concept, *({"done"} if done else ())}  # "zosyn + vanc d3"
+    return {entry.concept, *({"done"} if text.words[one.start] in VERBS["done"] else ())}  # "zosyn + vanc d3"
 
 
 def _listed(text: Text, found: Sequence[Found]) -> tuple[set[int], set[int]]:
