@@ -133,7 +133,7 @@ class Checklist:
         limit = self._case.holds("escalation_limited")
         if limit.truth is not Truth.YES:
             return []
-        return [Why("limit", "soft", "A limit of treatment is recorded: talk about this step first.", limit.sources)]
+        return [Why("limit", "soft", "A limit of treatment stands: talk about this step first.", limit.sources)]
 
     def _doubts(self, done: tuple[Source, ...]) -> list[Why]:
         """Why a step that counts as done is to be looked at: only a note says so, or a note says otherwise."""

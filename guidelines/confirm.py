@@ -19,7 +19,8 @@ SUBJECTS = {
     "cardiac.lvef": "lvef",
     "o2.target": "oxygen target",
 }
-"""Of which record a fact takes the place."""
+FAMILIES = {"allergy": "allergies", "limit": "limits of treatment"}
+"""Of which record a fact, or a family of facts, takes the place."""
 
 
 def is_unconfirmed(source: Source) -> bool:
@@ -52,7 +53,7 @@ def _confirmations(case: Case, sources: Iterable[Source]) -> Iterator[Missing]:
 
 
 def _subject(fact: NoteFact) -> str | None:
-    return "allergies" if fact.concept.startswith("allergy") else SUBJECTS.get(fact.concept)
+    return FAMILIES.get(fact.concept.partition(".")[0]) or SUBJECTS.get(fact.concept)
 
 
 def _quoted(case: Case, fact: NoteFact) -> str:

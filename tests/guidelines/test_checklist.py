@@ -188,7 +188,7 @@ def test_a_block_without_a_condition_always_stands() -> None:
 def test_a_limit_of_treatment_makes_a_limited_step_one_to_discuss() -> None:
     """Only where a limit is known, and only of what is limited; a block is still said."""
     limited, free = step(more="limited = true"), step()
-    text = "A limit of treatment is recorded: talk about this step first."
+    text = "A limit of treatment stands: talk about this step first."
     one = line(book(limited, BLOCKS["hard"]), seen(YES["hard"], limits=["no_escalation"]))
     assert (one.state, why(one)) == ("discuss", [HARD, ("limit", "soft", text)])
     assert line(book(limited), seen()).state == "offered"

@@ -332,3 +332,12 @@ def test_the_words_of_a_note_are_shown_with_what_they_say(text: str, label: str)
     snapshot = seen(text)
     case = Case(snapshot, NO_OUTLOOK, BOOK.rules.graph)
     assert label in [evidence(case, fact).label.replace("crackles bilat", "crackles") for fact in snapshot.facts]
+
+
+def test_a_limit_that_only_a_note_knows_holds_and_is_asked_for() -> None:
+    """Not for intensive care, as a note says: the vasopressor is talked about first, and the record is asked for."""
+    told = step_of(seen("Pneumonia. Not for escalation to ICU.", rows=SHOCK, patient=LISTED), "SEP.S5")
+    assert told.state is StepState.DISCUSS
+    assert "unconfirmed" in asked_for(told)["limits of treatment"]
+    recorded = {**LISTED, "limits": ["no_escalation"]}
+    assert "limits of treatment" not in asked_for(step_of(seen("Pneumonia.", rows=SHOCK, patient=recorded), "SEP.S5"))
