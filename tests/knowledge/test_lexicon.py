@@ -77,6 +77,13 @@ def test_what_kind_of_thing_a_phrase_is(phrase: str, concept: str, kind: str) ->
         assert last(text).temporality is (marked if of == kind else plain)
 
 
+@pytest.mark.parametrize(("phrase", "concept"), [(phrase, concept) for phrase, concept, _ in KINDS])
+def test_a_history_of_what_lasts_is_no_history(phrase: str, concept: str) -> None:
+    """Who had COPD, an allergy or oxygen at home has it still; a history of anything else is over."""
+    told = next(fact for fact in reversed(facts_of(f"h/o: {phrase}")) if fact.concept == concept)
+    assert (told.temporality is Temporality.HISTORICAL) == (phrase not in DATA["lasting"]["phrases"])
+
+
 # -- nothing is left out
 
 STATING = [entry for entry in LEXICON if entry != Entry(entry.row, entry.concept, entry.phrases, names=entry.names)]
@@ -111,6 +118,12 @@ def test_every_entry_that_states_something_has_a_kind() -> None:
         named(e for e in STATING if not e.denied_only and not any(item is e and kind == e.kind for item, kind in tried))
         == []
     )
+
+
+def test_every_entry_that_lasts_is_entered_as_such() -> None:
+    """One phrase of it at least."""
+    lasting = {id(item) for phrase in DATA["lasting"]["phrases"] for item, _ in met(phrase)}
+    assert named(e for e in STATING if e.lasting and id(e) not in lasting) == []
 
 
 def test_every_bound_is_tried_on_both_sides() -> None:
