@@ -602,6 +602,26 @@ def test_when_a_finding_was(text: str, at: str) -> None:
     assert f"{found.effective_at:%H:%M}" == at
 
 
+@pytest.mark.parametrize("clock", ["0310", "1430"])
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("tachy at", "hr.high"),
+        ("brady at", "hr.low"),
+        ("hypotensive at", "bp.low"),
+        ("desatted at", "resp.desat"),
+        ("hypoxic at", "resp.desat"),
+        ("tachypneic at", "resp.rr_high"),
+        ("spiked at", "temp.high"),
+        ("lasix given at", "tx.diuretic"),
+    ],
+)
+def test_a_time_of_day_is_no_measurement(text: str, concept: str, clock: str) -> None:
+    """A heart rate of 310, a saturation of 1430 %, 310 mg of furosemide: nobody has them."""
+    found = facts(f"{text} {clock}")[concept]
+    assert (found.value, found.polarity) == (None, "affirmed")
+
+
 @pytest.mark.parametrize(("said_at", "hour"), [("2359", 23), ("2430", 6), ("0559", 5), ("0600", 6)])
 def test_the_hours_of_a_day_end_at_23(said_at: str, hour: int) -> None:
     """In a note of 06:00, 2359 was the evening before; 2430 is no time of day."""
