@@ -226,6 +226,14 @@ def ratio_interval(above: Floats, below: Floats, drawn: Floats) -> Interval:
     return Interval(float(above.sum() / below.sum()), float(low), float(high))
 
 
-def mean_interval(values: Sequence[float]) -> Interval:
-    """Mean of a few repeats (seeds or folds) and their range: too few to speak of an interval."""
-    return Interval(float(np.mean(values)), float(np.min(values)), float(np.max(values)))
+class Repeats(NamedTuple):
+    """Mean of a few repeats (seeds), the lowest and the highest: too few to speak of an interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def repeats(values: Sequence[float]) -> Repeats:
+    """The same figure of several seeds."""
+    return Repeats(float(np.mean(values)), float(np.min(values)), float(np.max(values)))

@@ -149,6 +149,38 @@ def replay(
         raise _fail(_of_the_system(problem)) from None
 
 
+class Protocol(StrEnum):
+    """What forecasts and warnings are measured on: the modules of `forecasting.protocols` that report."""
+
+    SEPSIS2019 = "sepsis2019"
+    DETERIORATION = "deterioration"
+    MORTALITY2012 = "mortality2012"
+    FORECAST2012 = "forecast2012"
+
+
+@app.command()
+def evaluate(
+    protocol: Annotated[Protocol, typer.Argument(help="What to measure.")],
+    data: Annotated[Path, typer.Option(help="Folder with challenge2019 and challenge2012.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("benchmarks/forecasting"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this selection of features or this variable; may be repeated.")
+    ] = None,
+    repeats: Annotated[int | None, typer.Option(help="Only the first so many folds or seeds.", min=1)] = None,
+    at_most: Annotated[int | None, typer.Option(help="Only so many stays, to try it out.", min=100)] = None,
+) -> None:
+    """Measure the baselines on open data, into a report. Ctrl-C stops; the same command goes on."""
+    from infra.commands.evaluate import CannotEvaluate, Part, run_evaluate
+
+    _prepared()
+    try:
+        run_evaluate(protocol.value, data, out, Part(tuple(only or ()), repeats, at_most), Console(stderr=True))
+    except CannotEvaluate as problem:
+        raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
+
+
 @app.command()
 def check() -> None:
     """Look whether this installation can serve: settings, rules, model, browser libraries, store."""

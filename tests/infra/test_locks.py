@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-LOCKS = ("requirements.lock", "requirements-install.lock", "requirements-test.lock")
+LOCKS = ("requirements.lock", "requirements-install.lock", "requirements-test.lock", "requirements-train.lock")
 PINNED = re.compile(r"^([a-z0-9-]+)==([^\s;]+)", re.MULTILINE)
 
 
@@ -35,17 +35,18 @@ def test_each_pin_has_its_hashes_and_no_address(root: Path, lock: str) -> None:
 def test_what_is_declared_is_locked(root: Path, declared: dict[str, Any]) -> None:
     """Every declared requirement is pinned in the lock made from it, and two locks agree where they overlap."""
     pins = {lock: dict(PINNED.findall((root / lock).read_text(encoding="utf-8"))) for lock in LOCKS}
-    groups = declared["dependency-groups"]
+    groups, extras = declared["dependency-groups"], declared["project"]["optional-dependencies"]
     for lock, wanted in {
         "requirements.lock": declared["project"]["dependencies"] + groups["build"],
         "requirements-install.lock": groups["install"],
         "requirements-test.lock": groups["test"],
+        "requirements-train.lock": declared["project"]["dependencies"] + extras["train"],
     }.items():
         assert {_name(requirement) for requirement in wanted} - set(pins[lock]) == set()
-    app, test = pins["requirements.lock"], pins["requirements-test.lock"]
-    assert {name: test[name] for name in app.keys() & test.keys()} == {
-        name: app[name] for name in app.keys() & test.keys()
-    }
+    app = pins["requirements.lock"]
+    for lock in ("requirements-test.lock", "requirements-train.lock"):
+        both = app.keys() & pins[lock].keys()
+        assert {name: pins[lock][name] for name in both} == {name: app[name] for name in both}
 
 
 def test_every_bound_has_its_reason(root: Path) -> None:
