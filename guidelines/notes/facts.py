@@ -12,6 +12,7 @@ from guidelines.notes.words import Text
 from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
 _PAST = frozenset({"historical", "background", "course"})
+AROUND = 30  # words to either side in which the sentence is looked at for what an entry wants near it
 BEHIND = 8  # words behind a phrase in which a count is looked for ("40 mg IV push given x 2-3 days")
 
 
@@ -46,6 +47,10 @@ def _named(entry: Entry, words: Sequence[str]) -> str | None:
     return next((names[name] for k, n in spans if (name := " ".join(words[k : k + n])) in names), None)
 
 
+def _detail(entry: Entry, words: Sequence[str], classes: Set[str]) -> str | None:
+    return _named(entry, words) or (None if "again" in classes else entry.detail)
+
+
 def _count(text: Text, one: Found) -> float:
     """How often the phrase says it was given, in its sentence."""
     ahead = range(one.start, min(one.end + BEHIND, len(text.words)))
@@ -74,6 +79,17 @@ def _under(section: str, entry: Entry, classes: Set[str]) -> bool:
     return bool(section) and not done and entry.kind in SECTION_KINDS.get(section, KINDS)
 
 
+def _fits(text: Text, one: Found, entry: Entry) -> bool:
+    """Whether the sentence holds a word that the entry wants near it, and none that gives it another meaning."""
+    if entry.near is None and entry.apart is None:
+        return True
+    sentence = text.sentence[one.start]
+    around = range(max(one.start - AROUND, 0), min(one.end + AROUND, len(text.words)))
+    said = {text.words[k] for k in around if text.sentence[k] == sentence and not one.start <= k < one.end}
+    wanted = entry.near is None or not LISTS[entry.near].isdisjoint(said)
+    return wanted and (entry.apart is None or LISTS[entry.apart].isdisjoint(said))
+
+
 def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
     """Whether the words around it bear out what the phrase alone does not say: that it was done, held, denied."""
     if entry.denied_only:
@@ -89,6 +105,8 @@ def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
 
 
 def _polarity(entry: Entry, classes: Set[str]) -> Polarity:
+    if "again" in classes:
+        return Polarity.AFFIRMED
     if "negated" in classes:
         twice = entry.polarity is Polarity.NEGATED and entry.kind == "state"  # "lungs not clear"
         return Polarity.UNCERTAIN if twice else Polarity.NEGATED
@@ -101,7 +119,7 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
     if "undone" in classes and Temporality.PLANNED not in classes:
         classes = {*classes, "negated"}
     words = text.words[one.start : one.end]
-    if not _is_proved(entry, classes, words):
+    if not (_fits(text, one, entry) and _is_proved(entry, classes, words)):
         return None
     fits, value = value_of(entry, words, _count(text, one) if entry.times else 1)
     if not fits:
@@ -112,5 +130,5 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
             experiencer = other
     return Fact(
         entry, one.start, one.end, entry.concept, _polarity(entry, classes), experiencer, _temporality(entry, classes),
-        value, entry.unit if value is not None else None, _named(entry, words) or entry.detail, "copied" in classes, at,
+        value, entry.unit if value is not None else None, _detail(entry, words, classes), "copied" in classes, at,
     )  # fmt: skip

@@ -34,7 +34,7 @@ class Entry:
     unit: str | None = None
     below: float | None = None
     above: float | None = None
-    falls: bool = False
+    falls: float | None = None
     rises: float | None = None
     times: bool = False
     percent: bool = False
@@ -43,8 +43,10 @@ class Entry:
     needs: str | None = None
     denied_only: bool = False
     lasting: bool = False
+    near: str | None = None
+    apart: str | None = None
     group: str | None = None
-    names: str | None = None  # filled in on loading: the table of names that the phrases use
+    names: str | None = None  # the table of names that the phrases use; filled in on loading where they say @name
 
     @property
     def may_change(self) -> bool:
@@ -131,7 +133,7 @@ LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in
 
 def _entries(rows: Sequence[Mapping[str, Any]]) -> tuple[Entry, ...]:
     used = [re.search(r"@(\w+)", " ".join(row["phrases"])) for row in rows]
-    named = [{**row, "names": name[1] if name else None} for row, name in zip(rows, used, strict=True)]
+    named = [{"names": name[1] if name else None, **row} for row, name in zip(rows, used, strict=True)]
     return tuple(TypeAdapter(list[Entry]).validate_python(named))
 
 

@@ -6,7 +6,7 @@ from guidelines.notes.facts import Fact
 from guidelines.notes.lexicon import PLACES
 from guidelines.notes.words import Text
 
-BEFORE, AFTER = 13, 4  # words that may name the place
+BEFORE, AFTER = 13, 7  # words that may name the place
 
 
 def locate(text: Text, facts: Sequence[Fact]) -> None:

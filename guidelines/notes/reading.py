@@ -26,7 +26,7 @@ from guidelines.notes.marks import turn
 from guidelines.notes.phrases import PHRASES, SPELLER
 from guidelines.notes.scope import Found, carry_backward, carry_forward, carry_verbs, continuing, headed, join_answers
 from guidelines.notes.times import Ward, may_be_time, times, when
-from guidelines.notes.turned import turn_past
+from guidelines.notes.turned import turn_again, turn_past
 from guidelines.notes.whole import settle
 from guidelines.notes.words import Text, cut
 from schemas.clinical.facts import NoteFact
@@ -52,7 +52,7 @@ def read(note: Note, earlier: Sequence[Note] = (), *, zone: ZoneInfo = UTC) -> t
         Found(start, end, item)
         for start, end, items in PHRASES.find(text)
         for item in items
-        if not (isinstance(item, Cue) and item.unless_time and may_be_time(text, start, ward))
+        if not (isinstance(item, Cue) and item.unless_time and may_be_time(text, end - 1, ward))
     ]
     join_answers(text, found)
     goes_on = continuing(text)
@@ -60,6 +60,7 @@ def read(note: Note, earlier: Sequence[Note] = (), *, zone: ZoneInfo = UTC) -> t
     carry_backward(text, found)
     carry_verbs(text, found, goes_on)
     turn_past(text, found)
+    turn_again(text, found)
     sections = headed(text, found)
     inside, leading = times(text, ward)
     facts: list[Fact] = []

@@ -46,7 +46,8 @@ def join_answers(text: Text, found: Sequence[Found]) -> None:
     bare -= {c for at, c in enumerate(text.clause) if c in bare and at not in covered and text.words[at][0].isalnum()}
     timed = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in LISTS["durations"]}
     for at, clause in enumerate(text.clause):
-        if at and clause in bare and text.sentence[at - 1] == text.sentence[at] and text.clause[at - 1] not in timed:
+        lasts = at and text.clause[at - 1] in timed and text.words[at] not in LISTS["ends"]
+        if at and clause in bare and text.sentence[at - 1] == text.sentence[at] and not lasts:
             text.clause[at] = text.clause[at - 1]
 
 
@@ -68,9 +69,10 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
         ahead = range(at, min(at + 5, len(text.words)))
         colon = next((k for k in ahead if text.words[k] == ":" and text.sentence[k] == sentence), None)
         head = heads.get(at)
-        if head is not None and colon == head.end and isinstance(head.item, Section):
+        if head is not None and isinstance(head.item, Section) and (colon == head.end or _fills_line(text, head)):
             current = head.item.cls
-            alone = colon + 1 == len(text.words) or text.line[colon + 1] != text.line[at]
+            after = head.end + (colon == head.end)
+            alone = after == len(text.words) or text.line[after] != text.line[at]
             under, whole_line = alone, text.line[at] if current in SECTION_KINDS else -1
             classes[sentence] = current
             continue
@@ -80,6 +82,12 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
         else:
             under, whole_line = False, -1
     return classes
+
+
+def _fills_line(text: Text, head: Found) -> bool:
+    """Whether a header stands on a line of its own, without a colon."""
+    begins = head.start == 0 or text.line[head.start - 1] != text.line[head.start]
+    return begins and head.end < len(text.words) and text.line[head.end] != text.line[head.start]
 
 
 def _ends_clause(text: Text, one: Found) -> bool:

@@ -93,10 +93,12 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
 
 
 def _moves(entry: Entry, value: float, before: Sequence[float]) -> bool:
-    """Whether the value came from where the entry says: from above it, or from so much below."""
-    if not entry.falls and entry.rises is None:
+    """Whether the value came from where the entry says: from so much above it, or from so much below."""
+    if entry.falls is None and entry.rises is None:
         return True
-    return bool(before) and (value < before[0] if entry.rises is None else value >= before[0] + entry.rises)
+    if not before:
+        return False
+    return value >= before[0] + entry.rises if entry.rises is not None else before[0] - value >= (entry.falls or 0)
 
 
 def _beyond(entry: Entry, words: Sequence[str], amount: float) -> bool:

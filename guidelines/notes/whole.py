@@ -74,10 +74,17 @@ def _gone(text: Text, facts: list[Fact]) -> None:
     over = {concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]}
     ended = {text.clause[k] for k, word in enumerate(text.words) if word in LISTS["over"]}
     over |= {f.concept: f.start for f in facts if f.polarity is Polarity.NEGATED and text.clause[f.start] in ended}
+    over |= {f.concept: f.start for f in facts if _is_ended(f)}
     for fact in facts:
         if fact.start < over.get(fact.concept, 0) and fact.temporality is Temporality.CURRENT:
             fact.temporality = Temporality.HISTORICAL
     facts[:] = [f for f in facts if f.concept not in GONE]
+
+
+def _is_ended(fact: Fact) -> bool:
+    """Whether the phrase itself says that a treatment was stopped ("levo off", "extubated")."""
+    told = fact.entry.polarity is Polarity.NEGATED and fact.entry.change == "down"
+    return told and fact.polarity is Polarity.NEGATED and fact.temporality is Temporality.CURRENT
 
 
 def _prophylaxis(text: Text, facts: Sequence[Fact]) -> None:
