@@ -18,7 +18,7 @@ from forecasting.evaluation.stays import Flags, Floats, Ints, checked, stay_of, 
 SILENT_H = 6.0
 BEFORE_H = 8.0
 AHEAD_H = 2.0  # leads longer than this are counted
-RECALL = 0.8
+RECALLS = (0.5, 0.8, 0.9)
 THRESHOLDS = 200
 BUDGETS = {"ICU: 1.2 per patient-day": 1.2, "ward: 1 new per 35 patients per day": 1 / 35}
 
@@ -133,7 +133,7 @@ class Ladder(NamedTuple):
     def alarms_per_day(self, rung: Told) -> float:
         return float(rung.alarms.sum() / self.days.sum())
 
-    def at_recall(self, wanted: float = RECALL) -> Told | None:
+    def at_recall(self, wanted: float) -> Told | None:
         """The highest threshold that catches this share of events; None where none does."""
         return next((rung for rung in reversed(self.rungs) if rung.recall >= wanted), None)
 

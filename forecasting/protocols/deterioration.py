@@ -19,7 +19,7 @@ import numpy as np
 
 from forecasting.evaluation.metrics import Ranked, brier, calibration, draws, interval
 from forecasting.evaluation.stays import Floats, Ints, rows_of, stay_of
-from forecasting.evaluation.warnings import BUDGETS, RECALL, Told, Watched, ladder
+from forecasting.evaluation.warnings import BUDGETS, RECALLS, Told, Watched, ladder
 from forecasting.protocols.kept import Arrays, Kept, source_hash
 from forecasting.protocols.report import Cell, Report, Table, machine
 from forecasting.protocols.run import Run
@@ -130,7 +130,7 @@ BY_ROW = ("label", "within, h", "score", "rows", "prevalence", "AUROC", "AUPRC",
 
 
 def by_event(bench: Bench, rule: Rule, scores: dict[str, Floats]) -> Iterator[list[Cell]]:
-    """Rows of `BY_EVENT`: at 80 % recall, then under each budget."""
+    """Rows of `BY_EVENT`: at each recall, then under each budget."""
     some = bench.cohort.taken(bench.scored)
     rows = rows_of(bench.scored, bench.cohort.offsets)
     values = np.ascontiguousarray(some.column(rule.variable))
@@ -138,7 +138,7 @@ def by_event(bench: Bench, rule: Rule, scores: dict[str, Floats]) -> Iterator[li
     late = lately(rule.true(values, some.offsets), some.offsets)
     for name, score in scores.items():
         found = ladder(np.where(late, np.nan, score[rows]), watched, RUNGS)
-        chosen: dict[str, Told | None] = {f"{RECALL:.0%} recall": found.at_recall()}
+        chosen: dict[str, Told | None] = {f"{recall:.0%} recall": found.at_recall(recall) for recall in RECALLS}
         chosen |= {budget: found.under(most) for budget, most in BUDGETS.items()}
         for at, rung in chosen.items():
             if rung is None:

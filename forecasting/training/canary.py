@@ -22,8 +22,8 @@ from forecasting.training.features import Table
 CUTS_H = (1, 2, 7, 12, 25, 49)
 STAYS = 500
 TOO_GOOD = 0.97
-"""No honest feature of the open collections has a higher AUROC alone: the best, a newest value against a line that it
-stands beside, reaches 0.90 within the next hour."""
+"""No honest feature of the open collections has so high an AUROC alone: of sepsis the best has 0.68 (NEWS2), of the
+labels of deterioration 0.90 (how far the creatinine lies above its lowest, within the next hour)."""
 
 Maker = Callable[[Hourly], Table]
 
