@@ -24,7 +24,7 @@ from forecasting.training.boosting import SMALL, Rows, boosted
 from forecasting.training.cohorts import Events, events
 from forecasting.training.collections import CITATIONS, files, hashes
 from forecasting.training.features import Table as Features
-from forecasting.training.splits import FOLDS, folds, thirds
+from forecasting.training.splits import FOLDS, folds, three_ways
 from forecasting.training.summaries import SELECTIONS, selected, summaries
 
 SEED = 20
@@ -140,7 +140,7 @@ def of_seeds(table: Features, cohort: Events, run: Run, name: str) -> list[Repea
     found = []
     came = cohort.died.astype(np.float64)
     for seed in SEEDS[: run.repeats]:
-        split = thirds(cohort.died.astype(np.int64), seed)
+        split = three_ways(cohort.died.astype(np.int64), seed)
         model = boosted(
             Rows(table.rows[split.fit], came[split.fit]), Rows(table.rows[split.choose], came[split.choose]),
             "binary", SMALL, seed=seed, threads=run.threads,

@@ -51,16 +51,16 @@ def _counted(*criteria: Flags) -> Values:
 def sirs(latest: Latest) -> Values:
     """How many of the four criteria are met."""
     return _counted(
-        (latest["Temp"] > 38) | (latest["Temp"] < 36),  # noqa: PLR2004
-        latest["HR"] > 90,  # noqa: PLR2004
-        (latest["Resp"] > 20) | (latest["PaCO2"] < 32),  # noqa: PLR2004
-        (latest["WBC"] > 12) | (latest["WBC"] < 4),  # noqa: PLR2004
+        (latest["Temp"] > 38) | (latest["Temp"] < 36),
+        latest["HR"] > 90,
+        (latest["Resp"] > 20) | (latest["PaCO2"] < 32),
+        (latest["WBC"] > 12) | (latest["WBC"] < 4),
     )
 
 
 def qsofa(latest: Latest) -> Values:
     """How many of the two criteria that can be seen are met."""
-    return _counted(latest["Resp"] >= 22, latest["SBP"] <= 100)  # noqa: PLR2004
+    return _counted(latest["Resp"] >= 22, latest["SBP"] <= 100)
 
 
 def news2(latest: Latest) -> Values:

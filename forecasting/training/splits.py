@@ -62,7 +62,7 @@ def elsewhere(hospital: Ints, learnt: int, of: Ints, seed: int) -> Split:
     return Split(fit, choose, np.flatnonzero(hospital != learnt))
 
 
-def thirds(of: Ints, seed: int) -> Split:
+def three_ways(of: Ints, seed: int) -> Split:
     """70 % to fit on, 15 % to choose on, 15 % to score on (protocol of mortality, 2012), by stratum."""
     twentieth = folds(of, 20, seed)
     score, choose = np.flatnonzero(twentieth < 3), np.flatnonzero((twentieth >= 3) & (twentieth < 6))  # noqa: PLR2004

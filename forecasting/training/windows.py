@@ -157,20 +157,3 @@ def highest(values: Values, offsets: Ints) -> Values:
 def lowest_before(values: Values, offsets: Ints) -> Values:
     """(N,) the lowest value of the stay before this row."""
     return shifted(lowest(values, offsets), offsets, 1)
-
-
-def faded(values: Values, offsets: Ints, hours: float) -> Values:
-    """(N,) average whose weights halve every so many hours, over the whole stay."""
-    keep = 0.5 ** (1 / hours)
-    order = np.argsort(-np.diff(offsets), kind="stable")  # the longest stays first, so that those still going on lead
-    first, lengths = offsets[:-1][order], np.diff(offsets)[order]
-    total, weight = np.zeros((2, len(first)))
-    found = np.full(len(values), np.nan)
-    for place in range(int(lengths[0])):
-        going = int(np.searchsorted(-lengths, -place))
-        rows = first[:going] + place
-        there = np.isfinite(values[rows])
-        total[:going] = keep * total[:going] + np.where(there, values[rows], 0.0)
-        weight[:going] = keep * weight[:going] + there
-        found[rows] = np.divide(total[:going], weight[:going], out=np.full(going, np.nan), where=weight[:going] > 0)
-    return found.astype(values.dtype)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.training.splits import crossed, elsewhere, folds, strata, thirds, trajectories
+from forecasting.training.splits import crossed, elsewhere, folds, strata, three_ways, trajectories
 
 OF = np.random.default_rng(0).integers(0, 4, 1000)
 
 
-@pytest.mark.parametrize("split", [*crossed(OF, 7), elsewhere(OF % 2, 0, OF, 7), thirds(OF, 7), trajectories(1000)])
+@pytest.mark.parametrize("split", [*crossed(OF, 7), elsewhere(OF % 2, 0, OF, 7), three_ways(OF, 7), trajectories(1000)])
 def test_every_patient_is_on_one_side(split: tuple[np.ndarray, ...]) -> None:
     """Fitted on, chosen on or scored on: each stay is one of them, once."""
     assert sorted(np.concatenate(split).tolist()) == list(range(1000))
