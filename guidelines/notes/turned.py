@@ -20,8 +20,9 @@ def turn_past(text: Text, found: Sequence[Found]) -> None:
 
 
 def _was_on(text: Text, one: Found) -> bool:
-    """ "Was on BiPAP" """
-    return one.start > 0 and text.words[one.start] == "on" and text.words[one.start - 1] in LISTS["were"]
+    """ "Was on BiPAP": as a phrase, or with the "was" before it."""
+    at = one.start + (text.words[one.start] in LISTS["were"])
+    return at > 0 and text.words[at : at + 1] == ["on"] and text.words[at - 1] in LISTS["were"]
 
 
 def turn_again(text: Text, found: Sequence[Found]) -> None:

@@ -279,6 +279,7 @@ FINDINGS = sorted(
         and entry.polarity is Polarity.AFFIRMED
         and entry.value is None
         and not entry.denied_only
+        and entry.near is None
         for phrase in entry.phrases
         if phrase.replace(" ", "").isalpha() and not phrase.startswith(("no ", "not ", "unable", "can"))
     }
