@@ -162,8 +162,9 @@ counted, for all scores alike. A recall that no threshold reaches with 6 h of si
 
 def evaluate(run: Run) -> Iterator[Report]:
     """The report after each horizon and label, 6 h first; `only` names variables, `repeats` are folds."""
+    wanted = run.chosen(rule.variable for rule in RULES)
     cohort = Hourly.joined([hourly(run.data, hospital, run.at_most) for hospital in HOSPITALS])
-    rules = [rule for rule in RULES if not run.only or rule.variable in run.only]
+    rules = [rule for rule in RULES if rule.variable in wanted]
     for rule in rules:
         came = label(rule, np.ascontiguousarray(cohort.column(rule.variable)), cohort.offsets, ALARMS_OF_H)
         refuse_leaks(features, cohort, came.comes, came.eligible, seed=SEED)

@@ -190,7 +190,8 @@ def with_interval(values: Floats, of: Ints) -> Cell:
 
 
 def evaluate(run: Run) -> Iterator[Report]:
-    """The report after each seed; `only` is not looked at, for the error is over all variables."""
+    """The report after each seed; it has no parts, for the error is over all variables."""
+    run.chosen(())
     cohort = events(run.data, limited=False, at_most=run.at_most)
     found = task(cohort)
     low, span = scale(found)

@@ -93,9 +93,9 @@ def own_scores(data: Path, cohort: Events) -> dict[str, Floats]:
 
 def evaluate(run: Run) -> Iterator[Report]:
     """The report, once: it takes minutes, so nothing is kept. `only` names selections of columns."""
+    selections = run.chosen(SELECTIONS)
     cohort = events(run.data, at_most=run.at_most)
     table = summaries(cohort, UNTIL_H)
-    selections = [name for name in SELECTIONS if not run.only or name in run.only]
     part = np.array(cohort.part)
     held = "c" if "c" in cohort.part else "b"
     learn, score = np.flatnonzero(part == "a"), np.flatnonzero(part == held)

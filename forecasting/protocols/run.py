@@ -1,8 +1,12 @@
 """How much of a protocol is run, and where its intermediate results are kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+
+class UnknownPart(ValueError):
+    """A part was asked for that the protocol does not have."""
 
 
 @dataclass(frozen=True)
@@ -16,6 +20,14 @@ class Run:
     at_most: int | None = None  # stays of each collection, to try it out
     only: tuple[str, ...] = ()  # selections of features, or variables: only these
     repeats: int | None = None  # folds or seeds: only the first so many
+
+    def chosen(self, parts: Iterable[str]) -> list[str]:
+        """Of all parts of a protocol those that are wanted; `UnknownPart` where one is wanted that it has not."""
+        known = list(parts)
+        unknown = [name for name in self.only if name not in known]
+        if unknown:
+            raise UnknownPart(f"no part {', '.join(unknown)}; there is {', '.join(known) or 'none to choose'}")
+        return [name for name in known if not self.only or name in self.only]
 
     @property
     def sample(self) -> str:

@@ -235,6 +235,7 @@ def calibrated(cohort: Hourly, scored: Scored) -> list[list[str | float]]:
 
 def evaluate(run: Run) -> Iterator[Report]:
     """The report after each task, so that what is done can be read while the rest goes on; `only` names selections."""
+    wanted = run.chosen(SELECTIONS)
     cohort = Hourly.joined([hourly(run.data, hospital, run.at_most) for hospital in HOSPITALS])
     run.say(f"{len(cohort.stays)} stays, {len(cohort.label)} hours")
     refuse_leaks(features, cohort, seed=SEED)
@@ -249,7 +250,7 @@ def evaluate(run: Run) -> Iterator[Report]:
     }
     calibration: dict[str, list[list[str | float]]] = {}
     for task in TASKS:
-        if run.only and task.selection not in run.only:
+        if task.selection not in wanted:
             continue
         for name, one in boosted_scores(bench, task).items():
             tables[task.setting][f"LightGBM, {task.selection}: {name}"] = judged(cohort, one, SEED)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from forecasting.protocols.report import Report
-from forecasting.protocols.run import Run
+from forecasting.protocols.run import Run, UnknownPart
 
 BUILD = Path("build/evaluate")  # predictions that were made, and the logs
 
@@ -48,9 +48,12 @@ def run_evaluate(protocol: str, data: Path, out: Path, part: Part, console: Cons
 
         module = import_module(f"forecasting.protocols.{protocol}")
         run = Run(data, build, say, only=part.only, repeats=part.repeats, at_most=part.at_most)
-        for report in module.evaluate(run):
-            write(report, out, protocol, part)
-            say(f"written: {out / protocol}.md")
+        try:
+            for report in module.evaluate(run):
+                write(report, out, protocol, part)
+                say(f"written: {out / protocol}.md")
+        except UnknownPart as problem:
+            raise CannotEvaluate(problem) from None
 
 
 def write(report: Report, out: Path, protocol: str, part: Part) -> None:

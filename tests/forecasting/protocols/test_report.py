@@ -9,6 +9,7 @@ import pytest
 from forecasting.evaluation.metrics import Interval, Repeats
 from forecasting.protocols.kept import Arrays, Kept
 from forecasting.protocols.report import Cell, Report, Table
+from forecasting.protocols.run import Run, UnknownPart
 
 ROWS: list[list[Cell]] = [
     ["model", Interval(0.81234, 0.8, 0.82), 12, None],
@@ -57,6 +58,15 @@ def test_what_was_made_is_not_made_again(tmp_path: Path) -> None:
     Kept(tmp_path, {"data": "y"}, lines.append).made("a", {"seed": 1}, make)
     assert make.times == 3
     assert lines[:3] == ["a: begins", "a: done", "a: kept from before"]
+
+
+def test_a_part_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """A name that was mistyped is an error that lists what there is, and never an empty report."""
+    run = Run(tmp_path, tmp_path, print, only=("b", "x"))
+    with pytest.raises(UnknownPart, match="no part x; there is a, b"):
+        run.chosen(("a", "b"))
+    assert run.chosen(("a", "b", "x", "c")) == ["b", "x"]
+    assert Run(tmp_path, tmp_path, print).chosen(("a", "b")) == ["a", "b"]
 
 
 def test_half_of_a_result_is_none(tmp_path: Path) -> None:
