@@ -62,6 +62,8 @@ def _count(text: Text, one: Found) -> float:
 
 def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
     """When it was or is to be; a procedure of the last three days is of now ("s/p EGD today", reference §5.2)."""
+    if not classes:
+        return entry.temporality
     if Temporality.HYPOTHETICAL in classes:
         return Temporality.HYPOTHETICAL
     if Temporality.PLANNED in classes and not ("negated" in classes and entry.kind == "act"):  # "rec: no heparin"
@@ -105,6 +107,8 @@ def _is_proved(entry: Entry, classes: Set[str], words: Sequence[str]) -> bool:
 
 
 def _polarity(entry: Entry, classes: Set[str]) -> Polarity:
+    if not classes:
+        return entry.polarity
     if "again" in classes:
         return Polarity.AFFIRMED
     if "negated" in classes:

@@ -125,14 +125,20 @@ class Automaton:
     def find(self, text: Text) -> Iterator[tuple[int, int, tuple[Item, ...]]]:
         """(first word, word after the last, items) of the longest phrases, from left to right, without overlap."""
         root = self._node(frozenset({0}))
+        begins = root.steps
+        begins[""] = None  # an unknown word begins no phrase
         # An unknown number is any number, an unknown word is none: so the steps to remember stay few.
         known = [w if w in self._alphabet else (ANY_NUMBER if is_number(w) else "") for w in text.words]
         at, count = 0, len(known)
         while at < count:
-            node = root
-            items: tuple[Item, ...] = ()
+            word = known[at]
+            first = begins[word] if word in begins else self._step(root, word)
+            if first is None:
+                at += 1
+                continue
+            node, items = first, first.items
             end, sentence = at + 1, text.sentence[at]
-            for here in range(at, count):
+            for here in range(at + 1, count):
                 word = known[here]
                 if not word or text.sentence[here] != sentence:
                     break

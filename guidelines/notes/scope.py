@@ -25,14 +25,10 @@ class Found:
 
 def continuing(text: Text) -> dict[int, bool]:
     """Per clause: whether it goes on with the list of the clause before ("denies CP, SOB, or cough")."""
-    broken: set[int] = set()
-    joined: set[int] = set()
-    for word, clause in zip(text.words, text.clause, strict=True):
-        if word in LISTS["joiners"]:
-            joined.add(clause)
-        elif word in LISTS["breakers"] or is_number(word):
-            broken.add(clause)
-    return {clause: clause in joined or clause not in broken for clause in text.clause}
+    joiners, breakers = LISTS["joiners"], LISTS["breakers"]
+    joined = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in joiners}
+    broken = {c for word, c in zip(text.words, text.clause, strict=True) if word in breakers or is_number(word)}
+    return {clause: clause in joined or clause not in broken for clause in dict.fromkeys(text.clause)}
 
 
 def join_answers(text: Text, found: Sequence[Found]) -> None:
@@ -44,15 +40,20 @@ def join_answers(text: Text, found: Sequence[Found]) -> None:
     covered = {at for one in answers for at in range(one.start, one.end)}
     bare = {text.clause[one.start] for one in answers}
     bare -= {c for at, c in enumerate(text.clause) if c in bare and at not in covered and text.words[at][0].isalnum()}
-    timed = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in LISTS["durations"]}
-    for at, clause in enumerate(text.clause):
+    durations = LISTS["durations"]
+    timed = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in durations}
+    for at, clause in enumerate(text.clause if bare else ()):
+        if clause not in bare:
+            continue
         lasts = at and text.clause[at - 1] in timed and text.words[at] not in LISTS["ends"]
-        if at and clause in bare and text.sentence[at - 1] == text.sentence[at] and not lasts:
+        if at and text.sentence[at - 1] == text.sentence[at] and not lasts:
             text.clause[at] = text.clause[at - 1]
 
 
 def asides(text: Text) -> set[int]:
     """The clauses in brackets: a list goes on behind them."""
+    if "(" not in text.words:
+        return set()
     return {text.clause[at + 1] for at, word in enumerate(text.words[:-1]) if word == "("}
 
 
@@ -61,11 +62,12 @@ def headed(text: Text, found: Sequence[Found]) -> dict[int, str]:
     heads = {f.start: f for f in found if isinstance(f.item, Section)}
     classes: dict[int, str] = {}
     current, whole_line, under = "", -1, False
+    last = -1
     for at, sentence in enumerate(text.sentence):
-        first = at == 0 or text.sentence[at - 1] != sentence
-        new_line = at == 0 or text.line[at - 1] != text.line[at]
-        if not first:
+        if sentence == last:
             continue
+        last = sentence
+        new_line = at == 0 or text.line[at - 1] != text.line[at]
         ahead = range(at, min(at + 5, len(text.words)))
         colon = next((k for k in ahead if text.words[k] == ":" and text.sentence[k] == sentence), None)
         head = heads.get(at)
@@ -192,10 +194,14 @@ def _treated(text: Text, found: Sequence[Found], bare: set[int], verbs: Mapping[
         return
     given = {text.sentence[f.start] for f in found if isinstance(f.item, Entry) and _is_given(f.item)}
     led: set[int] = set()  # sentences in which something was done before
-    for at, (clause, sentence) in enumerate(zip(text.clause, text.sentence, strict=True)):
+    last = -1
+    for clause, sentence in zip(text.clause, text.sentence, strict=True):
+        if clause == last:
+            continue
+        last = clause
         if clause in bare and (sentence in given or sentence in led):
             verbs[clause].add("treated")
-        elif "done" in verbs[clause] and (at == 0 or text.clause[at - 1] != clause):
+        elif "done" in verbs[clause]:
             led.add(sentence)
     names = [f for f in found if isinstance(f.item, Entry) and f.item.needs is not None and f.item.names is not None]
     for one, other in pairwise(names):

@@ -73,7 +73,7 @@ def times(text: Text, ward: Ward) -> tuple[dict[int, list[tuple[int, datetime]]]
     for at, clause in enumerate(text.clause):
         if at and text.line[at - 1] != text.line[at]:
             lead = None
-        minutes = _clock(text, at)
+        minutes = _clock(text, at) if text.words[at][0].isdecimal() else None
         if minutes is not None:
             moment = ward.moment(minutes)
             inside.setdefault(clause, []).append((at, moment))
@@ -90,6 +90,8 @@ def when(text: Text, one: Found, inside: Mapping[int, list[tuple[int, datetime]]
     after = next((moment for at, moment in inside.get(clause, ()) if at >= one.start), None)
     if after is not None:
         return after
+    if "last" not in text.words[one.end : one.end + 30]:
+        return None
     follows = next((k for k in range(one.end, min(one.end + 30, len(text.words))) if text.clause[k] != clause), None)
     if follows is not None and text.words[follows] == "last" and text.sentence[follows] == text.sentence[one.start]:
         return next((moment for _, moment in inside.get(text.clause[follows], ())), None)

@@ -71,8 +71,8 @@ def count_of(words: Sequence[str], end: int) -> float:
 
 def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, float | None]:
     """Whether the numbers of the phrase fit the entry, and the value they give."""
-    numbers = _numbers(entry, words)
-    if entry.value is None or not (numbers.now or numbers.old):
+    numbers = _numbers(entry, words) if entry.value is not None else None
+    if numbers is None or not (numbers.now or numbers.old):
         return entry.above is None and entry.below is None and _moves(entry, 0, ()), None
     if entry.value == "sum":
         return True, sum(numbers.now)

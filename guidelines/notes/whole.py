@@ -72,7 +72,8 @@ def _is_alone(text: Text, fact: Fact, parts: Sequence[int]) -> bool:
 def _gone(text: Text, facts: list[Fact]) -> None:
     """What was so before the note says that it is no more: "BP 78/52 -> 112/70", "rash ... now gone"."""
     over = {concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]}
-    ended = {text.clause[k] for k, word in enumerate(text.words) if word in LISTS["over"]}
+    gone = LISTS["over"]
+    ended = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in gone}
     over |= {f.concept: f.start for f in facts if f.polarity is Polarity.NEGATED and text.clause[f.start] in ended}
     over |= {f.concept: f.start for f in facts if _is_ended(f)}
     for fact in facts:
@@ -213,9 +214,9 @@ def _allergy(text: Text, facts: list[Fact]) -> None:
     started: dict[int, Fact] = {}
     for fact in list(facts):
         sentence = text.sentence[fact.start]
-        if fact.usable and fact.concept == "abx.started" and fact.detail:
+        if fact.concept == "abx.started" and fact.detail and fact.usable:
             started[sentence] = fact
-        elif fact.usable and fact.concept in _REACTIONS and sentence in started:
+        elif fact.concept in _REACTIONS and sentence in started and fact.usable:
             drug = started.pop(sentence)
             facts.append(replace(drug, concept="allergy", polarity=Polarity.UNCERTAIN, value=None, unit=None))
 
@@ -232,11 +233,11 @@ def _infection(facts: list[Fact]) -> None:
     said = [f for f in own if f.concept.startswith(_INFECTIONS)]
     sure = [f for f in said if f.polarity is Polarity.AFFIRMED]
     hedged = [f for f in said if f.polarity is Polarity.UNCERTAIN]
-    treated = [f for f in own if f.usable and f.concept == "abx.started"]
+    treated = [f for f in own if f.concept == "abx.started" and f.usable]
     for fact in own:
         if fact.polarity is Polarity.NEGATED and fact.detail == "bloodstream":  # "no bacteremia" denies no pneumonia
             fact.concept = "infection.bloodstream"
-    proved = [f for f in own if f.usable and (f.concept == "culture.positive" or f.detail == "definite")]
+    proved = [f for f in own if (f.concept == "culture.positive" or f.detail == "definite") and f.usable]
     ranked = (
         ("definite", Polarity.AFFIRMED, proved),
         ("probable", Polarity.AFFIRMED, sure or (treated if hedged else [])),

@@ -11,7 +11,8 @@ WRAP_COLUMN = 60  # a line at least so long, that goes on with a small letter, w
 # Every replacement is one character for one, so that offsets stay those of the note.
 _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
 _WORD = re.compile(
-    r"w/o(?:ut)?(?![^\W_])"
+    r"[^\W\d_]++(?=[\s.,;:()])"  # the usual word first, for speed
+    r"|w/o(?:ut)?(?![^\W_])"
     r"|(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:p|pa|pv|pt|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # with a digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|\[ ?\]|\[[x✓✔]\]|\(?[-–+]ve\)?(?![^\W_])"  # boxes; "-ve" is negative
