@@ -16,10 +16,11 @@ from guidelines.evidence import clock, evidences, needs
 from guidelines.rules.answers import NO, YES, Answer, Computed, Missing, Sample, Source
 from guidelines.rules.case import Case, item_name
 from guidelines.rules.graph import Node
+from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
 from schemas.events import Reading, Treatment
 
-NOTHING: Mapping[str, datetime] = MappingProxyType({})
+NOTHING: Mapping[str, Step] = MappingProxyType({})
 HALF = 0.5
 """An open question is worth asking when at least this part of it is known to hold (reference §0.4, rule 1)."""
 
@@ -67,13 +68,17 @@ class Line(NamedTuple):
 class Checklist:
     """The lines of one guideline for one case; each step is worked out once.
 
-    `begun`: the onset of each trigger; `done`: when each step was said to be done.
+    `begun`: the onset of each trigger; `said`: by id, the steps as they were last shown.
     """
 
     def __init__(
-        self, case: Case, guideline: GuidelineNode, begun: Mapping[str, Onset], done: Mapping[str, datetime] = NOTHING
+        self,
+        case: Case,
+        guideline: GuidelineNode,
+        begun: Mapping[str, Onset],
+        said: Mapping[str, Step] = NOTHING,
     ) -> None:
-        self._case, self._guideline, self.begun, self._done = case, guideline, begun, done
+        self._case, self._guideline, self.begun, self._said = case, guideline, begun, said
         self._lines: dict[str, Line | None] = {}
         self._steps: dict[str, Step] = {}
         self._orders: tuple[Line, ...] | None = None
@@ -95,7 +100,7 @@ class Checklist:
                 text=self._filled(line.text),
                 state=line.state,
                 reasons=tuple(why.reason(case) for why in line.whys),
-                due_at=None if line.state is StepState.DONE else self._due_at(line.rule),
+                due_at=self._due_at(line),
                 done_at=self._done_at(line),
                 passage=line.passage,
             )
@@ -103,8 +108,10 @@ class Checklist:
 
     def _made(self, step: StepNode) -> Line | None:
         rule, applies = step.rule, self._asked(step.when, YES)
-        if applies.truth is Truth.NO or (applies.truth is Truth.UNKNOWN and applies.met < HALF):
+        if applies.truth is Truth.NO:
             return None
+        if applies.truth is Truth.UNKNOWN and applies.met < HALF and rule.id not in self._said:
+            return None  # a step that was shown does not vanish because a value has grown too old
         whys: list[Why] = []
         text = rule.text
         if applies.truth is Truth.UNKNOWN:
@@ -135,9 +142,14 @@ class Checklist:
             return []
         return [Why("limit", "soft", "A limit of treatment stands: talk about this step first.", limit.sources)]
 
+    def _last_done(self, step: str) -> datetime | None:
+        """When a step was done that was shown before."""
+        before = self._said.get(step)
+        return None if before is None else before.done_at
+
     def _doubts(self, done: tuple[Source, ...]) -> list[Why]:
         """Why a step that counts as done is to be looked at: only a note says so, or a note says otherwise."""
-        reported = tuple(source for source in done if not is_unconfirmed(source))
+        reported = tuple(source for source in done if not _is_noted(source))
         if done and not reported:
             return [Why("note", "check", "Done, as a note says.", done)]
         if confirmations(self._case, reported):
@@ -145,17 +157,22 @@ class Checklist:
         return []
 
     def _done_at(self, line: Line) -> datetime | None:
-        """When it was first done: the first of what says so, or the time that was said before."""
+        """When it was first done: the first of what says so, or the time that was said before; also of one that is to
+        be done again."""
         ticked = (self._case.snapshot.steps_done or {}).get(line.id)
         if ticked is not None or line.done.truth is not Truth.YES:
-            return ticked
-        times = [self._done.get(line.id), *map(self._began, line.done.sources)]
+            return ticked or self._last_done(line.id)
+        before = self._said.get(line.id)
+        was_done = before is not None and before.state is StepState.DONE
+        times = [before.done_at if before is not None and was_done else None, *map(self._began, line.done.sources)]
         return min((at for at in times if at is not None), default=self._case.now)
 
     def _began(self, source: Source) -> datetime | None:
         """When a source first held: an infusion since its start, a measurement since the first of this episode."""
         if isinstance(source, Treatment):
             return self._case.began(source)
+        if isinstance(source, Computed) and _is_noted(source):
+            return max((s.effective_at for s in source.sources if isinstance(s, NoteFact)), default=source.at)
         begun = min((onset.at for onset in self.begun.values()), default=None)
         if isinstance(source, Reading) and begun is not None:
             row = self._case.snapshot.readings.get(source.concept, ())
@@ -164,8 +181,10 @@ class Checklist:
             )
         return observed_at(source)
 
-    def _due_at(self, rule: StepRule | None) -> datetime | None:
-        if rule is None or rule.within is None:
+    def _due_at(self, line: Line) -> datetime | None:
+        """By when it is to be done for the first time: what was done once has no such time any more."""
+        rule = line.rule
+        if rule is None or rule.within is None or line.state is StepState.DONE or self._last_done(line.id) is not None:
             return None
         begun = [self.begun[t].at for t in (rule.clock or rule.triggers) if t in self.begun]
         return min(begun) + rule.within if begun else None
@@ -231,6 +250,14 @@ class Checklist:
         if confirmations(self._case, (weight.source,)):
             kind += " as noted, unconfirmed"
         return f"{each} = {slot.per_kg * weight.value:.0f} {slot.unit} ({weight.value:.0f} kg {kind})"
+
+
+def _is_noted(source: Source) -> bool:
+    """Whether only a note says it, be it a sum of what notes tell."""
+    if not isinstance(source, Computed):
+        return is_unconfirmed(source)
+    given = [s for s in source.sources if isinstance(s, NoteFact | Treatment)]
+    return bool(given) and all(isinstance(s, NoteFact) for s in given)
 
 
 # -- reasons

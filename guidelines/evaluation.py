@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from guidelines.book.compiled import GuidelineNode, StepNode, TriggerNode
-from guidelines.checklist import HALF, Checklist, Line, Outline
+from guidelines.checklist import HALF, NOTHING, Checklist, Line, Outline
 from guidelines.rules.answers import NO, Answer
 from guidelines.rules.case import FAR, Case
-from schemas.clinical.findings import Level, Onset, Truth
+from schemas.clinical.findings import Level, Onset, Step, Truth
 from schemas.events import identity
 
 ASKED = ".ask"
@@ -49,10 +49,13 @@ class Evaluation(NamedTuple):
         return self[:-1]
 
 
-def evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
-    """What one guideline says. `onsets`: by rule, when each first spoke in its present episode."""
+def evaluated(
+    case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], said: Mapping[str, Step] = NOTHING
+) -> Evaluation:
+    """What one guideline says. `onsets`: by rule, when each first spoke in its present episode; `said`: by id, the
+    steps that its last words showed."""
     outer, case.until = case.until, FAR
-    found = _evaluated(case, rules, onsets)
+    found = _evaluated(case, rules, onsets, said)
     case.stays(outer)
     return found
 
@@ -62,11 +65,11 @@ def is_outside(case: Case, rules: GuidelineNode) -> bool:
     return rules.outside is not None and bool(case.ask(rules.outside).truth is Truth.YES)
 
 
-def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Evaluation:
+def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], said: Mapping[str, Step]) -> Evaluation:
     outside = is_outside(case, rules)
     answers = [(trigger, NO if outside else case.ask(trigger.node)) for trigger in rules.triggers]
     fired = fired_of(answers)
-    checklist = Checklist(case, rules, {})
+    checklist = Checklist(case, rules, {}, said)
     speaking = [
         Speaking("fired", t.rule.id, t.rule.level, _outline(fired_lines(checklist, rules, t, onsets)), t.rule.id)
         for t in fired
@@ -76,7 +79,8 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset]) ->
             line = checklist.order(order, [block])
             outline = () if line is None else (line.outline,)
             speaking.append(Speaking("alone", block.rule.id, Level.WARNING, outline, identity(order)))
-    asked = open_question(answers, fired[0].rule.level.rank if fired else -1, onsets)
+    asking = [(t, a) for t, a in answers if t.asks_while is None or case.ask(t.asks_while).truth is Truth.YES]
+    asked = open_question(asking, fired[0].rule.level.rank if fired else -1, onsets)
     if asked is not None:
         trigger, answer = asked
         lines = asked_lines(checklist, rules, answer)

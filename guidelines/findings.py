@@ -18,10 +18,15 @@ from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Pers
 from guidelines.rules.case import Case, item_name
 from guidelines.wording import has_changed, past, question, warning
 from schemas.clinical.facts import NoteFact
-from schemas.clinical.findings import Finding, Level, Onset, Sentence, Truth
+from schemas.clinical.findings import Finding, Level, Onset, Sentence, Step, Truth
 from schemas.events import Treatment, identity
 
 TITLE_CHARS_MAX = 200
+
+
+def steps_in(said: Finding | None) -> Mapping[str, Step]:
+    """The steps that the last words showed, by id."""
+    return {} if said is None else {step.id: step for step in said.steps}
 
 
 class Telling:
@@ -40,9 +45,10 @@ class Telling:
         self._triggers = {t.rule.id: t for t in rules.triggers}
         self._begun: dict[str, Onset] = {}
         self._sentences: dict[tuple[str, str], Sentence] = {}
-        done = {} if said is None else {s.id: s.done_at for s in said.steps if s.done_at is not None}
-        self._checklist = Checklist(case, rules, self._begun, done)
-        self._asked_checklist = Checklist(case, rules, {k: v for k, v in onsets.items() if k in self._triggers}, done)
+        before = steps_in(said)
+        own = {rule: onset for rule, onset in onsets.items() if rule in self._triggers}
+        self._checklist = Checklist(case, rules, self._begun, before)
+        self._asked_checklist = Checklist(case, rules, own, before)
 
     def begins(self, speaking: Iterable[Speaking]) -> None:
         """Learn the onsets of what speaks: kept while the episode lasts, or now. Call it before any finding."""

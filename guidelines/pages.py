@@ -68,6 +68,8 @@ def _source(key: str, source: Source) -> str:
 
 def _trigger(trigger: Trigger) -> str:
     asks = "" if trigger.asks else " · never asks for what is missing"
+    if trigger.asks_while is not None:
+        asks = f" · asks for what is missing only while `{write(trigger.asks_while)}`"
     place = f" · in the place of {', '.join(trigger.instead_of)}" if trigger.instead_of else ""
     return (
         f"### {trigger.id} {trigger.title}\n\n"

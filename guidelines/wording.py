@@ -24,7 +24,7 @@ from guidelines.rules.kinds import quantity
 from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Evidence, Finding, Level, Sentence
 from schemas.codes.concepts import CONCEPTS
-from schemas.events import Reading, Treatment
+from schemas.events import Action, Reading, Treatment
 
 WINDOWS = tuple(timedelta(minutes=m) for m in (15, 30, 60))
 """The shortest window that shows a change is the one named; what lies further back is no news."""
@@ -330,8 +330,15 @@ def _rests_on(draft: _Draft, sources: Iterable[Source]) -> str:
     done = [c for c in dict.fromkeys((*sources, *scored)) if isinstance(c, Treatment)][: NOTES_MAX - len(shown)]
     for treatment in done:
         item = evidence(draft.case, treatment)
-        shown.append(f"{item.label} {draft.slot(item)} at {draft.time(item, treatment.observed_at)}")
+        was = " was" if _is_over(draft.case, treatment) else ""
+        shown.append(f"{item.label}{was} {draft.slot(item)} at {draft.time(item, treatment.observed_at)}")
     return f"It rests on: {', '.join(shown)}." if shown else ""
+
+
+def _is_over(case: Case, treatment: Treatment) -> bool:
+    """Whether it is the rate of an infusion that runs no more."""
+    is_rate = treatment.action in (Action.START, Action.CHANGE) and bool(treatment.rate)
+    return is_rate and bool(case.of(treatment.item)) and not case.running(treatment.item)
 
 
 def _once(facts: Iterable[NoteFact]) -> list[NoteFact]:

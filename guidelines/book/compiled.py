@@ -36,11 +36,13 @@ class StepNode(NamedTuple):
 
 
 class TriggerNode(NamedTuple):
-    """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing."""
+    """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing. `asks_while`: only
+    while this holds it asks for what is missing."""
 
     rule: Trigger
     node: Node
     foretold: bool
+    asks_while: Node | None = None
 
 
 class GuidelineNode(NamedTuple):
@@ -83,6 +85,7 @@ def compiled(guidelines: Iterable[Guideline], definitions: Mapping[str, Conditio
 
 def _all_nodes(made: GuidelineNode) -> Iterable[Node]:
     yield from made.watched
+    yield from (t.asks_while for t in made.triggers if t.asks_while is not None)
     for step in made.steps:
         yield from (n for n in (step.when, step.done, *step.requires) if n is not None)
         yield from (b.when for b in step.blocks if b.when is not None)
@@ -115,7 +118,7 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
         name: tuple((graph.node(choice.when), choice.text) for choice in slot.choices)
         for name, slot in guideline.slots.items()
     }
-    triggers = tuple(_trigger(t, graph.node(t.when)) for t in guideline.triggers)
+    triggers = tuple(_trigger(t, graph) for t in guideline.triggers)
     orders = tuple(b for b in blocks if b.items)
     outside = _node(guideline.outside, graph)
     watched = (*(t.node for t in triggers), *(() if outside is None else (outside,)))
@@ -123,8 +126,10 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
     return GuidelineNode(guideline, outside, triggers, steps, orders, choices, watched, tuple(leaves.values()))
 
 
-def _trigger(trigger: Trigger, node: Node) -> TriggerNode:
-    return TriggerNode(trigger, node, trigger.level is Level.WATCH and "forecast" in node.reads)
+def _trigger(trigger: Trigger, graph: Graph) -> TriggerNode:
+    node = graph.node(trigger.when)
+    foretold = trigger.level is Level.WATCH and "forecast" in node.reads
+    return TriggerNode(trigger, node, foretold, _node(trigger.asks_while, graph))
 
 
 def _node(condition: Condition | None, graph: Graph) -> Node | None:

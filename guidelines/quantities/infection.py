@@ -39,7 +39,7 @@ with a culture, "half" an antimicrobial or a culture alone."""
 SUSPECTED: tuple[Grade, ...] = ("definite", "probable", "possible")
 UNSAID: tuple[Grade, ...] = ("worked up", "half")
 WHY_OPEN = {
-    None: "no note, culture or antimicrobial of the last 24 h speaks of it",
+    None: "no note, culture or antimicrobial of the last 24 h says so or denies it",
     "worked up": "a culture with fever or a high white count, and no note says what is suspected",
     "half": "an antimicrobial or a culture alone, and no note says why",
 }
@@ -83,7 +83,13 @@ def _infection(case: Case) -> Infection:
         return Infection("probable" if work.paired else "possible", (*hedged[:2], *(work.done if work.paired else ())))
     if work.paired:
         return Infection("possible", work.done)
-    return _unsaid(case, work, denied_at) or Infection("unlikely" if words else None, tuple(words[:1]))
+    whole = _as_a_whole(words)
+    return _unsaid(case, work, denied_at) or Infection("unlikely" if whole else None, tuple(whole[:1]))
+
+
+def _as_a_whole(words: list[NoteFact]) -> list[NoteFact]:
+    """The denials of infection as such: that of one source denies that source, and judges nothing else."""
+    return [w for w in words if w.concept in AS_A_WHOLE and w.polarity is Polarity.NEGATED]
 
 
 def _words(case: Case) -> list[NoteFact]:
@@ -95,7 +101,7 @@ def _words(case: Case) -> list[NoteFact]:
 
 def _standing(words: list[NoteFact]) -> tuple[list[NoteFact], datetime | None]:
     """The words that no later denial of infection as a whole has taken back, and when that was said."""
-    denials = [w.effective_at for w in words if w.concept in AS_A_WHOLE and w.polarity is Polarity.NEGATED]
+    denials = [w.effective_at for w in _as_a_whole(words)]
     if not denials:
         return words, None
     return [w for w in words if w.effective_at >= denials[-1]], denials[-1]
@@ -221,8 +227,8 @@ def _only_possible(case: Case) -> Answer:
 
 @predicate("infection_denied", READS)
 def _denied(case: Case) -> Answer:
-    """The newest word on infection is no, and nobody has given an antimicrobial since: a culture alone may be out."""
+    """The newest word on infection as such is no, and nobody has given an antimicrobial since: a culture may be out."""
     words, denied_at = _standing(_words(case))
-    denied = [w for w in words if w.polarity is Polarity.NEGATED]
-    treated = _work_up(case, denied_at).drug
-    return yes(*denied[:1]) if denied and len(denied) == len(words) and treated is None else no()
+    whole = _as_a_whole(words)
+    only_denied = whole and all(w.polarity is Polarity.NEGATED for w in words)
+    return yes(*whole[:1]) if only_denied and _work_up(case, denied_at).drug is None else no()

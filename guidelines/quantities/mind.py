@@ -1,7 +1,8 @@
 """Consciousness: the ACVPU letter, charted or worked out from the Glasgow scale (reference §1.1), and what hides it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from guidelines.rules import noted
 from guidelines.rules.answers import Answer, no, yes
 from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
@@ -10,7 +11,14 @@ from schemas.events import Action, Reading
 CONSCIOUS = ("acvpu", "gcs_total", *FILLED["gcs_total"], "o2_device")
 SEDATED_WITHIN = timedelta(hours=2)  # reference §3.0, confounded
 RASS_SEDATED = -2.0
+RASS_HELD = timedelta(hours=4)
 CLOUDING = ("sedative", "opioid", "neuromuscular_blocker")
+CHARTED = ("acvpu", "gcs_total", *FILLED["gcs_total"])
+CONFOUNDED_READS = (
+    "rass",
+    *CHARTED,
+    *(read for item in CLOUDING for read in (*given_of(item), *noted.running_reads(item), *noted.given_reads(item))),
+)
 
 
 @shared("consciousness", CONSCIOUS)
@@ -42,23 +50,47 @@ def _from_parts(eye: float, verbal: float | None, motor: float | None) -> str | 
     return None if verbal is None or motor is None else "A"
 
 
-@predicate("confounded", ["rass", *(read for item in CLOUDING for read in given_of(item))])
+@predicate("confounded", CONFOUNDED_READS)
 def _confounded(case: Case) -> Answer:
-    """A sedative or opioid given or raised within 2 h, RASS at most -2, a neuromuscular blocker."""
-    rass = case.latest("rass")
-    if not case.treatments_heard and rass is None:
-        return no()  # nothing hides the mind as far as anyone said; hp.mental then speaks with its own evidence
+    """What hid the mind when it was looked at last: a sedative or opioid given or raised within 2 h before it, RASS at
+    most -2, a neuromuscular blocker; what was not reported also as a note says."""
+    looked_at = _looked_at(case)
+    rass = _rass_at(case, looked_at or case.now)
     if rass is not None and rass.value is not None and rass.value <= RASS_SEDATED:
         return yes(rass)
     for item in CLOUDING:
-        given = [
-            t
-            for t in case.of(item)
-            if case.now - t.observed_at <= SEDATED_WITHIN and t.action in (Action.GIVEN, Action.START, Action.CHANGE)
-        ]
-        if given:
-            case.leaves(given[-1].observed_at, SEDATED_WITHIN)
-            return yes(given[-1])
+        given = [t for t in case.of(item) if t.action in (Action.GIVEN, Action.START, Action.CHANGE)]
+        near = [t for t in given if _hides(case, t.observed_at, looked_at)]
+        if near:
+            return yes(near[-1])
         if item == "neuromuscular_blocker" and case.running(item):
             return yes(*case.running(item))
+        told = noted.running(case, item) or noted.given(case, item, noted.SHIFT)
+        if told is not None and (looked_at is None or told.effective_at >= looked_at - SEDATED_WITHIN):
+            return yes(told)
     return no()
+
+
+def _hides(case: Case, given_at: datetime, looked_at: datetime | None) -> bool:
+    """Whether a dose hides what was seen then; where nobody looked, what could be seen now."""
+    if looked_at is not None:
+        return looked_at - SEDATED_WITHIN <= given_at <= looked_at
+    if case.now - given_at > SEDATED_WITHIN:
+        return False
+    case.leaves(given_at, SEDATED_WITHIN)
+    return True
+
+
+def _looked_at(case: Case) -> datetime | None:
+    """When consciousness was charted last, as far as that is still believed."""
+    times = [r.observed_at for concept in CHARTED if (r := case.latest(concept)) is not None]
+    return max(times, default=None)
+
+
+def _rass_at(case: Case, looked_at: datetime) -> Reading | None:
+    """The RASS of that time: the last of the hours before, else the first after it."""
+    around = case.recent("rass", case.now - looked_at + RASS_HELD)  # newest first
+    before = [r for r in around if r.observed_at <= looked_at]
+    if case.now == looked_at and around:
+        case.leaves(around[0].observed_at, RASS_HELD)
+    return before[0] if before else around[-1] if around else None

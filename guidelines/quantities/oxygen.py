@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from guidelines.rules import noted
 from guidelines.rules.answers import Answer, Computed, Interval, Missing, Sample, exact, no, open_range, unknown, yes
 from guidelines.rules.case import TUBES, Case
 from guidelines.rules.registry import number, predicate, shared
@@ -84,11 +85,19 @@ def ventilated(case: Case) -> bool:
     return device is not None and device.code in TUBES
 
 
-@predicate("known_ventilated", ["o2_device"])
+@predicate("known_ventilated", ["o2_device", "n:resp.imv", "n:resp.intubated"])
 def _known_ventilated(case: Case) -> Answer:
-    """A tube that was charted within the day stays until another device is: grown too old it is open, not gone."""
+    """A tube that was charted within the day stays until another device is: grown too old it is open, not gone.
+
+    Where no device is charted a note of the shift tells of it.
+    """
     if ventilated(case):
         return yes()
+    if case.latest("o2_device") is None:
+        words = [w for fact in ("resp.imv", "resp.intubated") for w in case.said(fact, noted.SHIFT)]
+        newest = max(words, key=lambda w: w.effective_at, default=None)
+        if newest is not None and newest.polarity is Polarity.AFFIRMED:
+            return yes(newest)
     last = case.snapshot.newest("o2_device")
     if (
         last is None

@@ -105,6 +105,8 @@ class Episode(NamedTuple):
     acknowledged_by: str | None = None
     low_since: datetime | None = None  # since when nothing supports its level
     blind_since: datetime | None = None  # since when what supports it cannot be known
+    remarked_at: datetime | None = None  # when something was told as withdrawn, corrected or moved
+    left: Mapping[str, datetime] = {}  # by rule that has spoken and does not now: since when
 
     def alert(self, state: Literal["raised", "acknowledged", "resolved"] | None = None) -> Alert:
         """The alert as it stands, or as it ends."""

@@ -27,7 +27,9 @@ def circumstances(
         taken_back=episode is not None and bool(_of(instant, episode)),
         has_moved=instant.moved,
         held_back=_just_came(bed),
-        other_alarm=episode is not None and guideline.guideline.each_is_news and _other_alarm(episode, found),
+        other_alarm=episode is not None
+        and guideline.guideline.each_is_news
+        and _other_alarm(episode, found, instant.at, policy),
         said_before=episode is None and _said_before(bed, guideline, found, case, policy),
     )
 
@@ -75,6 +77,9 @@ def outside_words(case: Case, guideline: GuidelineNode) -> str:
 
 # -- taken back
 
+TAKEN_BACK = ("Withdrawn: ", "Corrected: ")
+"""How the remarks begin that say what no longer stands."""
+
 
 def _of(instant: Instant, episode: Episode) -> list[TakenBack]:
     """What was taken back of all that the last words rest on."""
@@ -110,9 +115,17 @@ def _shown(reading: Reading) -> str:
     return amount(reading.concept, reading.value) if reading.value is not None else str(reading.code)
 
 
-def _other_alarm(episode: Episode, found: Evaluation) -> bool:
-    """Whether a rule speaks at the level of the episode that has not spoken in it."""
-    return any(one.level is episode.level and one.rule not in episode.levels for one in found.speaking)
+def _other_alarm(episode: Episode, found: Evaluation, at: datetime, policy: Policy) -> bool:
+    """Whether a rule speaks at the level of the episode that has not spoken in it, or had fallen silent for long."""
+    return any(
+        one.level is episode.level and (one.rule not in episode.levels or _is_back(episode, one.rule, at, policy))
+        for one in found.speaking
+    )
+
+
+def _is_back(episode: Episode, rule: str, at: datetime, policy: Policy) -> bool:
+    left = episode.left.get(rule)
+    return left is not None and at - left >= policy.settled(episode.level)
 
 
 # -- just come

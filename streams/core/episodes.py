@@ -4,8 +4,10 @@ finished evaluation  →  transition (a table)  →  words, for what will be sai
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from guidelines.book.compiled import GuidelineNode
 from guidelines.evaluation import ASKED, Evaluation
@@ -20,7 +22,7 @@ from streams.core.absorb import Instant
 from streams.core.alerting import Circumstances, Transition, levels_with, transition
 from streams.core.bed import Bed, Episode, outline_of
 from streams.core.cards import digest
-from streams.core.circumstances import circumstances, outside_words, remembered, taken_back_words
+from streams.core.circumstances import TAKEN_BACK, circumstances, outside_words, remembered, taken_back_words
 from streams.core.policy import Policy
 
 _FORECAST_FAILED = "The forecast failed: rules that need none go on"
@@ -34,6 +36,8 @@ _TAKEN_BACK = "what it rested on was taken back"
 _MOVED = "the patient has left the unit that it held for"
 _OUTSIDE = "the guideline is not for this patient"
 _LEFT = "The patient has left"
+REMARKED = timedelta(hours=1)
+"""So long a card goes on saying what was withdrawn or corrected."""
 
 
 class Full:
@@ -96,15 +100,24 @@ def followed(
     if what.say == "raised":
         return _raised(bed, found, telling, instant.at, full)
     assert episode is not None
-    spoken = episode.levels
+    spoken = {rule: level for rule, level in episode.levels.items() if rule not in episode.left}
     episode = episode._replace(
-        levels=levels_with(spoken, found.speaking), low_since=what.low_since, blind_since=what.blind_since
+        levels=levels_with(episode.levels, found.speaking),
+        low_since=what.low_since,
+        blind_since=what.blind_since,
+        left=_left(episode, found, instant.at) if guideline.guideline.each_is_news else episode.left,
     )
     if what.say is None:
         return _kept(bed, episode), None
     newest_first = besides.other_alarm and what.say == "worsened"
     found = _newest_first(found, spoken) if newest_first else found
     return _said(bed, episode, what, _Told(found, telling, remark), full)
+
+
+def _left(episode: Episode, found: Evaluation, at: datetime) -> Mapping[str, datetime]:
+    """The rules that have spoken in the episode and do not now, each since when."""
+    silent = episode.levels.keys() - {one.rule for one in found.speaking}
+    return {rule: episode.left.get(rule, at) for rule in sorted(silent)}
 
 
 def _newest_first(found: Evaluation, spoken: Mapping[str, Level]) -> Evaluation:
@@ -180,7 +193,8 @@ def _said(bed: Bed, episode: Episode, what: Transition, told: _Told, full: Full)
         finding=loudest,
         others=tuple(others),
         outline=outline_of((loudest, *others)),
-        remarks=(*remark, *_remarks(full, episode.blind_since)),
+        remarks=(*(remark or _lasting(episode, at)), *_remarks(full, episode.blind_since)),
+        remarked_at=at if remark else episode.remarked_at,
     )
     if change is Change.WORSENED or what.level.rank > before.rank:  # an acknowledgement of less does not count for it
         episode = episode._replace(state="raised", worsened_at=at, acknowledged_at=None, acknowledged_by=None)
@@ -194,8 +208,15 @@ def _same_words(episode: Episode, now: Sequence[Finding]) -> bool:
     before = (episode.finding, *episode.others)
     if [f.rule for f in now] != [f.rule for f in before]:
         return False
-    says = ([(e.ref, e.shown) for e in f.sentence.evidence] for f in (now[0], before[0]))
+    says = ([f.sentence.template, *((e.ref, e.shown) for e in f.sentence.evidence)] for f in (now[0], before[0]))
     return next(says) == next(says)
+
+
+def _lasting(episode: Episode, at: datetime) -> tuple[str, ...]:
+    """What was withdrawn or corrected stays on the card for a while, whatever is said quietly after it."""
+    if episode.remarked_at is None or at - episode.remarked_at >= REMARKED:
+        return ()
+    return tuple(remark for remark in episode.remarks if remark.startswith(TAKEN_BACK))
 
 
 def _remarks(full: Full, blind_since: datetime | None) -> tuple[str, ...]:
@@ -251,4 +272,12 @@ def answered(bed: Bed, response: Response, at: datetime) -> tuple[Bed, list[Aler
     else:
         done.pop(response.step, None)
     same = done == bed.steps_done
+    if response.verb != "step_done" and not same:
+        bed = _kept(bed, episode._replace(finding=_untold(episode.finding, response.step)))
     return bed._replace(steps_done=done), [], "duplicate" if same else None
+
+
+def _untold(finding: Finding, step: str) -> Finding:
+    """The finding without the time of a step that somebody says was not done after all."""
+    steps = tuple(replace(one, done_at=None) if one.id == step else one for one in finding.steps)
+    return replace(finding, steps=steps)

@@ -16,10 +16,11 @@ from forecasting.contract import Forecaster, ModelState, Seen
 from guidelines.book.compiled import GuidelineNode
 from guidelines.book.load import Book
 from guidelines.evaluation import Evaluation, evaluated
+from guidelines.findings import steps_in
 from guidelines.rules.case import FAR, MOMENT
 from guidelines.rules.kept import KeptCase, nothing_kept
 from schemas.clinical.alerts import AlertEvent
-from schemas.clinical.findings import Level, Onset, Truth
+from schemas.clinical.findings import Level, Truth
 from schemas.clinical.forecasts import Fan, Odds, Outlook, Unavailable
 from schemas.conditions import Condition
 from schemas.frozen import EARLIEST
@@ -120,7 +121,7 @@ def recalled(bed: Bed, outlook: Guarded, mind: Mind) -> Bed:
         return bed
     seen = snapshot(bed, bed.judged_at, mind.policy.zone)
     case = KeptCase(seen, outlook, nothing_kept(mind.book.rules.graph), ())
-    looked = tuple(_evaluation(case, guideline, None, bed.onsets) for guideline in mind.book.rules.guidelines)
+    looked = tuple(_evaluation(case, guideline, None, bed) for guideline in mind.book.rules.guidelines)
     return bed._replace(awake=Awake(case.kept(), outlook, looked))
 
 
@@ -135,9 +136,7 @@ def _judged(
     before: Sequence[Looked | None] = (None,) * len(rules.guidelines)
     if awake is not None and awake.looked is not None and not instant.responses:
         before = awake.looked
-    looked = [
-        _evaluation(case, guideline, old, bed.onsets) for guideline, old in zip(rules.guidelines, before, strict=True)
-    ]
+    looked = [_evaluation(case, guideline, old, bed) for guideline, old in zip(rules.guidelines, before, strict=True)]
     found = [one.found for one in looked]
     onsets = bed.onsets
     said: list[AlertEvent] = []
@@ -170,7 +169,7 @@ def _scoped(bed: Bed, guidelines: Sequence[GuidelineNode], found: Sequence[Evalu
     return bed._replace(outside={g.guideline.id: outside_words(full, g) for g in outside})
 
 
-def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None, onsets: Mapping[str, Onset]) -> Looked:
+def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None, bed: Bed) -> Looked:
     """What a guideline says; what it said before where no answer that it rests on is another one."""
     if before is not None:
         until = case.same_until(before.asked, before.found.until)
@@ -179,7 +178,9 @@ def _evaluation(case: KeptCase, guideline: GuidelineNode, before: Looked | None,
         if until is not None:
             return before._replace(found=before.found._replace(until=until))
     case.asked = 0
-    found = evaluated(case, guideline, onsets)
+    episode = bed.episodes.get(guideline.guideline.id)
+    said = steps_in(None if episode is None else episode.finding)
+    found = evaluated(case, guideline, bed.onsets, said)
     return Looked(found, case.asked)
 
 

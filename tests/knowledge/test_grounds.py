@@ -28,9 +28,10 @@ def case(text: str, truth: object, *rows: Row, rests: Sequence[str] = (), asks: 
 
 
 LUNG, PELVIS, BELLY = "infection.source_lung", "infection.source_urine", "infection.source_abdomen"
+WHOLE = "infection.sepsis"
 SUSPECTED, SILENT = (
     "is infection_suspected",
-    "infection: no note, culture or antimicrobial of the last 24 h speaks of it",
+    "infection: no note, culture or antimicrobial of the last 24 h says so or denies it",
 )
 HALF = "infection: an antimicrobial or a culture alone, and no note says why"
 WORKED_UP = "infection: a culture with fever or a high white count, and no note says what is suspected"
@@ -69,8 +70,10 @@ INFECTION = [
     case(SUSPECTED, UNKNOWN, gave("blood_culture", action="ordered"), reading("temp", 38.0), reading("wbc", 12.0),
          asks=[SILENT]),
     case(SUSPECTED, UNKNOWN, gave("meropenem", action="ordered"), reading("temp", 39.0), asks=[SILENT]),
-    case(SUSPECTED, NO, fact(LUNG, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated"), rests=[LUNG]),
-    case("is infection_denied", YES, fact(LUNG, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated"), rests=[LUNG]),
+    case(SUSPECTED, UNKNOWN, fact(LUNG, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated"), asks=[SILENT]),
+    case(SUSPECTED, NO, fact(WHOLE, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated"), rests=[WHOLE]),
+    case("is infection_denied", YES, fact(WHOLE, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated"), rests=[WHOLE]),
+    case("is infection_denied", NO, fact(LUNG, 2 * HOUR, "negated"), fact(BELLY, HOUR, "negated")),
     case("is infection_denied", NO, fact(LUNG, 2 * HOUR, "negated"), fact(BELLY, HOUR)),
 ]  # fmt: skip
 TOLD_OXYGEN = "o2_device: never measured"

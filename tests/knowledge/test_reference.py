@@ -81,7 +81,7 @@ def _decides(rule: Any) -> dict[str, Any]:
 
 
 def _entered(entry: Mapping[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in entry.items() if name not in ("when", "done")}
+    found = {name: value for name, value in entry.items() if name not in ("when", "done", "asks_while")}
     if "within" in found:
         found["within"] = _span(found["within"])
     if "requires" in found:
@@ -105,7 +105,7 @@ def test_a_rule_decides_by_what_the_reference_says(rule: str) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_asks_what_the_reference_asks(rule: str) -> None:
     """Its conditions have the reference's thresholds and windows, and its truth for any truth of their parts."""
-    for name in ("when", "done"):
+    for name in ("when", "done", "asks_while"):
         condition, entry = getattr(RULES[rule], name, None), ENTERED.get(rule, {}).get(name)
         assert (condition is None) == (entry is None), f"{rule} {name}"
         assert condition is None or same(condition, parse(entry)), f"{rule} {name}: {write(condition)}"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from guidelines.quantities.scores.tally import REST, Bands, Part, Tally, points, score, tallied, tally_of, unknown_part
+from guidelines.rules import noted
 from guidelines.rules.answers import Answer, Missing, Sample, Source, no, unknown, yes
 from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
@@ -15,6 +16,7 @@ PRESSOR_HOLD = timedelta(hours=1)  # a vasoactive drug counts that was given for
 LOW_MAP = 70.0
 PRESSORS = ("norepinephrine", "epinephrine", "dopamine", "dobutamine")
 RISE = 2
+DIALYSIS_READS = ("p:baseline_sofa", "p:diagnoses", *(f"n:{fact}" for fact in noted.facts_of_diagnosis("dialysis")))
 
 PLATELETS: Bands = ((19.999999, 4), (49.999999, 3), (99.999999, 2), (149.999999, 1), (REST, 0))
 BILIRUBIN: Bands = ((1.199999, 0), (1.999999, 1), (5.999999, 2), (11.999999, 3), (REST, 4))
@@ -154,10 +156,23 @@ def _sofa(case: Case) -> Tally:
     return tallied("sofa", "SOFA (1996)", parts, ("GCS before sedation",) if case.running("sedative") else ())
 
 
-@predicate("sofa_rise", ["p:baseline_sofa"], uses=["tally sofa", "sofa"])
+@predicate("sofa_rise", DIALYSIS_READS, uses=["tally sofa", "sofa"])
 def _sofa_rise(case: Case) -> Answer:
-    """SOFA of the last 24 h at least 2 above its baseline; alarms use the lower bound, a baseline not known is 0."""
-    now, baseline, known = tally_of(case, "sofa"), case.snapshot.patient.baseline_sofa or 0, case.number("sofa")
+    """SOFA of the last 24 h at least 2 above its baseline; alarms use the lower bound. A baseline not known is 0
+    (reference §1.14: where no organ dysfunction is known), of a patient on dialysis what his kidneys score."""
+    now, known = tally_of(case, "sofa"), case.number("sofa")
+    baseline = case.snapshot.patient.baseline_sofa
+    if baseline is None:
+        renal = next(part for part in now.parts if part.name == "renal")
+        baseline = (renal.points or 0) if _on_dialysis(case) else 0
     if now.lower - baseline >= RISE:
         return yes(*known.sources)
     return unknown(*known.missing) if now.upper - baseline >= RISE else no(*known.sources)
+
+
+def _on_dialysis(case: Case) -> bool:
+    """Chronic dialysis, on the list or in a note: its kidneys were no better before."""
+    word = noted.diagnosis(case, "dialysis")
+    return "dialysis" in (case.snapshot.patient.diagnoses or ()) or (
+        word is not None and noted.states(word, "dialysis")
+    )
