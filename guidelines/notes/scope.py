@@ -10,6 +10,7 @@ from schemas.clinical.facts import Polarity
 
 _JOINS = frozenset({"/", "+", "&", "and"})
 CUES_MAX = 8  # of one class and clause are looked at
+_OLD = frozenset({"historical", "background", "post"})  # "hx of DVT on eliquis": the drug is of now
 _CLOSING = frozenset({".", ",", ";", ")", "->"})
 
 
@@ -114,6 +115,7 @@ def _looks_forward(text: Text, one: Found, cue: Cue, active: Mapping[str, tuple[
 def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool]) -> None:
     """Mark each phrase with the cues before it whose scope still runs."""
     active: dict[str, tuple[Cue, int, int]] = {}
+    each = False  # whether the list says "no" before each of its members: a disease that has none is not denied
     sentence: int | None = None
     clause = 0
     begins = {clause: at for at, clause in reversed(list(enumerate(text.clause)))}
@@ -121,6 +123,7 @@ def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool
     for one in found:
         if text.sentence[one.start] != sentence:
             active.clear()
+            each = False
             sentence, clause = text.sentence[one.start], text.clause[one.start]
         passed = range(clause + 1, text.clause[one.start] + 1)
         if not all(goes_on.get(here, True) or here in aside for here in passed):
@@ -131,12 +134,16 @@ def carry_forward(text: Text, found: Sequence[Found], goes_on: Mapping[int, bool
             for cls, (cue, end, begun) in active.items():
                 near = 0 <= one.start - max(end, begins[clause]) < cue.reach and kind in cue.kinds
                 listed = kind in cue.across and (goes_on.get(clause, True) or cls in WHOLE_SENTENCE)
-                if near and (begun == clause or listed):
+                listed = listed and not (each and cls == "negated" and kind == "diagnosis")
+                takes = kind == "act" and cls in _OLD and end < one.start and text.words[one.start] == "on"
+                if near and not takes and (begun == clause or listed):
                     one.classes.add(cls)
         elif isinstance(one.item, Stop):
             for cls in one.item.ends:
                 active.pop(cls, None)
         elif isinstance(one.item, Cue) and _looks_forward(text, one, one.item, active):
+            before = active.get(one.item.cls)
+            each = one.item.cls == "negated" and before is not None and before[2] == clause - 1
             active[one.item.cls] = (one.item, one.end, clause)
 
 
