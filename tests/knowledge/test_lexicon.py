@@ -63,14 +63,14 @@ def test_a_word_ends_exactly_this(text: str, facts: list[str]) -> None:
 
 @pytest.mark.parametrize(("phrase", "concept", "kind"), KINDS)
 def test_what_kind_of_thing_a_phrase_is(phrase: str, concept: str, kind: str) -> None:
-    """Denied along a list: findings and diagnoses; "prior" along a list: diagnoses; "from": states; tomorrow: acts."""
+    """Denied along a list: findings and diagnoses; "old" along a list: diagnoses; "from": states; tomorrow: acts."""
 
     def last(text: str) -> NoteFact:
         return next(fact for fact in reversed(facts_of(text)) if fact.concept == concept)
 
     listed = last(f"no pallor, or {phrase}").polarity is Polarity.NEGATED
     assert listed == (kind in {"finding", "diagnosis"} or last(phrase).polarity is Polarity.NEGATED)
-    old = {"diagnosis": f"prior CHF, or {phrase}", "state": f"from {phrase}", "act": f"{phrase} tomorrow"}
+    old = {"diagnosis": f"old CHF, or {phrase}", "state": f"from {phrase}", "act": f"{phrase} tomorrow"}
     plain = last(phrase).temporality
     for of, text in old.items():
         marked = Temporality.PLANNED if of == "act" else Temporality.HISTORICAL
