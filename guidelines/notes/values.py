@@ -13,6 +13,7 @@ _LITRES = frozenset({"l", "liter", "liters", "litre", "litres"})
 _MILLILITRES = frozenset({"ml", "cc", "mls", "ccs"})
 _POUNDS = frozenset({"lb", "lbs", "pounds"})
 KG_OF_POUND = 0.45359237
+_AT, _CLOCK = frozenset({"at", "@"}), 4  # what leads to a time of day, and its digits
 _ROUTES = frozenset({"iv", "ivp", "im", "po", "push", "bolus", "boluses"})
 _BEFORE_TO = frozenset({"/", "down", "up", *LISTS["measures"]})  # may stand between a number and "to"
 
@@ -40,7 +41,8 @@ def _numbers(entry: Entry, words: Sequence[str]) -> _Numbers:
         value = number(word) if is_number(word) else None
         counts = entry.times and at > 0 and words[at - 1] == "x"
         foreign = words[at + 1 : at + 2] == ["%"] and not (entry.percent or entry.unit == "%")  # "40 %" is no flow
-        if value is None or counts or foreign:
+        timed = at > 0 and words[at - 1] in _AT and len(word) == _CLOCK and word.isdecimal()  # "tachy at 0310"
+        if value is None or counts or foreign or timed:
             continue
         changed = _has_changed(entry, words, at)
         (found.old if changed else found.now).append(value)

@@ -379,3 +379,82 @@ def test_no_bacteremia_denies_no_infection_as_a_whole() -> None:
 def test_what_was_ordered_and_not_yet_given_is_planned() -> None:
     (fact,) = [f for f in facts("zosyn ordered, not yet given") if f.concept == "abx.started"]
     assert fact.temporality is Temporality.PLANNED
+
+
+# -- short words that mean more than one thing
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Levo @ 6.", "On levo 0.1, MAP 66.", "Levo gtt running.", "MAP 62 on 8 of levo.", "Levo currently at 4, weaning.",
+     "Tolerating levo wean.", "Weaned off levo, restarted at 0900.", "Septic shock from CAP, on levo for MAP > 65.",
+     "Levophed started.", "Hypotensive, levo via PIV.", "Levo back on at 2."],
+)  # fmt: skip
+def test_levo_beside_a_rate_or_a_pressure_is_norepinephrine(text: str) -> None:
+    assert "tx.norepi" in usable(text)
+    assert "abx.started" not in usable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["On levo for CAP, day 3.", "Levo 750 mg IV q24h.", "Levo 75 mcg daily.", "On levo for hypothyroidism.",
+     "Levo gtt at bedside, not started.", "Levo on standby.", "Levo at bedside.", "Was on levo overnight, now off.",
+     "On levo in the OR, off on arrival.", "Levo titrated off.", "Home meds: levo 75 mcg."],
+)  # fmt: skip
+def test_levo_elsewhere_is_none_that_runs(text: str) -> None:
+    assert "tx.norepi" not in usable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "concept", "detail"),
+    [
+        ("500 ml albumin 5% given.", "tx.fluid_bolus", "albumin_5"),
+        ("Albumin 25% 100 ml given.", "tx.fluid_bolus", "albumin_25"),
+        ("250 ml albumin bolus.", "tx.fluid_bolus", "albumin_product"),
+        ("1 L LR bolus given.", "tx.fluid_bolus", "lactated_ringer"),
+        ("2 u PRBC given.", "tx.blood", "packed_red_cells"),
+        ("FFP given.", "tx.blood", "plasma"),
+        ("1 pool platelets given.", "tx.blood", "platelets_product"),
+        ("Hydrocort 50 IV q6h.", "tx.steroid", "hydrocortisone"),
+        ("Stress dose steroids given.", "tx.steroid", "hydrocortisone"),
+        ("Methylpred 125 IV given.", "tx.steroid", "methylprednisolone"),
+    ],
+)
+def test_what_was_given_keeps_the_name_of_its_drug(text: str, concept: str, detail: str) -> None:
+    assert [(f.concept, f.detail) for f in facts(text) if f.usable] == [(concept, detail)]
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("Heparin 80/kg bolus given.", "tx.fluid_bolus"),
+        ("PPI bolus + gtt.", "tx.fluid_bolus"),
+        ("300 ml in foley.", "tx.fluid_bolus"),
+        ("Type and cross 2u PRBC.", "tx.blood"),
+        ("ESRD s/p renal transplant.", "renal.dialysis"),
+        ("Family undecided on dialysis.", "renal.dialysis"),
+        ("Dry weight 68 kg.", "person.weight"),
+        ("Was on BiPAP, now 2L NC.", "o2.niv"),
+        ("C diff sent.", "infection.other"),
+        ("Found on tele to have AF.", "tox.found_down"),
+        ("PICC flushing well.", "skin.flushing"),
+        ("JVP not raised.", "vol.jvd"),
+    ],
+)
+def test_what_only_looks_like_it_affirms_nothing(text: str, concept: str) -> None:
+    assert concept not in usable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("AKI now on HD.", "renal.dialysis"),
+        ("Hx of DVT on eliquis.", "tx.anticoag"),
+        ("More confused than baseline.", "neuro.confusion"),
+        ("Hypotension resolved, 500 NS given.", "tx.fluid_bolus"),
+        ("Heparin stopped and protamine given.", "tx.reversal"),
+        ("CT: no perf, no abscess, sigmoid diverticulitis.", "infection.source_abdomen"),
+    ],
+)
+def test_what_stands_beside_a_denial_or_history_still_holds(text: str, concept: str) -> None:
+    assert concept in usable(text)
