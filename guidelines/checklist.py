@@ -186,8 +186,15 @@ class Checklist:
         rule = line.rule
         if rule is None or rule.within is None or line.state is StepState.DONE or self._last_done(line.id) is not None:
             return None
+        before = self._said.get(line.id)
+        if before is not None and before.due_at is not None:
+            return before.due_at
         begun = [self.begun[t].at for t in (rule.clock or rule.triggers) if t in self.begun]
-        return min(begun) + rule.within if begun else None
+        if not begun:
+            return None
+        # A step that begins to apply later than the warning has its time from then on.
+        starts_now = bool(self._said) and before is None
+        return (self._case.now if starts_now else min(begun)) + rule.within
 
     # -- orders
 

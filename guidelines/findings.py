@@ -17,7 +17,7 @@ from guidelines.evidence import REF_CHARS_MAX, evidences, needs
 from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import Case, item_name
 from guidelines.wording import has_changed, past, question, warning
-from schemas.clinical.facts import NoteFact
+from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Finding, Level, Onset, Sentence, Step, Truth
 from schemas.events import Treatment, identity
 
@@ -107,10 +107,11 @@ class Telling:
             lead = f"it could not be told whether {words.question}"
             return replace(said, sentence=past(case, said, lead, now), needs=(), steps=())
         lines = fired_lines(self._checklist, self._rules, trigger, self._onsets)
+        answer: Answer = case.ask(trigger.node)
         return replace(
             said,
-            sentence=past(case, said, words.lead, now),
-            needs=needs(case, self._case.ask(trigger.node).missing),
+            sentence=past(case, said, words.lead, now, _denials(answer, self._onsets.get(rule))),
+            needs=needs(case, answer.missing),
             steps=tuple(self._checklist.step(line) for line in lines),
         )
 
@@ -183,6 +184,14 @@ class Telling:
         events = [event for event in _events(sources) if event[0] <= now]
         newest = max(events, default=(now, f"time|{now.isoformat()}"))[1]
         return Onset(at=now, ref=newest[:REF_CHARS_MAX])
+
+
+def _denials(answer: Answer, onset: Onset | None) -> list[NoteFact]:
+    """The words of notes that ended what had begun before them."""
+    if answer.truth is not Truth.NO or onset is None:
+        return []
+    words = (source for source in answer.sources if isinstance(source, NoteFact))
+    return [word for word in words if word.polarity is Polarity.NEGATED and word.available_at > onset.at]
 
 
 def _events(sources: Iterable[Source]) -> Iterator[tuple[datetime, str]]:

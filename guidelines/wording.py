@@ -83,7 +83,7 @@ def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> 
     return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, usual, notes)
 
 
-def past(case: Case, said: Finding, lead: str, now: str) -> Sentence:
+def past(case: Case, said: Finding, lead: str, now: str, denials: Sequence[NoteFact] = ()) -> Sentence:
     """What was said, told as what was; `now` says what has become of it. Then the newest values that it rested on: of a
     question only those that are known, for what was not known was what it asked for."""
     draft = _Draft(case)
@@ -97,9 +97,17 @@ def past(case: Case, said: Finding, lead: str, now: str) -> Sentence:
     shown = _timed(draft, known)
     return draft.sentence(
         f"As of {as_of}: {lead}; {now}.",
+        _said_since(draft, denials),
         f"Not known now: {was}." if was else "",
         f"Known now: {shown}." if shown else "",
     )
+
+
+def _said_since(draft: _Draft, denials: Sequence[NoteFact]) -> str:
+    """The words that ended a claim: they and not the values say that it is over."""
+    quoted = [(evidence(draft.case, fact), fact) for fact in _once(denials)[:NOTES_MAX]]
+    shown = [f"{draft.slot(item)} denied in a note at {draft.time(item, fact.effective_at)}" for item, fact in quoted]
+    return f"Said since: {', '.join(shown)}." if shown else ""
 
 
 def has_changed(case: Case, words: Words, sources: Sequence[Source], worse: Mapping[str, float]) -> bool:

@@ -89,15 +89,15 @@ def ventilated(case: Case) -> bool:
 def _known_ventilated(case: Case) -> Answer:
     """A tube that was charted within the day stays until another device is: grown too old it is open, not gone.
 
-    Where no device is charted a note of the shift tells of it.
+    A note of the shift tells of it where no device was charted since.
     """
     if ventilated(case):
         return yes()
-    if case.latest("o2_device") is None:
-        words = [w for fact in ("resp.imv", "resp.intubated") for w in case.said(fact, noted.SHIFT)]
-        newest = max(words, key=lambda w: w.effective_at, default=None)
-        if newest is not None and newest.polarity is Polarity.AFFIRMED:
-            return yes(newest)
+    device = case.latest("o2_device")
+    words = [w for fact in ("resp.imv", "resp.intubated") for w in case.said(fact, noted.SHIFT)]
+    told = max(words, key=lambda w: w.effective_at, default=None)
+    if told is not None and (device is None or told.effective_at > device.observed_at):
+        return yes(told) if told.polarity is Polarity.AFFIRMED else no(told)
     last = case.snapshot.newest("o2_device")
     if (
         last is None
