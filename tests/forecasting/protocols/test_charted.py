@@ -8,7 +8,7 @@ import pytest
 
 from forecasting.evaluation.stays import laid
 from forecasting.protocols import forecast2012, mortality2012
-from forecasting.protocols.forecast2012 import errors, plain, scale, task
+from forecasting.protocols.forecast2012 import damped, errors, plain, scale, task
 from forecasting.protocols.run import Run
 from forecasting.training.cohorts import PARAMETERS, Events
 from forecasting.training.summaries import SELECTIONS, selected, summaries
@@ -67,6 +67,12 @@ def test_who_was_never_measured_gets_the_mean_of_those_fitted_on() -> None:
     found = task(TEN)
     fitted = np.mean([4 + n % 2 for n in found.split.fit])
     assert plain(found, "")[found.variable == PARAMETERS.index("K")] == pytest.approx(fitted)
+
+
+def test_a_value_is_drawn_towards_the_mean_as_far_as_the_fitted_stays_were() -> None:
+    """Heart rates that jump from 60 to 80 and come halfway back: the mean of 70 and half of the way to 80."""
+    found = task(charted(*[[(1, "HR", 60.0), (2, "HR", 80.0), (30, "HR", 75.0)] for _ in range(10)]))
+    assert damped(found).tolist() == [75.0] * 10
 
 
 def test_the_scale_does_not_know_the_held_out_stays() -> None:
