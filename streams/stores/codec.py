@@ -314,6 +314,7 @@ def _reading_of(
 
 _TIMES = (
     "raised_at", "changed_at", "said_at", "worsened_at", "eased_at", "acknowledged_at", "low_since", "blind_since",
+    "remarked_at",
 )  # fmt: skip
 
 
@@ -328,6 +329,7 @@ def _episode(episode: Episode) -> Raw:
         "others": [to_builtins(finding) for finding in episode.others],
         "levels": {rule: level.value for rule, level in episode.levels.items()},
         "remarks": list(episode.remarks),
+        "left": {rule: _us(since) for rule, since in episode.left.items()},
         "acknowledged_by": episode.acknowledged_by,
     }
 
@@ -354,6 +356,8 @@ def _episode_of(raw: Raw) -> Episode:
         acknowledged_by=raw["acknowledged_by"],
         low_since=_time(raw["low_since"]),
         blind_since=_time(raw["blind_since"]),
+        remarked_at=_time(raw.get("remarked_at")),
+        left={rule: _at(since) for rule, since in raw.get("left", {}).items()},
     )
 
 
