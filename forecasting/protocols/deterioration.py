@@ -4,7 +4,7 @@ Row by row: AUROC and AUPRC where the label may be judged (`forecasting.training
 of 6 hours, silent for 6 hours after each; an alarm in the 8 hours before an onset catches it. Five folds by patient; a
 fold's models are fitted on others. Three scores:
 
-    last value   how far the newest value lies towards the condition
+    last value   how far the newest value lies towards the condition; a median where there is none
     NEWS2        as far as the data carry it
     LightGBM     one model per label and horizon
 """
@@ -59,7 +59,7 @@ class Bench:
 
 
 def last_value(bench: Bench, rule: Rule) -> Floats:
-    """(N,) more means nearer to the condition; what was never measured is farthest."""
+    """(N,) more means nearer to the condition; what was never measured counts as the median of the stays fitted on."""
     values, offsets = bench.values(rule), bench.cohort.offsets
     newest = windows.latest(values, offsets).astype(np.float64)
     match rule.kind:
@@ -69,7 +69,11 @@ def last_value(bench: Bench, rule: Rule) -> Floats:
             score = newest / windows.lowest(values, offsets)
         case _:
             score = -newest
-    return np.asarray(np.nan_to_num(score, nan=-1e6), np.float64)
+    for split in bench.splits:
+        usual = np.nanmedian(score[rows_of(split.fit, offsets)])
+        rows = rows_of(split.score, offsets)
+        score[rows] = np.where(np.isnan(score[rows]), usual, score[rows])
+    return np.asarray(score, np.float64)
 
 
 def boosted_score(bench: Bench, rule: Rule, horizon_h: int) -> Floats:
