@@ -15,6 +15,8 @@ _RIGHT = frozenset({"r", "right", "rul", "rll", "rml", "rt"})
 _VITALS = ("spo2", "resp.desat", "hr", "hr.high", "hr.low", "bp.low", "resp.rr", "resp.rr_high", "resp.rr_low", "rr")
 _REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor")
 _BREATHING = ("resp.", "infection.source_lung", "dx.copd", "o2.", "spo2", "img.effusion", "img.p", "cardiac.adhf")
+_PATIENT = frozenset({"pt", "patient", "pts"})
+BEFORE_RELATIVE = 4  # words before a pregnancy that may say whose it is
 BARE_OXYGEN = "o2.bare"  # litres without a word of oxygen
 _INFECTIONS = ("infection.source", "infection.sepsis", "infection.other", "infection.nec")
 
@@ -30,12 +32,23 @@ def settle(text: Text, facts: list[Fact]) -> None:
     _sides(text, facts)
     _weak(text, facts)
     _resolved(text, facts)
+    _relatives(text, facts)
     locate(text, facts)
     _prophylaxis(text, facts)
     limit(text, facts)
     _allergy(text, facts)
     _implied(facts)
     _infection(facts)
+
+
+def _relatives(text: Text, facts: Sequence[Fact]) -> None:
+    """ "Wife 30/40 pregnant", "daughter is pregnant", "pregnant partner": hers, not the patient's."""
+    for fact in facts:
+        if fact.concept == "ob.pregnant":
+            around = range(max(fact.start - BEFORE_RELATIVE, 0), min(fact.end + 1, len(text.words)))
+            here = {text.words[k] for k in around if text.clause[k] == text.clause[fact.start]}
+            if not LISTS["relatives"].isdisjoint(here) and _PATIENT.isdisjoint(here):
+                fact.experiencer = Experiencer.FAMILY
 
 
 def _labels(text: Text, facts: list[Fact]) -> None:

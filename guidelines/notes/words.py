@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from guidelines.notes.lexicon import LISTS
 
+_LETTERS = re.compile(r" ?([a-z]+)")
 WRAP_COLUMN = 60  # a line at least so long, that goes on with a small letter, was only wrapped
 
 # Every replacement is one character for one, so that offsets stay those of the note.
@@ -92,6 +93,9 @@ def _ends_sentence(low: str, original: str, words: Sequence[str], at: int) -> bo
     following = original[at + 1 : at + 2]
     if following and not following.isspace():
         return at > 0 and original[at - 1].islower() and following.isupper()  # "confused.No fever"
+    named = _LETTERS.match(low, at + 1) if words and len(words[-1]) == 1 else None
+    if named is not None and named[1] in LISTS["species"]:
+        return False  # "E. coli"
     rest = low[at + 1 : at + 4].lstrip()
     abbreviated = bool(words) and words[-1] in LISTS["abbreviations"]
     return not (abbreviated and rest and (original[at + 1 : at + 4].lstrip()[:1].islower() or rest[0].isdecimal()))
