@@ -122,5 +122,6 @@ def test_a_rise_that_was_planted_is_found(tmp_path: Path) -> None:
 def test_a_score_of_gain_is_worth_its_utility() -> None:
     """Alarms where an alarm pays have the utility 1 in the report too."""
     pays = gain(THREE.label, THREE.offsets) > 0
-    row = judged(THREE, Scored(np.arange(3), pays.astype(float), pays), 1)
-    assert row[0].value == pytest.approx(utility(pays, THREE.label, THREE.offsets)) == pytest.approx(1)  # type: ignore[union-attr]
+    found, *_ = judged(THREE, Scored(np.arange(3), pays.astype(float), pays), 1)
+    assert isinstance(found, Interval)
+    assert found.value == pytest.approx(utility(pays, THREE.label, THREE.offsets)) == pytest.approx(1)
