@@ -36,8 +36,10 @@ class StepNode(NamedTuple):
 
 
 class TriggerNode(NamedTuple):
-    """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing. `asks_while`: only
-    while this holds it asks for what is missing."""
+    """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing.
+
+    `asks_while`: only while this holds it asks for what is missing.
+    """
 
     rule: Trigger
     node: Node

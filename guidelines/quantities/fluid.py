@@ -45,7 +45,7 @@ def _weight(case: Case) -> Sample | None:
     return None if told is None or told.value is None else Sample(told.effective_at, told.value, told)
 
 
-@predicate("fluid_made_it_worse", ["spo2", *given_of("crystalloid"), *noted.given_reads("crystalloid")], uses=["o2_up"])
+@predicate("fluid_made_it_worse", ["spo2", *given_of("crystalloid"), *noted.GIVEN_READS], uses=["o2_up"])
 def _fluid_made_it_worse(case: Case) -> Answer:
     """After a bolus in the last hour oxygen had to be raised or SpO2 fell by 4 points."""
     bolus = noted.volume(case, "crystalloid", HOUR)
@@ -74,8 +74,8 @@ def _fluid_made_it_worse(case: Case) -> Answer:
     [
         *given_of("crystalloid"),
         *given_of("vasopressor"),
-        *noted.given_reads("crystalloid"),
-        *noted.running_reads("vasopressor"),
+        *noted.GIVEN_READS,
+        *noted.RUNNING_READS,
     ],
 )
 def _fluid_or_pressor_reported(case: Case) -> Answer:

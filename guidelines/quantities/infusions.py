@@ -7,7 +7,7 @@ from guidelines.rules import noted
 from guidelines.rules.answers import Interval, Sample, Source, exact
 from guidelines.rules.case import Case
 from guidelines.rules.kinds import infused
-from guidelines.rules.noted import running_reads
+from guidelines.rules.noted import RUNNING_READS
 from guidelines.rules.registry import SERIES, given_of, number
 from schemas.events import Treatment
 
@@ -16,7 +16,7 @@ NOREPINEPHRINE_EQUIVALENT: Mapping[str, float] = {
     "norepinephrine": 1.0, "epinephrine": 1.0, "phenylephrine": 0.1, "dopamine": 0.01, "vasopressin": 2.5,
     "angiotensin_ii": 0.01, "metaraminol": 0.125,
 }  # fmt: skip
-READS = ["ned", *(read for drug in NOREPINEPHRINE_EQUIVALENT for read in (*given_of(drug), *running_reads(drug)))]
+READS = ["ned", *(read for drug in NOREPINEPHRINE_EQUIVALENT for read in (*given_of(drug), *RUNNING_READS))]
 
 
 @number("ned", READS)

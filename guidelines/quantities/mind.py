@@ -17,7 +17,9 @@ CHARTED = ("acvpu", "gcs_total", *FILLED["gcs_total"])
 CONFOUNDED_READS = (
     "rass",
     *CHARTED,
-    *(read for item in CLOUDING for read in (*given_of(item), *noted.running_reads(item), *noted.given_reads(item))),
+    *(read for item in CLOUDING for read in given_of(item)),
+    *noted.RUNNING_READS,
+    *noted.GIVEN_READS,
 )
 
 

@@ -85,7 +85,7 @@ def ventilated(case: Case) -> bool:
     return device is not None and device.code in TUBES
 
 
-@predicate("known_ventilated", ["o2_device", "n:resp.imv", "n:resp.intubated"])
+@predicate("known_ventilated", ["o2_device", "notes", "n:resp.imv", "n:resp.intubated"])
 def _known_ventilated(case: Case) -> Answer:
     """A tube that was charted within the day stays until another device is: grown too old it is open, not gone.
 

@@ -335,7 +335,7 @@ def _on(c: On, _graph: "Graph") -> Compiled:
             return unheard
         return unknown(Missing(c.item, "started long ago, no word since")) if running else NO
 
-    return Compiled(ask, frozenset((*given_of(c.item), *noted.running_reads(c.item))))
+    return Compiled(ask, frozenset((*given_of(c.item), *noted.RUNNING_READS)))
 
 
 def _given(c: Given, _graph: "Graph") -> Compiled:
@@ -347,7 +347,7 @@ def _given(c: Given, _graph: "Graph") -> Compiled:
             return NO if case.treatments_heard else unheard
         return yes(done)
 
-    return Compiled(ask, frozenset((*given_of(c.item), *noted.given_reads(c.item))))
+    return Compiled(ask, frozenset((*given_of(c.item), *noted.GIVEN_READS)))
 
 
 def _ordered(c: Ordered, _graph: "Graph") -> Compiled:
@@ -367,7 +367,7 @@ def _ordered(c: Ordered, _graph: "Graph") -> Compiled:
 
 
 def _rate(c: Rate, _graph: "Graph") -> Compiled:
-    reads = frozenset((*given_of(c.item), *noted.running_reads(c.item)))
+    reads = frozenset((*given_of(c.item), *noted.RUNNING_READS))
     if c.hold is None:
         return Compiled(lambda case: settled(c.op, noted.rate(case, c.item), c.value), reads)
     hold = c.hold
@@ -406,7 +406,7 @@ def infused(case: Case, factors: Mapping[str, float], span: timedelta) -> list[S
 
 
 def _total(c: Total, graph: "Graph") -> Compiled:
-    reads = frozenset((*given_of(c.item), *noted.given_reads(c.item)))
+    reads = frozenset((*given_of(c.item), *noted.GIVEN_READS))
     given = graph.add(("volume", c.item, c.over), Compiled(lambda case: noted.volume(case, c.item, c.over), reads))
 
     unheard = open_range(Missing(c.item, NOTHING_REPORTED))

@@ -44,14 +44,9 @@ def facts_of_diagnosis(code: str) -> tuple[str, ...]:
     return (*DIAGNOSES.get(code, ()), *POSSIBLE.get(code, ()))
 
 
-def running_reads(item: str) -> tuple[str, ...]:
-    """The reads of what notes say of infusions of a drug id or class."""
-    return tuple(f"n:{fact}" for fact, stands in RUNNING.items() if members(stands) & members(item))
-
-
-def given_reads(item: str) -> tuple[str, ...]:
-    """The reads of what notes say was given of a drug id or class."""
-    return tuple(f"n:{fact}" for fact, stands in GIVEN.items() if members(stands) & members(item))
+RUNNING_READS = ("notes", *(f"n:{fact}" for fact in RUNNING))
+GIVEN_READS = ("notes", *(f"n:{fact}" for fact in GIVEN))
+"""What is looked at for any drug: a word may name another than its fact stands for, and one denial may end several."""
 
 
 def diagnosis(case: Case, code: str) -> NoteFact | None:

@@ -316,7 +316,7 @@ def test_what_was_undone_and_is_done_again_was_done_then() -> None:
 
 
 def test_a_due_time_ends_when_the_step_is_done() -> None:
-    """By the chart or a tick. When it is no longer done it was done in time all the same: no clock runs for it again."""
+    """By the chart or a tick; what is no longer done was done in time all the same: no clock runs for it again."""
     made = book(step(more='done = "given meropenem within 2 h"\nwithin = "60 min"'))
     rows = [treatment("meropenem", "given", 200 * MINUTE)]
     looks = followed(made, rows, 210 * MINUTE, 190 * MINUTE, 0 * MINUTE)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from guidelines.evidence import NO_OUTLOOK
 from guidelines.rules.graph import Graph
 from guidelines.rules.kept import KeptCase, nothing_kept
+from guidelines.rules.noted import GIVEN_READS, RUNNING_READS
 from schemas.clinical.findings import Truth
 from schemas.conditions.text import parse
 from streams.core.bed import Bed, Chart, snapshot
@@ -87,7 +88,7 @@ CRYSTALLOID = {
     "t:plasma_lyte",
     "t:ringer_acetate",
     "t:saline_0_9",
-    "n:tx.fluid_bolus",
+    *GIVEN_READS,
 }
 
 
@@ -101,14 +102,14 @@ CRYSTALLOID = {
         ("acvpu is U", {"acvpu", *GCS}),
         ("max of lactate over 1 h above 2", {"lactate"}),
         ("lactate rises_by 1 within 2 h", {"lactate"}),
-        ("given cefepime within 1 h", {"t:cefepime", "treatments", "n:abx.started"}),
-        ("on cefepime", {"t:cefepime", "treatments"}),
+        ("given cefepime within 1 h", {"t:cefepime", "treatments", *GIVEN_READS}),
+        ("on cefepime", {"t:cefepime", "treatments", *RUNNING_READS}),
         ("ordered cefepime within 1 h", {"t:cefepime", "treatments"}),
         ("total of any crystalloid over 3 h at_least 500 mL", {"treatments", *CRYSTALLOID}),
         ("total of any crystalloid over 3 h at_least 30 mL/kg",
          {"treatments", "weight", "height", "p:sex", "n:person.weight", *CRYSTALLOID}),
         ("diagnosed copd", {"p:diagnoses", "n:dx.copd"}),
-        ("on norepinephrine", {"t:norepinephrine", "treatments", "n:tx.norepi", "n:tx.vasopressor"}),
+        ("on norepinephrine", {"t:norepinephrine", "treatments", *RUNNING_READS}),
         ("allergic cefepime", {"p:allergies", "n:allergy.*"}),
         ("noted infection.sepsis within 6 h", {"n:infection.sepsis", "notes"}),
         ("age below 18", {"p:age_years"}),
