@@ -122,6 +122,7 @@ def test_a_doubt_leaves_a_diagnosis_open_also_against_a_list() -> None:
 
 
 def test_cirrhosis_alone_leaves_open_whether_it_is_decompensated() -> None:
+    """Nobody said so, and nobody denied it."""
     assert asked("diagnosed decompensated_cirrhosis", seen("Cirrhosis.", patient={"diagnoses": []})) is UNKNOWN
 
 
@@ -140,6 +141,7 @@ def test_a_word_on_an_infusion_holds_for_a_shift() -> None:
 
 @pytest.mark.parametrize("later", ["Levo weaned off.", "Off all pressors.", "Levophed off."])
 def test_a_later_denial_ends_it(later: str) -> None:
+    """The newest word counts, whichever of the two it is."""
     notes = (("On levo @ 6.", "07:00"), (later, "08:30"))
     assert asked("on norepinephrine", seen(*notes)) is not YES
     assert asked("on norepinephrine", seen(*reversed([(notes[0][0], "08:30"), (later, "07:00")]))) is YES
@@ -183,6 +185,7 @@ def test_of_fluid_as_reported_and_as_each_note_has_it_the_most_counts(fed: list[
 
 @pytest.mark.parametrize(("at", "counts"), [("06:06", NO), ("06:07", YES), ("09:05", YES)])
 def test_a_noted_bolus_leaves_the_window_as_any_other(at: str, counts: Truth) -> None:
+    """Three hours after it was given, to the minute."""
     fed = [{"at": "05:00", "item": "paracetamol", "action": "given"}]
     snapshot = seen(("1 L LR bolus given.", at), treatments=fed)
     assert asked("total of any crystalloid over 3 h at_least 1000 mL", snapshot) is counts
@@ -203,6 +206,7 @@ def test_a_diagnosis_that_the_list_lacks_counts_and_is_asked_for(listed: list[st
 
 
 def test_a_diagnosis_that_a_note_denies_counts_and_is_asked_for() -> None:
+    """The list says heart failure, a note says none: small aliquots, and somebody has to look."""
     of = {"diagnoses": ["heart_failure"], "allergies": []}
     bolus = step_of(seen("Pneumonia. No CHF. Lungs clear.", rows=SHOCK, patient=of), "SEP.S4")
     assert bolus.state is StepState.MODIFIED
@@ -226,11 +230,13 @@ def test_an_allergy_that_a_note_denies_holds_and_is_asked_for() -> None:
 
 @pytest.mark.parametrize(("recorded", "noted", "low"), [(25, 60, YES), (60, 25, YES), (60, 55, NO)])
 def test_of_two_ejection_fractions_the_lower_one_holds(recorded: float, noted: int, low: Truth) -> None:
+    """The safer of the record and a note; 40 % is not low."""
     snapshot = seen(f"Echo: EF {noted} %.", patient={"lvef_percent": recorded})
     assert asked("is lvef_known_low", snapshot) is low
 
 
 def test_an_infusion_that_runs_by_the_feed_and_not_by_a_note_runs_and_is_asked_for() -> None:
+    """Done by the record; the line quotes the note that says otherwise."""
     fed = [{"at": "07:00", "item": "norepinephrine", "action": "start", "rate": 0.2}]
     pressor = step_of(seen("Pneumonia. Levo weaned off.", rows=SHOCK, treatments=fed, patient=LISTED), "SEP.S5")
     assert pressor.state is StepState.DONE
@@ -250,6 +256,7 @@ def test_a_noted_weight_doses_the_bolus_where_nobody_weighed() -> None:
 
 
 def test_a_measured_weight_holds_against_a_note() -> None:
+    """A number in a note never takes the place of a measurement."""
     weighed = {"at": "06:00", "weight": 90}
     text = step_of(seen("Pneumonia. Weight 70 kg.", rows=[weighed, *SHOCK], patient=LISTED), "SEP.S4").text
     assert "2700 mL (90 kg actual weight)" in text
@@ -280,6 +287,7 @@ def test_a_noted_target_sets_the_scale_where_the_record_is_silent(
 
 
 def test_a_later_target_takes_the_place_of_an_earlier_one() -> None:
+    """Back to 94–98 %: the first scale."""
     notes = (("Target sats 88-92.", "07:00"), ("Target sats now 94-98%.", "08:30"))
     assert asked("news2 equals 5", seen(*notes, rows=[TARGET_VITALS])) is YES
 
@@ -300,6 +308,7 @@ def test_a_step_that_only_a_note_says_is_done_says_so() -> None:
 
 
 def test_whatever_stands_for_a_drug_is_in_the_list_of_drugs() -> None:
+    """A name that is in no list would stand for nothing, silently."""
     assert {*RUNNING.values(), *GIVEN.values()} <= {*DRUGS, *classes()}
 
 
