@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from guidelines.notes.lexicon import LISTS, VERBS, Entry
 from guidelines.notes.words import is_number, number
+from schemas.clinical.facts import Temporality
 
 GIVEN_ML_LEAST = 20.0  # a smaller number without a unit may be litres or bags
 CELSIUS_MAX = 80  # what is higher was written in Fahrenheit
@@ -91,6 +92,9 @@ def value_of(entry: Entry, words: Sequence[str], count: float) -> tuple[bool, fl
     if amount is None:
         return entry.above is None and entry.below is None, None
     amount = amount if count == 1 else round(amount * count, 6)
+    if entry.rises is not None and entry.temporality is Temporality.HISTORICAL:  # "BP 78/52 -> 112/70": low it was
+        was_so = entry.below is None or before[0] < entry.below
+        return was_so and (entry.above is None or amount > entry.above), before[0]
     return _beyond(entry, words, amount), amount
 
 
