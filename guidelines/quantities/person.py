@@ -67,11 +67,14 @@ def _in_icu(case: Case) -> Answer:
     return yes() if case.snapshot.setting == "icu" else no()
 
 
-@predicate("pregnant", ["p:pregnant", "n:ob.pregnant", "notes"])
+@predicate("pregnant", ["p:pregnant", "p:sex", "n:ob.pregnant", "notes"])
 def _pregnant(case: Case) -> Answer:
-    """Known to be pregnant, from the record or from the newest note; where nobody said so she is not left out."""
+    """Known to be pregnant, from the record or from the newest note; where nobody said so she is not left out.
+
+    A note is not believed of a patient who is male by the record: it speaks of somebody else, and silence would harm.
+    """
     noted = _noted(case, "ob.pregnant")
-    if noted:
+    if noted and case.snapshot.patient.sex != "male":
         return yes(*noted)
     return yes(Personal("pregnant", "pregnancy", "yes")) if case.snapshot.patient.pregnant is True else no()
 

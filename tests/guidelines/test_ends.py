@@ -113,7 +113,7 @@ CRYSTALLOID = {
         ("allergic cefepime", {"p:allergies", "n:allergy.*"}),
         ("noted infection.sepsis within 6 h", {"n:infection.sepsis", "notes"}),
         ("age below 18", {"p:age_years"}),
-        ("is pregnant", {"p:pregnant", "n:ob.pregnant", "notes"}),
+        ("is pregnant", {"p:pregnant", "p:sex", "n:ob.pregnant", "notes"}),
         ("lvef below 40", {"lvef", "p:lvef_percent", "n:cardiac.lvef", "notes"}),
         ("expected map in 1 h below 65", {"forecast"}),
         ("all_of(lactate above 2; none_of(age below 18; diagnosed copd))",

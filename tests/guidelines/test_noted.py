@@ -350,3 +350,9 @@ def test_a_limit_that_only_a_note_knows_holds_and_is_asked_for() -> None:
     assert "unconfirmed" in asked_for(told)["limits of treatment"]
     recorded = {**LISTED, "limits": ["no_escalation"]}
     assert "limits of treatment" not in asked_for(step_of(seen("Pneumonia.", rows=SHOCK, patient=recorded), "SEP.S5"))
+
+
+def test_a_note_makes_no_man_pregnant() -> None:
+    """Whatever was read in it: of him the guidelines go on speaking."""
+    assert asked("is pregnant", seen("24 weeks pregnant.", patient={"sex": "female"})) is YES
+    assert asked("is pregnant", seen("24 weeks pregnant.", patient={"sex": "male"})) is NO
