@@ -41,6 +41,7 @@ def join_answers(text: Text, found: Sequence[Found]) -> None:
     covered = {at for one in answers for at in range(one.start, one.end)}
     bare = {text.clause[one.start] for one in answers}
     bare -= {c for at, c in enumerate(text.clause) if c in bare and at not in covered and text.words[at][0].isalnum()}
+    bare -= {c for word, c in zip(text.words, text.clause, strict=True) if word in LISTS["joiners"]}  # a list goes on
     durations = LISTS["durations"]
     timed = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in durations}
     for at, clause in enumerate(text.clause if bare else ()):

@@ -353,6 +353,7 @@ def test_a_time_is_never_ahead_of_its_note_nor_out_of_reach(written: int, minute
     ],
 )  # fmt: skip
 def test_a_wording_of_each_later_class(text: str, expected: set[str]) -> None:
+    """A wording of each later class."""
     assert usable(text) - {"spo2"} == expected - {"spo2"}
 
 
@@ -367,6 +368,7 @@ def test_a_wording_of_each_later_class(text: str, expected: set[str]) -> None:
     ],
 )
 def test_a_denial_of_each_later_class(text: str, expected: set[str]) -> None:
+    """A denial of each later class."""
     assert expected <= denied(text)
 
 
@@ -377,6 +379,7 @@ def test_no_bacteremia_denies_no_infection_as_a_whole() -> None:
 
 
 def test_what_was_ordered_and_not_yet_given_is_planned() -> None:
+    """What was ordered and not yet given is planned."""
     (fact,) = [f for f in facts("zosyn ordered, not yet given") if f.concept == "abx.started"]
     assert fact.temporality is Temporality.PLANNED
 
@@ -391,6 +394,7 @@ def test_what_was_ordered_and_not_yet_given_is_planned() -> None:
      "Levophed started.", "Hypotensive, levo via PIV.", "Levo back on at 2."],
 )  # fmt: skip
 def test_levo_beside_a_rate_or_a_pressure_is_norepinephrine(text: str) -> None:
+    """A rate, a pressure or a vein says which "levo" it is."""
     assert "tx.norepi" in usable(text)
     assert "abx.started" not in usable(text)
 
@@ -402,6 +406,7 @@ def test_levo_beside_a_rate_or_a_pressure_is_norepinephrine(text: str) -> None:
      "On levo in the OR, off on arrival.", "Levo titrated off.", "Home meds: levo 75 mcg."],
 )  # fmt: skip
 def test_levo_elsewhere_is_none_that_runs(text: str) -> None:
+    """Another drug of that name, or one that waits or was stopped."""
     assert "tx.norepi" not in usable(text)
 
 
@@ -421,6 +426,7 @@ def test_levo_elsewhere_is_none_that_runs(text: str) -> None:
     ],
 )
 def test_what_was_given_keeps_the_name_of_its_drug(text: str, concept: str, detail: str) -> None:
+    """Which fluid, blood product and steroid it was."""
     assert [(f.concept, f.detail) for f in facts(text) if f.usable] == [(concept, detail)]
 
 
@@ -442,6 +448,7 @@ def test_what_was_given_keeps_the_name_of_its_drug(text: str, concept: str, deta
     ],
 )
 def test_what_only_looks_like_it_affirms_nothing(text: str, concept: str) -> None:
+    """The same words beside others that give them another meaning."""
     assert concept not in usable(text)
 
 
@@ -457,4 +464,82 @@ def test_what_only_looks_like_it_affirms_nothing(text: str, concept: str) -> Non
     ],
 )
 def test_what_stands_beside_a_denial_or_history_still_holds(text: str, concept: str) -> None:
+    """A denial or a history reaches no further than it may."""
     assert concept in usable(text)
+
+
+# -- what the worst misreadings were
+
+
+@pytest.mark.parametrize(
+    ("text", "affirmed"),
+    [
+        ("CMO", True),
+        ("Comfort care only", True),
+        ("Made comfort care", True),
+        ("Transitioned to hospice", True),
+        ("GOC discussed: comfort measures only", True),
+        ("Comfort cares given, repositioned", False),
+        ("Palliative care consulted for symptom control", False),
+        ("Wants comfort measures (pillow, music)", False),
+        ("CMO order discontinued", False),
+        ("Hospice RN visited roommate", False),
+        ("Comfort measures: repositioned", False),
+        ("Comfort care room not available", False),
+        ("Palliative following", False),
+    ],
+)
+def test_comfort_care_is_a_goal_and_no_pillow(text: str, affirmed: bool) -> None:
+    """Only care that is for comfort alone limits treatment."""
+    assert ("limit.comfort_care" in usable(text)) == affirmed
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Daughter is pregnant", "Wife 30/40 pregnant", "Partner pregnant, due in June", "Symptoms for 2w 3d", "Pain 4/40",
+     "Beta hcg elevated, testicular ca"],
+)  # fmt: skip
+def test_a_pregnancy_is_the_patients_and_named(text: str) -> None:
+    """A number of weeks is none, nor is another's."""
+    assert "ob.pregnant" not in usable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["BCx 2/2 E. coli", "Micro phoned: BCx 2/2 E. coli", "Sputum: Pseudomonas", "BCx growing S. aureus",
+     "UCx >100k Klebsiella"],
+)  # fmt: skip
+def test_an_organism_behind_its_sample_is_a_positive_culture(text: str) -> None:
+    """With or without a word of growth."""
+    assert "culture.positive" in usable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [("UCx sent", "source_culture"), ("Sputum cx sent", "source_culture"), ("CSF sent", "source_culture"),
+     ("Wound cx sent", "source_culture"), ("Stool cx sent", "source_culture"), ("BCx sent", None),
+     ("Cultures sent", None), ("Pan-cultured", None)],
+)  # fmt: skip
+def test_a_sample_from_elsewhere_is_no_blood_culture(text: str, detail: str | None) -> None:
+    """What was sent says whether it was blood."""
+    assert [(f.concept, f.detail) for f in facts(text)] == [("culture.sent", detail)]
+
+
+@pytest.mark.parametrize("text", ["No s/s of infection at site", "Site clean"])
+def test_a_clean_site_denies_no_infection_as_a_whole(text: str) -> None:
+    """Only one of the wound or the line."""
+    assert denied(text) & {"infection.source_wound", "infection.source_line"}
+    assert "infection.sepsis" not in denied(text)
+
+
+def test_an_order_that_was_taken_back_is_denied() -> None:
+    """ "DNACPR rescinded": it limits no more."""
+    assert "limit.dnr" in denied("DNACPR rescinded")
+    assert "limit.comfort_care" in denied("CMO order discontinued")
+
+
+@pytest.mark.parametrize("text", ["2 mg midaz given", "Midaz"])
+def test_midazolam_is_sedation(text: str) -> None:
+    """By whatever short name; an opioid beside it is none."""
+    assert [(f.concept, f.detail) for f in facts(text)] == [("tx.sedation", "midazolam")]
+    assert "med.home" not in usable("Morphine 4 mg IV")
