@@ -204,12 +204,13 @@ def _said(bed: Bed, episode: Episode, what: Transition, told: _Told, full: Full)
 
 
 def _same_words(episode: Episode, now: Sequence[Finding]) -> bool:
-    """Whether the same rules speak, and the loudest sentence says what it said."""
+    """Whether the same rules speak, the loudest sentence says what it said, and a question asks for the same."""
     before = (episode.finding, *episode.others)
     if [f.rule for f in now] != [f.rule for f in before]:
         return False
-    says = ([f.sentence.template, *((e.ref, e.shown) for e in f.sentence.evidence)] for f in (now[0], before[0]))
-    return next(says) == next(says)
+    asks = ({n.subject for n in f.needs} if f.level is Level.ASK else None for f in (now[0], before[0]))
+    says = ([(e.ref, e.shown) for e in f.sentence.evidence] for f in (now[0], before[0]))
+    return next(says) == next(says) and next(asks) == next(asks)
 
 
 def _lasting(episode: Episode, at: datetime) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def _kinds(alert: Alert) -> Iterator[str]:
         yield "warning"
         if any(evidence.kind == "note" for evidence in finding.evidence):
             yield "warning on a note"
-    if finding.level is Level.ASK and "cannot tell" in finding.sentence.text and "measure" in finding.sentence.text:
+    if finding.level is Level.ASK and "cannot tell" in finding.sentence.text:
         yield "cannot tell"
 
 
