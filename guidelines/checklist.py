@@ -30,6 +30,11 @@ Outline = tuple[str, StepState, tuple[str, ...]]
 """What must change before a line is worth saying again: its step, its state, and the blocks that speak of it."""
 
 
+def outline(step: str, state: StepState, blocks: Iterable[str]) -> Outline:
+    """Of a step that is done only that: what speaks of it besides is no news."""
+    return step, state, () if state is StepState.DONE else tuple(blocks)
+
+
 class Why(NamedTuple):
     """A reason of a step, not yet put into words."""
 
@@ -62,7 +67,7 @@ class Line(NamedTuple):
 
     @property
     def outline(self) -> Outline:
-        return self.id, self.state, tuple([why.block for why in self.whys])
+        return outline(self.id, self.state, [why.block for why in self.whys])
 
 
 class Checklist:
@@ -99,7 +104,7 @@ class Checklist:
                 id=line.id,
                 text=self._filled(line.text),
                 state=line.state,
-                reasons=tuple(why.reason(case) for why in line.whys),
+                reasons=tuple(why.reason(case) for why in (*line.whys, *self._doubts(line))),
                 due_at=self._due_at(line),
                 done_at=self._done_at(line),
                 passage=line.passage,
@@ -129,7 +134,6 @@ class Checklist:
         done = YES if rule.id in (self._case.snapshot.steps_done or {}) else self._asked(step.done, NO)
         if done.truth is Truth.YES:
             text = rule.text  # what was done need not be what would be offered now
-            whys += self._doubts(done.sources)
         state = StepState.DONE if done.truth is Truth.YES else _state(whys)
         return Line(rule.id, text, state, tuple(whys), step.passage, done, rule)
 
@@ -147,8 +151,12 @@ class Checklist:
         before = self._said.get(step)
         return None if before is None else before.done_at
 
-    def _doubts(self, done: tuple[Source, ...]) -> list[Why]:
-        """Why a step that counts as done is to be looked at: only a note says so, or a note says otherwise."""
+    def _doubts(self, line: Line) -> list[Why]:
+        """Why a step that counts as done is to be looked at: only a note says so, or a note says otherwise.
+
+        It hangs on what made the answer so, which kept answers do not hold: so it is part of the words alone.
+        """
+        done = line.done.sources if line.state is StepState.DONE else ()
         reported = tuple(source for source in done if not _is_noted(source))
         if done and not reported:
             return [Why("note", "check", "Done, as a note says.", done)]

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from forecasting.contract import ModelState
-from guidelines.checklist import Outline
+from guidelines.checklist import Outline, outline
 from guidelines.evaluation import Evaluation
 from guidelines.rules.case import FAR, INFUSION_VALID, MOMENT
 from guidelines.rules.kept import Kept
@@ -131,7 +131,7 @@ class Episode(NamedTuple):
 
 def outline_of(findings: Iterable[Finding]) -> frozenset[Outline]:
     """What of the checklists of findings is worth saying again when it changes."""
-    return frozenset([(s.id, s.state, tuple([r.block for r in s.reasons])) for f in findings for s in f.steps])
+    return frozenset([outline(s.id, s.state, [r.block for r in s.reasons]) for f in findings for s in f.steps])
 
 
 class Looked(NamedTuple):

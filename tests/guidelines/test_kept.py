@@ -25,6 +25,7 @@ from guidelines.book.load import Book
 from guidelines.evaluation import Evaluation, evaluated
 from guidelines.evidence import NO_OUTLOOK
 from guidelines.examples import moment
+from guidelines.findings import steps_in
 from guidelines.quantities.infection import Infection
 from guidelines.quantities.scores import Part, Tally
 from guidelines.rules.answers import Answer, Interval, Sample
@@ -307,6 +308,29 @@ def test_a_bed_that_is_loaded_goes_on_as_if_it_had_never_been_away(
     assert played(book, history, late, saved) == stayed
 
 
+@few
+@given(any_book, histories(), lateness)
+def test_a_checklist_that_is_decided_on_is_the_one_that_is_said(book: Book, history: History, late: timedelta) -> None:
+    """Kept answers have no reasons, those in full have: neither a line, nor its state, nor its blocks hang on that.
+
+    Else every look would find another checklist than was said.
+    """
+    graph = book.rules.graph
+
+    def same(bed: Bed) -> Bed:
+        if bed.judged_at is not None and bed.awake is not None:
+            seen, outlook = snapshot(bed, bed.judged_at), bed.awake.outlook
+            bare, full = KeptCase(seen, outlook, bed.awake.kept, ()), Case(seen, outlook, graph)
+            for guideline in book.rules.guidelines:
+                episode = bed.episodes.get(guideline.guideline.id)
+                before = steps_in(None if episode is None else episode.finding)
+                outlines = [evaluated(case, guideline, bed.onsets, before).outline for case in (bare, full)]
+                assert outlines[0] == outlines[1]
+        return bed
+
+    played(book, history, late, same)
+
+
 @some
 @given(any_book, histories(), lateness, st.integers(0, 10**6))
 def test_no_bed_sleeps_through_what_time_alone_changes(
@@ -336,7 +360,9 @@ def test_no_bed_sleeps_through_what_time_alone_changes(
 def _in_full(bed: Bed, at: datetime, book: Book) -> list[Evaluation]:
     assert bed.awake is not None
     case = Case(snapshot(bed, at), bed.awake.outlook, book.rules.graph)
-    return [evaluated(case, guideline, bed.onsets) for guideline in book.rules.guidelines]
+    standing = (bed.episodes.get(guideline.guideline.id) for guideline in book.rules.guidelines)
+    said = [steps_in(None if episode is None else episode.finding) for episode in standing]
+    return [evaluated(case, g, bed.onsets, steps) for g, steps in zip(book.rules.guidelines, said, strict=True)]
 
 
 def _nothing_new(bed: Bed, before: Sequence[Evaluation], now: Sequence[Evaluation], when: str) -> None:

@@ -190,6 +190,15 @@ def test_fluid_that_only_a_note_tells_of_is_done_as_a_note_says() -> None:
     assert "Done, as a note says." in {reason.text for reason in fluid.reasons}
 
 
+def test_what_a_note_says_is_done_is_no_news_at_every_look() -> None:
+    """Zosyn given, as a note says: the card is said again when its words are old, not with every heart rate."""
+    rates = [reading("hr", 100 + minute % 3, f"08:{minute}") for minute in range(12, 40)]
+    events = [admitted("06:00"), note("Urosepsis. Zosyn given at 0800.", "08:05"), *low("08:00"), *low("08:10"), *rates]
+    _, said = after(events, "08:40")
+    assert step_of(standing(events, "08:12"), "SEP.S3a").state is StepState.DONE
+    assert len([o for o in said if o.alert.key == "SEP" and o.at > at("08:11")]) <= 6
+
+
 # -- words
 
 
