@@ -7,7 +7,7 @@ what will be said (`guidelines.findings`). Semantics: reference §0.4. A trigger
 leads to watching and preparing only.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -79,8 +79,7 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], sa
             line = checklist.order(order, [block])
             outline = () if line is None else (line.outline,)
             speaking.append(Speaking("alone", block.rule.id, Level.WARNING, outline, identity(order)))
-    asking = [(t, a) for t, a in answers if t.asks_while is None or case.ask(t.asks_while).truth is Truth.YES]
-    asked = open_question(asking, fired[0].rule.level.rank if fired else -1, onsets)
+    asked = open_question(answers, fired[0].rule.level.rank if fired else -1, onsets, _askers(case, rules))
     if asked is not None:
         trigger, answer = asked
         lines = asked_lines(checklist, rules, answer)
@@ -111,18 +110,24 @@ def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]
 
 
 def open_question(
-    answers: Sequence[tuple[TriggerNode, Answer]], loudest: int, onsets: Mapping[str, Onset]
+    answers: Sequence[tuple[TriggerNode, Answer]], loudest: int, onsets: Mapping[str, Onset], askers: Collection[str]
 ) -> tuple[TriggerNode, Answer] | None:
-    """The one question worth asking: of the gravest open trigger that is louder than what fired, and half satisfied or
-    no longer seen."""
+    """The one question worth asking: of the gravest open trigger that is louder than what fired, and half satisfied
+    (of `askers`) or no longer seen (of any)."""
     candidates = [
         (trigger, answer)
         for trigger, answer in answers
         if answer.truth is Truth.UNKNOWN
         and trigger.rule.level.rank > loudest
-        and (_was_loud(trigger, onsets) or (answer.met >= HALF and trigger.rule.asks))
+        and (_was_loud(trigger, onsets) or (answer.met >= HALF and trigger.rule.id in askers))
     ]
     return max(candidates, key=lambda pair: (pair[0].rule.level.rank, pair[1].met), default=None)
+
+
+def _askers(case: Case, rules: GuidelineNode) -> frozenset[str]:
+    """The triggers that may ask for what is missing though they have not warned."""
+    asking = (t for t in rules.triggers if t.rule.asks)
+    return frozenset(t.rule.id for t in asking if t.asks_while is None or case.ask(t.asks_while).truth is Truth.YES)
 
 
 def _was_loud(trigger: TriggerNode, onsets: Mapping[str, Onset]) -> bool:

@@ -38,7 +38,7 @@ class StepNode(NamedTuple):
 class TriggerNode(NamedTuple):
     """A trigger. `foretold`: it may rest on a forecast, and then only leads to watching and preparing.
 
-    `asks_while`: only while this holds it asks for what is missing.
+    `asks_while`: as long as it has not warned it asks for what is missing only while this holds.
     """
 
     rule: Trigger

@@ -70,7 +70,7 @@ class Trigger(_Entry):
     level: Level
     when: When
     asks: bool = True  # whether, half satisfied and open, it may ask for what is missing
-    asks_while: When | None = None  # and only while this holds
+    asks_while: When | None = None  # and, as long as it has not warned, only while this holds
     instead_of: tuple[str, ...] = ()  # triggers in whose place it speaks while both hold
     source: tuple[str, ...] = Field(min_length=1)
     lead: str

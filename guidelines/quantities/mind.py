@@ -8,22 +8,15 @@ from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
 from schemas.events import Action, Reading
 
-CONSCIOUS = ("acvpu", "gcs_total", *FILLED["gcs_total"], "o2_device")
 SEDATED_WITHIN = timedelta(hours=2)  # reference §3.0, confounded
 RASS_SEDATED = -2.0
 RASS_HELD = timedelta(hours=4)
 CLOUDING = ("sedative", "opioid", "neuromuscular_blocker")
 CHARTED = ("acvpu", "gcs_total", *FILLED["gcs_total"])
-CONFOUNDED_READS = (
-    "rass",
-    *CHARTED,
-    *(read for item in CLOUDING for read in given_of(item)),
-    *noted.RUNNING_READS,
-    *noted.GIVEN_READS,
-)
+CONFOUNDED_READS = ("rass", *CHARTED, *(read for item in CLOUDING for read in given_of(item)), *noted.RUNNING_READS)
 
 
-@shared("consciousness", CONSCIOUS)
+@shared("consciousness", [*CHARTED, "o2_device"])
 def consciousness(case: Case) -> tuple[str | None, tuple[Reading, ...]]:
     """The letter and the readings that say so; None while parts of the GCS are missing."""
     charted, total = case.latest("acvpu"), case.latest("gcs_total")
@@ -67,7 +60,7 @@ def _confounded(case: Case) -> Answer:
             return yes(near[-1])
         if item == "neuromuscular_blocker" and case.running(item):
             return yes(*case.running(item))
-        told = noted.running(case, item) or noted.given(case, item, noted.SHIFT)
+        told = noted.running(case, item)
         if told is not None and (looked_at is None or told.effective_at >= looked_at - SEDATED_WITHIN):
             return yes(told)
     return no()

@@ -44,6 +44,8 @@ FILLED: Mapping[str, tuple[str, ...]] = {"map": ("sbp", "dbp"), "gcs_total": ("g
 """What is worked out of its parts where it was not charted."""
 
 TUBES = ("imv", "trach")
+DEVICE_HELD = timedelta(hours=24)
+"""A tube charted longer ago says nothing of a coma scale of now (our choice, as of a ventilated patient's limits)."""
 
 _OK = Quality.OK
 T = TypeVar("T")
@@ -285,9 +287,9 @@ class Case:
         return found
 
     def had_tube(self, at: datetime) -> bool:
-        """Whether the patient breathed through a tube then, by the last device that was charted by then."""
+        """Whether the patient breathed through a tube then, by the last device of the day before."""
         devices = (r for r in reversed(self.snapshot.readings.get("o2_device", ())) if r.quality is _OK)
-        return next((r.code in TUBES for r in devices if r.observed_at <= at), False)
+        return next((r.code in TUBES for r in devices if at - DEVICE_HELD <= r.observed_at <= at), False)
 
     def _computed_maps(self, span: timedelta) -> list[Sample]:
         diastolic = {(r.observed_at, r.method): r for r in self.recent("dbp", span)}

@@ -56,9 +56,7 @@ class Look(NamedTuple):
     words_old: bool = False  # something became known, and the last words are old enough, or no longer true
     was_blind: bool = False  # its level could not be seen before
     was_low: bool = False  # nothing supported it before
-    looked_once: bool = (
-        False  # a usable reading came, and nothing supported it for long enough to ease; or for very long
-    )
+    looked_once: bool = False  # a usable reading came, and nothing supported it for long enough to ease; or for long
     looked_twice: bool = False  # … and to end what has eased
     unseen_too_long: bool = False
     comes_back: bool = False  # it spoke so loudly before, and had not settled at less

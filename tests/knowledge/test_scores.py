@@ -296,6 +296,8 @@ def test_through_a_tube_nobody_speaks() -> None:
     assert organ("cns", tube, coma(4, 1, 6)) is None
     assert organ("cns", reading("o2_device", "imv"), coma(4, 1, 6, HOUR)) == 2  # not yet
     assert organ("cns", tube, reading("o2_device", "nc", MINUTE), coma(4, 1, 6)) == 2  # no longer
+    assert organ("cns", reading("o2_device", "imv", DAY), coma(4, 1, 6)) is None
+    assert organ("cns", reading("o2_device", "imv", DAY + TICK), coma(4, 1, 6)) == 2  # nobody knows
     rest = {k: v for k, v in NORMAL.items() if k not in ("acvpu", "gcs_total", "o2_device")}
     assert SCORES["mews"](chart(row(**rest), coma(4, 1, 6))).total == 1
     assert SCORES["mews"](chart(row(**rest), tube, coma(4, 1, 6))).total is None

@@ -7,6 +7,7 @@ from guidelines.rules import noted
 from guidelines.rules.answers import Answer, Missing, Sample, Source, no, unknown, yes
 from guidelines.rules.case import FILLED, Case
 from guidelines.rules.registry import given_of, predicate, shared
+from schemas.clinical.facts import Polarity
 from schemas.events import Quality
 
 DAY = timedelta(hours=24)
@@ -16,7 +17,8 @@ PRESSOR_HOLD = timedelta(hours=1)  # a vasoactive drug counts that was given for
 LOW_MAP = 70.0
 PRESSORS = ("norepinephrine", "epinephrine", "dopamine", "dobutamine")
 RISE = 2
-DIALYSIS_READS = ("p:baseline_sofa", "p:diagnoses", *(f"n:{fact}" for fact in noted.facts_of_diagnosis("dialysis")))
+CHRONIC, ACUTE = "renal.dialysis", "renal.aki"
+DIALYSIS_READS = ("p:baseline_sofa", "p:diagnoses", f"n:{CHRONIC}", f"n:{ACUTE}")
 
 PLATELETS: Bands = ((19.999999, 4), (49.999999, 3), (99.999999, 2), (149.999999, 1), (REST, 0))
 BILIRUBIN: Bands = ((1.199999, 0), (1.999999, 1), (5.999999, 2), (11.999999, 3), (REST, 4))
@@ -171,8 +173,12 @@ def _sofa_rise(case: Case) -> Answer:
 
 
 def _on_dialysis(case: Case) -> bool:
-    """Chronic dialysis, on the list or in a note: its kidneys were no better before."""
-    word = noted.diagnosis(case, "dialysis")
-    return "dialysis" in (case.snapshot.patient.diagnoses or ()) or (
-        word is not None and noted.states(word, "dialysis")
-    )
+    """Chronic dialysis, on the list or in a note: the kidneys were no better before.
+
+    A note that speaks of an acute injury, or of nothing but continuous treatment, tells of a new failure.
+    """
+    if "dialysis" in (case.snapshot.patient.diagnoses or ()):
+        return True
+    said = noted.lasting(case)
+    chronic, acute = said.get(CHRONIC, ())[-1:], said.get(ACUTE, ())[-1:]
+    return any(w.polarity is Polarity.AFFIRMED for w in chronic) and all(w.polarity is Polarity.NEGATED for w in acute)
