@@ -1,6 +1,5 @@
 """A report is a list of tables with what they were made from, written as JSON and as Markdown alike."""
 
-import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.evaluation.metrics import Interval, Repeats
+from forecasting.training import json_rows
 
 Cell = str | int | float | Interval | Repeats | None
 PACKAGES = ("numpy", "polars", "lightgbm", "scikit-learn")
@@ -39,8 +39,7 @@ class Report:
         """`name.json` with every digit and `name.md` to be read."""
         folder.mkdir(parents=True, exist_ok=True)
         whole = {"title": self.title, "about": self.about, "tables": [_as_json(table) for table in self.tables]}
-        text = json.dumps(whole, indent=1, ensure_ascii=False, default=_plain)
-        (folder / f"{name}.json").write_text(_joined(text) + "\n", encoding="utf-8")
+        (folder / f"{name}.json").write_text(json_rows.dumps(whole, _plain), encoding="utf-8")
         (folder / f"{name}.md").write_text(self.markdown(), encoding="utf-8")
 
     def markdown(self) -> str:
@@ -112,16 +111,3 @@ def _number(value: float) -> float | None:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _joined(text: str) -> str:
-    """A row of a table on a line of its own, so that a new measurement is a readable diff."""
-    lines: list[str] = []
-    depth_kept = 4
-    for line in text.split("\n"):
-        inside = len(line) - len(line.lstrip(" "))
-        if inside > depth_kept and lines:
-            lines[-1] += (" " if lines[-1].endswith(",") else "") + line.strip()
-        else:
-            lines.append(line)
-    return "\n".join(lines)

@@ -11,7 +11,6 @@ Anchors are drawn among the readings, as many from each collection. The averages
 """
 
 import argparse
-import json
 import math
 import platform
 import sys
@@ -43,6 +42,7 @@ from forecasting.baselines.running import (
     Pace,
     Paces,
 )
+from forecasting.training import json_rows
 from forecasting.training.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS
 from schemas.codes.concepts import CONCEPTS
@@ -461,20 +461,6 @@ def fit(data: Path, seed: int, date: str) -> dict[str, Any]:
     return {"manifest": manifest, "curves": curves, "odds": odds}
 
 
-def dump(fitted: Mapping[str, Any]) -> str:
-    """One line per lead or scale, so that a refit is a readable diff."""
-    text = json.dumps(fitted, indent=1, ensure_ascii=False)
-    lines: list[str] = []
-    depth_kept = 4
-    for line in text.split("\n"):
-        inside = len(line) - len(line.lstrip(" "))
-        if inside > depth_kept and lines:
-            lines[-1] += (" " if lines[-1].endswith(",") else "") + line.strip()
-        else:
-            lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
 def main() -> None:
     ask = argparse.ArgumentParser(description="Fit the damped trend and write its parameter file.")
     ask.add_argument("--data", type=Path, required=True, help="folder with challenge2019 and challenge2012")
@@ -482,7 +468,7 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=SEED)
     ask.add_argument("--out", type=Path, default=PARAMETERS)
     said = ask.parse_args()
-    said.out.write_text(dump(fit(said.data, said.seed, said.date)), encoding="utf-8")
+    said.out.write_text(json_rows.dumps(fit(said.data, said.seed, said.date)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -214,12 +214,7 @@ def _treated(text: Text, found: Sequence[Found], bare: set[int], verbs: Mapping[
     names = [f for f in found if isinstance(f.item, Entry) and f.item.needs is not None and f.item.names is not None]
     for one, other in pairwise(names):
         between = text.words[one.end : other.start]
-        if (
-            between
-            and len(between) == 1
-            and between[0] in _JOINS
-            and text.clause[one.start] == text.clause[other.start]
-        ):
+        if len(between) == 1 and between[0] in _JOINS and text.clause[one.start] == text.clause[other.start]:
             verbs[text.clause[one.start]].add("treated")
 
 
