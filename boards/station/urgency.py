@@ -1,8 +1,9 @@
 """Who needs somebody first: one urgency for each bed, by a table (docs/boards.md has it in words; a test compares).
 
 First what is dangerous now and nobody has answered, and what was so when it could last be seen; then what somebody
-has answered; then a bed of which nothing is known; last what is only expected or asked. By time alone a bed moves
-only when it falls silent, or an hour after it worsened.
+has answered; then a bed of which nothing is known; last what is only expected or asked. A danger that has just gone
+keeps its place for ten minutes, so that a value about its limit moves no bed at each reading; a new one lifts it at
+once. By time alone a bed moves only when it falls silent, an hour after it worsened, or when those minutes are over.
 """
 
 import re
@@ -16,6 +17,8 @@ from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import Level
 
 LATELY = timedelta(hours=1)
+HELD = timedelta(minutes=10)
+"""So long a bed keeps its place after what gave it that place was last seen."""
 ALERTS_MAX = 99  # further ones make no difference
 LABELS_MAX = 4_096  # kept in the form that sorts
 _LAST = 99_999_999_999  # seconds since 1970, later than every moment
@@ -27,7 +30,7 @@ class Look(NamedTuple):
 
     level: Level | None
     is_answered: bool  # acknowledged, and not worsened since
-    is_seen: bool  # what it rests on can be seen now, and still holds
+    is_seen: bool  # what it rests on can be seen and holds, now or until ten minutes ago at most
     is_worse: bool  # it became louder lately, after it was raised
     is_judged: bool  # the rules can look at the bed
     is_heard: bool  # data come from the bed
@@ -95,11 +98,17 @@ def look(alert: Alert, view: BedView, now: datetime, is_heard: bool) -> Look:
     return Look(
         level=alert.level,
         is_answered=alert.state == "acknowledged" and not (worsened and answered and worsened > answered),
-        is_seen=not (alert.unseen_since or alert.over_since) and is_heard and view.unjudged is None,
+        is_seen=_is_held(alert, now) and is_heard and view.unjudged is None,
         is_worse=worsened is not None and now - worsened <= LATELY,
         is_judged=view.unjudged is None,
         is_heard=is_heard,
     )
+
+
+def _is_held(alert: Alert, now: datetime) -> bool:
+    """Whether it is seen, or was so a moment ago."""
+    gone = [since for since in (alert.unseen_since, alert.over_since) if since is not None]
+    return not gone or now - min(gone) <= HELD
 
 
 @cache
@@ -130,7 +139,7 @@ def changed_at(alert: Alert) -> datetime:
 def _why(alert: Alert, view: BedView, x: Look) -> tuple[str, datetime | None, str | None]:
     if alert.over_since is not None and x.is_heard and x.is_judged:
         return "better since", alert.over_since, None
-    if not x.is_seen:
+    if alert.unseen_since is not None or not x.is_seen:
         return "not seen since", alert.unseen_since or view.last_heard_at, None
     if x.is_answered:
         return "✓ acknowledged", alert.acknowledged_at, alert.acknowledged_by

@@ -12,13 +12,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from boards.station import cards
-from boards.station.urgency import LATELY, NOT_SHOWN, TABLE, look, place
+from boards.station.urgency import HELD, LATELY, NOT_SHOWN, TABLE, look, place
 from boards.web.pages import Broken, Pages
 from schemas.boards.views import BedView, Unjudged
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import Level, Sentence
+from schemas.events import Event
 from schemas.local_time import UTC
+from streams.core.bed import Bed
+from streams.core.step import step
+from streams.core.view import view as view_of
 from tests.boards.fixtures import NOW, FakeSource, at, bed, reading, rests_on, septic
+from tests.streams import bedside
 
 SILENT_AFTER = timedelta(minutes=30)
 ONE = septic().alerts[0]
@@ -208,9 +213,9 @@ def test_a_silent_bed_that_was_critical_stands_below_what_is_critical_now_and_ab
 
 def test_what_is_told_as_past_stands_below_what_is_so_now() -> None:
     """What waits for its second look: below a critical alert of now, above calm beds; told as better."""
-    over = one("over", alert(CRITICAL, "10:25", over_since=at("10:28")))
+    over = one("over", alert(CRITICAL, "10:15", over_since=at("10:20")))
     assert placed(over, one("calm"), one("now", alert(CRITICAL, "09:00"))) == ["now", "over", "calm"]
-    assert why(over) == "better since 10:28"
+    assert why(over) == "better since 10:20"
     silent = one("over", alert(CRITICAL, "09:05", over_since=at("09:10")), heard="09:20")
     assert why(silent) == "not seen since 09:20"
 
@@ -227,6 +232,101 @@ def test_quiet_beds_stand_by_their_number() -> None:
     assert placed(*beds) == ["e1", "e2", "e10", "e11"]
 
 
+# -- a value about its limit
+
+
+@pytest.mark.parametrize("gone", ["over_since", "unseen_since"])
+@pytest.mark.parametrize(
+    ("past", "row"),
+    [
+        (HELD - timedelta(seconds=1), "critical, seen, not acknowledged"),
+        (HELD, "critical, seen, not acknowledged"),
+        (HELD + timedelta(seconds=1), "critical, not seen, not acknowledged"),
+    ],
+)
+def test_what_was_seen_ten_minutes_ago_keeps_its_place_until_then(gone: str, past: timedelta, row: str) -> None:
+    """Just before, at, and just after ten minutes; better or out of sight."""
+    view = one("e", alert(CRITICAL, "09:00", **{gone: NOW - past}))
+    assert TABLE[cards.card(view, NOW).urgency.place].name == row
+
+
+def test_what_is_out_of_sight_after_it_was_better_was_last_seen_when_it_became_better() -> None:
+    """Its newest mark does not begin the ten minutes anew."""
+    marks = {"over_since": at("10:21"), "unseen_since": at("10:31")}
+    view = one("e", alert(CRITICAL, "09:00", **marks))
+    assert TABLE[cards.card(view, NOW).urgency.place].name == "critical, not seen, not acknowledged"
+
+
+def test_a_bed_that_keeps_its_place_says_that_it_is_better() -> None:
+    """Its place is that of a danger, its words are not."""
+    assert why(one("over", alert(CRITICAL, "10:25", over_since=at("10:28")))) == "better since 10:28"
+    assert why(one("unseen", alert(CRITICAL, "10:25", unseen_since=at("10:28")))) == "not seen since 10:28"
+
+
+def test_a_new_danger_stands_above_one_that_keeps_its_place() -> None:
+    """The one that was raised last leads, at once."""
+    held = one("held", alert(CRITICAL, "10:25", over_since=at("10:28")))
+    assert placed(held, one("new", alert(CRITICAL, "10:32"))) == ["new", "held"]
+
+
+def test_neither_silence_nor_a_fault_of_ours_keeps_a_place() -> None:
+    """What was seen a moment ago is not seen, of a bed of which nothing is heard or that cannot be judged."""
+    seen = alert(CRITICAL, "10:25", over_since=at("10:28"))
+    broken = one("e", seen, unjudged=Unjudged(since=at("10:29"), what="KeyError"))
+    for view in (one("e", seen, heard="09:20"), broken):
+        assert TABLE[cards.card(view, NOW).urgency.place].name != "critical, seen, not acknowledged"
+
+
+def rows(events: Sequence[Event], until: float) -> list[str]:
+    """The rows of the table in which a bed stands, minute by minute, each as often as it came there."""
+    told, found, bed = list(events), list[str](), Bed("e1")
+    for minute in range(int(until) + 1):
+        now = bedside.at(minute) + timedelta(seconds=1)
+        known, told = [e for e in told if e.available_at <= now], [e for e in told if e.available_at > now]
+        for event in known:
+            bed, _ = step(bed, (event,), event.available_at, bedside.mind())
+        bed, _ = step(bed, (), now, bedside.mind())
+        row = TABLE[cards.card(view_of(bed, bedside.mind()), now).urgency.place].name
+        found += [] if found[-1:] == [row] else [row]
+    return found
+
+
+INFECTED = bedside.note("Urosepsis, on ceftriaxone.", "06:30")
+
+
+@pytest.mark.parametrize(
+    ("concept", "values", "besides"),
+    [
+        ("spo2", (84, 86), ()),
+        ("hr", (152, 148), ()),
+        ("map", (49, 51), ()),
+        ("map", (64, 64, 64, 64, 66), (INFECTED,)),
+        ("rr", (41, 39), ()),
+    ],
+    ids=["saturation", "heart rate", "pressure at its limit", "pressure at that of shock", "breathing"],
+)
+def test_a_value_about_its_limit_moves_its_bed_once(
+    concept: str, values: Sequence[float], besides: Sequence[Event]
+) -> None:
+    """Each minute on another side of it for an hour: once critical, the bed stays where it is."""
+    told = [bedside.reading(concept, values[k % len(values)], k) for k in range(1, 60)]
+    passed = rows([bedside.admitted("06:00"), *besides, *told], 59)
+    danger = "critical, seen, not acknowledged"
+    assert passed[-1] == danger
+    assert passed.count(danger) == 1
+
+
+def test_a_dip_keeps_its_place_for_ten_minutes_and_then_leaves_it() -> None:
+    """One minute at a saturation of 84, then well: nothing stands in the end."""
+    told = [bedside.reading("spo2", 84 if minute == 1 else 96, minute) for minute in range(60)]
+    passed = rows([bedside.admitted("06:00"), *told], 59)
+    assert passed[1:3] == ["critical, seen, not acknowledged", "critical, not seen, not acknowledged"]
+    assert passed[-1] == "nothing stands"
+
+
+# -- whatever stands
+
+LONG_SINCE = at("00:00") - timedelta(hours=1)
 LEVELS = st.sampled_from(Level)
 CLOCKS = st.integers(0, 10 * 60 + 30).map(lambda minute: at("00:00") + timedelta(minutes=minute))
 MAYBE = st.none() | CLOCKS
@@ -288,17 +388,27 @@ def test_bad_news_never_sinks_a_bed_and_an_answer_never_lifts_it(one_alert: Aler
     assert there(replace(one_alert, over_since=None)) <= now
     assert there(replace(one_alert, level=Level.CRITICAL)) <= now
     assert there(replace(one_alert, state="acknowledged", acknowledged_at=NOW)) >= now
-    assert there(replace(one_alert, unseen_since=NOW)) >= now
-    assert there(replace(one_alert, over_since=NOW)) >= now
+    is_seen = one_alert.unseen_since is None and one_alert.over_since is None
+    assert not is_seen or there(replace(one_alert, unseen_since=NOW)) == now
+    assert not is_seen or there(replace(one_alert, over_since=NOW)) == now
+    assert there(replace(one_alert, unseen_since=LONG_SINCE)) >= now
+    assert there(replace(one_alert, over_since=LONG_SINCE)) >= now
     assert there(one_alert, is_heard=False) >= now
     assert now < len(TABLE) - 1
 
 
+def has_settled(alert: Alert) -> bool:
+    """Whether it neither worsened nor went out of sight a moment ago."""
+    gone = [since for since in (alert.unseen_since, alert.over_since) if since]
+    worsened = alert.worsened_at
+    return not (worsened and NOW - worsened <= LATELY) and all(NOW - since > HELD for since in gone)
+
+
 @given(any_beds(), st.integers(0, 29))
-def test_a_bed_moves_by_time_alone_only_within_an_hour_of_its_worsening(beds: list[BedView], minutes: int) -> None:
-    """As long as none falls silent, and none has just worsened, the order now is the order then."""
+def test_a_bed_moves_by_time_alone_only_soon_after_something_changed(beds: list[BedView], minutes: int) -> None:
+    """As long as none falls silent, and none has just worsened or become better, the order now is the order then."""
     heard = [replace(view, last_heard_at=NOW) for view in beds]
-    settled = [view for view in heard if all(not a.worsened_at or NOW - a.worsened_at > LATELY for a in view.alerts)]
+    settled = [view for view in heard if all(map(has_settled, view.alerts))]
     assert placed(*settled, now=NOW + timedelta(minutes=minutes)) == placed(*settled)
 
 
