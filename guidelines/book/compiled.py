@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from guidelines.book.records import Block, Guideline, Requirement, StepRule, Trigger
+from guidelines.evidence import clock
 from guidelines.rules.answers import YES, Answer, Computed, Forecasted, Interval, Missing, Personal, Sample, Source
 from guidelines.rules.case import Case, members
 from guidelines.rules.graph import Graph, Node
@@ -159,7 +160,7 @@ def _requirement(required: Requirement, graph: Graph) -> Node:
         if max_age is None:
             return YES
         if case.now - newest > max_age:
-            why = f"last {newest:%H:%M}, needed within {int(max_age.total_seconds() // 60)} min"
+            why = f"last {clock(case, newest)}, needed within {int(max_age.total_seconds() // 60)} min"
             return Answer(Truth.UNKNOWN, (), (Missing(what, why),))
         case.leaves(newest, max_age)
         return YES
