@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from guidelines.book.records import Words
 from guidelines.evidence import clock, digits, evidence, label, unfolded
+from guidelines.quantities.pressure import contradiction
 from guidelines.quantities.scores import SCORES
 from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sample, Source
 from guidelines.rules.case import Case
@@ -71,7 +72,8 @@ def warning(case: Case, words: Words, answer: Answer, opening: str, worse: Mappi
     """The sentence of a finding that holds, or of one that a forecast expects."""
     draft = _Draft(case)
     body = _forecasts(draft, answer.sources) or _body(draft, words, answer.sources, worse)
-    return draft.sentence(f"{opening}: {words.lead}.", body, _rests_on(draft, answer.sources))
+    doubt = _contradiction(draft, _subjects(answer.sources))
+    return draft.sentence(f"{opening}: {words.lead}.", body, doubt, _rests_on(draft, answer.sources))
 
 
 def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:
@@ -79,8 +81,9 @@ def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> 
     draft = _Draft(case)
     shown = _timed(draft, _newest_of(case, _subjects(answer.sources)))
     known = f"Known: {shown}." if shown else ""
+    doubt = _contradiction(draft, _subjects(answer.sources))
     usual, notes = _usual(draft, answer.sources), _rests_on(draft, answer.sources)
-    return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, usual, notes)
+    return draft.sentence(f"I cannot tell whether {words.question}: {_request(asked)}.", known, doubt, usual, notes)
 
 
 def past(case: Case, said: Finding, lead: str, now: str, denials: Sequence[NoteFact] = ()) -> Sentence:
@@ -100,6 +103,7 @@ def past(case: Case, said: Finding, lead: str, now: str, denials: Sequence[NoteF
         _said_since(draft, denials),
         f"Not known now: {was}." if was else "",
         f"Known now: {shown}." if shown else "",
+        _contradiction(draft, [item.evidence.subject for item in known]),
     )
 
 
@@ -231,6 +235,24 @@ def _borne(values: Sequence[str], sources: Iterable[Source]) -> list[str]:
     """The quantities whose change a trigger's words speak of: its own, and what its scores are made of."""
     parts = [p for c in sources if isinstance(c, Computed) and c.subject in values for p in _subjects(c.sources)]
     return list(dict.fromkeys((*values, *parts)))
+
+
+def _contradiction(draft: _Draft, names: Iterable[str]) -> str:
+    """Of the first pressure among these that another method contradicts: both values, and that somebody has to look."""
+    for name in names:
+        found = contradiction(draft.case, name)
+        if found is None:
+            continue
+        first, second = sorted(found, key=lambda pressure: pressure.at)
+        one, two = (evidence(draft.case, pressure.source) for pressure in (first, second))
+        is_one_time = clock(draft.case, first.at) == clock(draft.case, second.at)
+        at = "" if is_one_time else f" at {draft.time(one, first.at)}"
+        told = f"{label(name)} was {draft.slot(one)} {first.by}{at} and was {draft.slot(two)} {second.by}"
+        return f"{told} at {draft.time(two, second.at)}: they contradict each other. {_CHECK_LINE}."
+    return ""
+
+
+_CHECK_LINE = "Zero the line again, check the cuff, and measure both again"
 
 
 def _span(changes: Sequence[_Item]) -> tuple[datetime, datetime]:

@@ -1,16 +1,29 @@
-"""Pressures: shock indices (reference §1.7), and what makes a pressure count as low (§3.0)."""
+"""Pressures: shock indices (reference §1.7), what counts as low (§3.0), and which contradict each other (§2.8)."""
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter
 from statistics import median
+from typing import NamedTuple
 
-from guidelines.rules.answers import Answer, Computed, Interval, Missing, Personal, exact, no, open_range, unknown, yes
+from guidelines.rules.answers import (
+    Answer,
+    Computed,
+    Interval,
+    Missing,
+    Personal,
+    Source,
+    exact,
+    no,
+    open_range,
+    unknown,
+    yes,
+)
 from guidelines.rules.case import Case
 from guidelines.rules.registry import number, predicate
 from schemas.clinical.findings import Truth
-from schemas.events import Quality
+from schemas.events import Quality, Reading
 
 HOUR = timedelta(hours=1)
 PAIRED = timedelta(minutes=5)  # heart rate and pressure, or both pressures, at most this far apart (reference §1.7)
@@ -19,6 +32,9 @@ REPEAT_WITHIN = timedelta(minutes=60)  # and no further apart than one stays val
 BELOW_USUAL = 40.0  # mmHg, reference §3.0
 USUAL_FROM, USUAL_TO = timedelta(hours=72), timedelta(hours=12)
 USUAL_SAMPLES_MAX = 64
+SAME_TIME = timedelta(minutes=1)  # two measurements so close to each other ought to agree (our choice, decision 0010)
+DIFFER = 20.0  # mmHg, reference §2.8 Q1: more than this between cuff and arterial line is no agreement
+PRESSURES = ("sbp", "dbp", "map")
 TOLERANCE = 1e-6
 CVP_HIGH = 15.0  # mmHg, reference §3.0
 
@@ -124,6 +140,69 @@ def _usual_sbp(case: Case) -> Personal | Computed | None:
 
 def _full_hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+class Pressure(NamedTuple):
+    """One pressure by one method: charted, or a mean worked out of its two `parts` where none was charted."""
+
+    concept: str
+    at: datetime
+    value: float
+    method: str | None
+    parts: tuple[Reading, ...]
+
+    @property
+    def by(self) -> str:
+        """How it was measured, as a person calls it."""
+        return {"invasive": "by arterial line", "nibp": "by cuff"}.get(self.method or "", "by another method")
+
+    @property
+    def source(self) -> Source:
+        return self.parts[0] if len(self.parts) == 1 else Computed(self.concept, self.value, self.at, self.parts)
+
+
+def pressures(
+    rows: Mapping[str, Sequence[Reading]],
+    around: datetime,
+    qualities: Collection[Quality],
+    within: timedelta = SAME_TIME,
+) -> Iterator[Pressure]:
+    """The pressures of these qualities so near to a moment."""
+    near = {
+        name: [r for r in rows.get(name, ()) if r.quality in qualities and abs(r.observed_at - around) <= within]
+        for name in PRESSURES
+    }
+    for readings in near.values():
+        for r in readings:
+            if r.value is not None:
+                yield Pressure(r.concept, r.observed_at, r.value, r.method, (r,))
+    charted = {(r.observed_at, r.method) for r in near["map"]}
+    diastolic = {(r.observed_at, r.method): r for r in near["dbp"]}
+    for systolic in near["sbp"]:
+        key = systolic.observed_at, systolic.method
+        low = diastolic.get(key)
+        if low is not None and key not in charted and systolic.value is not None and low.value is not None:
+            yield Pressure("map", key[0], low.value + (systolic.value - low.value) / 3, key[1], (systolic, low))
+
+
+def contradicted_by(one: Pressure, others: Sequence[Pressure]) -> Pressure | None:
+    """The pressure by another method that is nearest in time, if it cannot be true beside this one."""
+    rivals = [o for o in others if o.concept == one.concept and o.method != one.method]
+    nearest = min(rivals, key=lambda o: abs(o.at - one.at), default=None)
+    if nearest is None or abs(nearest.at - one.at) > SAME_TIME:
+        return None
+    return nearest if abs(nearest.value - one.value) > DIFFER else None
+
+
+def contradiction(case: Case, concept: str) -> tuple[Pressure, Pressure] | None:
+    """The newest pressure, which counts, and the one of the same time that contradicts it."""
+    newest = case.newest(concept) if concept in PRESSURES else None
+    if newest is None:
+        return None
+    found = list(pressures(case.snapshot.readings, newest.at, (Quality.OK, Quality.SUSPECT)))
+    mine = [p for p in found if p.concept == concept and (p.at, p.value) == (newest.at, newest.value)]
+    other = contradicted_by(mine[-1], found) if mine else None
+    return None if other is None else (mine[-1], other)
 
 
 @predicate("cvp_known_high", ["cvp"], ages_only=True)

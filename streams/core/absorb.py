@@ -20,10 +20,10 @@ from schemas.events import Event, Movement, Note, Patient, Quality, Reading, Res
 from schemas.events.quarantine import Rejected
 from schemas.local_time import UTC
 from streams.core.bed import Bed, Chart, counted
-from streams.core.chart import is_known, with_note, with_readings, with_treatment
+from streams.core.chart import is_known, with_marks, with_note, with_readings, with_treatment
 from streams.core.ordering import Late, clock_moved, queued, released
 from streams.core.policy import Policy
-from streams.core.quality import marked
+from streams.core.quality import contradicted, lately_contradicted, marked
 from streams.core.source_clock import placed
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class Instant(NamedTuple):
     responses: tuple[Response, ...] = ()
     news: frozenset[str] = frozenset()
     is_fresh: bool = False  # a usable reading is among what became known
+    contradicts: bool = False  # two pressures of one time contradict each other, and none did lately
     matters: bool = False  # something became known that a rule or a sentence may look at
     seen: Seen | None = None  # what a model is given of it; None where nothing concerns it
 
@@ -128,7 +129,15 @@ def _written(
     names += [reading.quality.value for reading in marks if reading.quality is not Quality.OK]
     chart, counts, changed, appended, rewritten = with_readings(before, marks, at)
     names += counts
+    amended = contradicted(chart.readings, news)
+    if amended:
+        chart = with_marks(chart, amended)
+        others = frozenset(reading.concept for reading in amended)
+        names += [reading.quality.value for reading in amended if reading.quality is not Quality.OK]
+        changed, rewritten = changed | others, rewritten | others
+        appended = tuple(reading for reading in appended if reading.concept not in others)
     matters = not reads.isdisjoint(changed) if changed else False
+    doubted = {identity(reading) for reading in amended if reading.quality is not Quality.OK}
     responses: list[Response] = []
     for event in events:
         was, verdict = chart, "new"
@@ -156,7 +165,8 @@ def _written(
         moved=moved and before.setting is not None,
         responses=tuple(responses),
         news=_news(before, chart, changed),
-        is_fresh=any(reading.quality is Quality.OK for reading in marks),
+        is_fresh=any(reading.quality is Quality.OK and identity(reading) not in doubted for reading in marks),
+        contradicts=bool(doubted) and not lately_contradicted(before.readings, at),
         matters=matters,
         seen=Seen(at, appended, {c: chart.readings[c] for c in rewritten}) if appended or rewritten else None,
     )

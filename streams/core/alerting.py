@@ -260,7 +260,12 @@ def _look(episode: Episode | None, found: Evaluation, instant: Instant, policy: 
         besides=besides,
         other_checklist=_checklist_changed(episode, found, whole=seen is standing),
         words_old=instant.matters
-        and (besides.taken_back or besides.has_moved or at - episode.said_at >= policy.update_after),
+        and (
+            besides.taken_back
+            or besides.has_moved
+            or instant.contradicts
+            or at - episode.said_at >= policy.update_after
+        ),
         was_blind=episode.blind_since is not None,
         was_low=episode.low_since is not None,
         looked_once=low_too_long or (instant.is_fresh and (sparse or low_for >= policy.clear_after)),

@@ -105,6 +105,17 @@ def with_readings(chart: Chart, readings: Iterable[Reading], now: datetime) -> W
     return Written(chart, counts, changed, new_only, frozenset(rewritten))
 
 
+def with_marks(chart: Chart, readings: Iterable[Reading]) -> Chart:
+    """The chart in which these stand in the place of the same readings, marked otherwise than before."""
+    rows, size = dict(chart.readings), chart.reading_bytes
+    for reading in readings:
+        ref = identity(reading)
+        row = rows[reading.concept]
+        rows[reading.concept] = tuple(reading if identity(old) == ref else old for old in row)
+        size += sum(_bytes_of(reading) - _bytes_of(old) for old in row if identity(old) == ref)
+    return chart._replace(readings=rows, reading_bytes=size)
+
+
 def _inserted(
     row: tuple[Reading, ...], reading: Reading, withdrawn: tuple[str, ...]
 ) -> tuple[tuple[Reading, ...], str]:

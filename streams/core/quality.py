@@ -3,19 +3,24 @@
 A mark never changes a value: a marked reading is kept and shown with its reason, and not scored. Patterns that need
 the waveform, or what only a nurse can see, are left to the monitor (Q3, Q5, Q9 to Q12). Only what a sender left `ok`
 is looked at.
+
+Two pressures of one time that contradict each other are marked once both are written (`contradicted`): the lower one
+counts, the other is kept, shown and named.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from msgspec.structs import replace
 
+from guidelines.evidence import amount
+from guidelines.quantities.pressure import DIFFER, PRESSURES, SAME_TIME, Pressure, contradicted_by, pressures
 from schemas.codes.concepts import CONCEPTS
-from schemas.events import Quality, Reading, Source
+from schemas.events import Quality, Reading, Source, identity
 
 PULSE_PRESSURE_MIN = 8.0  # mmHg, Q1
-CUFF_DIFFERS = 20.0  # mmHg, Q1
 CUFF_VALID = timedelta(minutes=60)
 FLUSH_SBP, FLUSH_DBP, FLUSH_LASTS = 250.0, 200.0, timedelta(seconds=30)  # Q2
 DESATURATION, DESATURATION_WITHIN, MUST_PERSIST = 10.0, timedelta(seconds=10), timedelta(seconds=60)  # Q4
@@ -94,7 +99,7 @@ def _pressure(reading: Reading, value: float, instant: Sequence[Reading], earlie
         if reading.method == "invasive" and sbp - dbp < PULSE_PRESSURE_MIN:
             cuffs = (o for o in _before("sbp", reading, CUFF_VALID, instant, earlier) if o.method == "nibp")
             cuff = _first_ok(cuffs)
-            if cuff is not None and abs(cuff - sbp) > CUFF_DIFFERS:
+            if cuff is not None and abs(cuff - sbp) > DIFFER:
                 return _suspect("damped line: hardly any pulse pressure, and the cuff differs; use the cuff (Q1)")
     if reading.concept == "map" and ((sbp is not None and value > sbp) or (dbp is not None and value < dbp)):
         return _suspect("mean outside its own systolic and diastolic")
@@ -169,6 +174,72 @@ def _look_alike(reading: Reading, value: float) -> Mark:
     """Q13 inside the hard limits (decode marks the rest); a value that was converted named its unit itself."""
     meant = CONCEPTS[reading.concept].probable_unit(value) if reading.original_unit is None else None
     return None if meant is None else _suspect(f"was it meant in {meant}? Ask or repeat (Q13)")
+
+
+# -- pressures of one time
+
+CONTRADICTS = "contradicts "
+LATELY = timedelta(minutes=15)
+
+
+def contradicted(rows: Rows, touched: Iterable[Reading]) -> tuple[Reading, ...]:
+    """The pressures around those that were just written, or taken back, whose mark is another one now."""
+    amended: dict[str, Reading] = {}
+    for moment in sorted({reading.observed_at for reading in touched if reading.concept in PRESSURES}):
+        near = {name: _around(rows.get(name, ()), moment) for name in PRESSURES}
+        known = [reading for row in near.values() for reading in row]
+        is_one_method = len({reading.method for reading in known}) <= 1
+        if is_one_method and all(reading.quality is Quality.OK for reading in known):
+            continue
+        plain = {name: [_unmarked(reading) for reading in row] for name, row in near.items()}
+        why = _contradictions(list(pressures(plain, moment, (Quality.OK,), 2 * SAME_TIME)))
+        for old, reading in zip(known, (reading for row in plain.values() for reading in row), strict=True):
+            new = _with_reason(reading, why[id(reading)]) if id(reading) in why else reading
+            if new != old and abs(new.observed_at - moment) <= SAME_TIME:
+                amended[identity(new)] = new
+    return tuple(amended.values())
+
+
+def lately_contradicted(rows: Rows, now: datetime) -> bool:
+    """Whether two pressures contradicted each other in the last minutes: that they still do is no news."""
+    recent = (takewhile(lambda r: now - r.observed_at <= LATELY, reversed(rows.get(name, ()))) for name in PRESSURES)
+    return any(_is_contradicted(reading) for row in recent for reading in row)
+
+
+def _around(row: Sequence[Reading], moment: datetime) -> list[Reading]:
+    """What is usable, or only not so because of a contradiction, near enough to have a rival of the same time."""
+    start, end = moment - 2 * SAME_TIME, moment + 2 * SAME_TIME
+    newest_first = takewhile(lambda reading: reading.observed_at >= start, reversed(row))
+    return [r for r in newest_first if r.observed_at <= end and (r.quality is Quality.OK or _is_contradicted(r))]
+
+
+def _contradictions(found: Sequence[Pressure]) -> dict[int, str]:
+    """Why, by reading, it does not count: another method says less at the same time."""
+    why: dict[int, str] = {}
+    for one in found:
+        rival = contradicted_by(one, found)
+        if rival is not None and rival.value < one.value:
+            shown = f"{amount(rival.concept, rival.value)} {rival.by}"
+            said = f"{CONTRADICTS}{shown} at the same time: zero the line again, repeat; the lower one counts"
+            why.update({id(part): said for part in one.parts})
+    return why
+
+
+def _is_contradicted(reading: Reading) -> bool:
+    return reading.quality is Quality.SUSPECT and (reading.reason or "").startswith(CONTRADICTS)
+
+
+def _unmarked(reading: Reading) -> Reading:
+    """The reading as it was before it was contradicted."""
+    if not _is_contradicted(reading):
+        return reading
+    before = (reading.reason or "").partition(" | ")[2]
+    return replace(reading, quality=Quality.OK, reason=before or None)
+
+
+def _with_reason(reading: Reading, why: str) -> Reading:
+    reason = f"{why} | {reading.reason}"[:200] if reading.reason else why
+    return replace(reading, quality=Quality.SUSPECT, reason=reason)
 
 
 _CHECKS = {

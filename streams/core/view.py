@@ -36,7 +36,9 @@ def view(bed: Bed, mind: Mind) -> BedView:
         noted=_noted(chart.facts),
         now=seen.now,
         last_heard_at=chart.heard_at,
-        vitals=tuple(_vital(seen, chart.readings[concept][-1]) for concept in CONCEPTS if chart.readings.get(concept)),
+        vitals=tuple(
+            _vital(seen, _newest(chart.readings[concept])) for concept in CONCEPTS if chart.readings.get(concept)
+        ),
         news2=news2(seen) if chart.readings else None,
         alerts=tuple(sorted(alerts, key=lambda alert: (-alert.level.rank, alert.raised_at, alert.key))),
         trends={c: points for c, row in chart.readings.items() if (points := _points(row, seen))},
@@ -84,6 +86,12 @@ def _noted(facts: tuple[NoteFact, ...]) -> tuple[NoteFact, ...]:
 
 def _clock(offset: Offset) -> WrongClock:
     return WrongClock(source=offset.source, off_s=offset.off_s, since=offset.since)
+
+
+def _newest(row: tuple[Reading, ...]) -> Reading:
+    """The newest reading; of several of one time the one that counts."""
+    counts = (r for r in reversed(row) if r.observed_at == row[-1].observed_at and r.quality is Quality.OK)
+    return next(counts, row[-1])
 
 
 def _vital(seen: Snapshot, reading: Reading) -> Vital:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -11,6 +12,7 @@ from streams.core.bed import Bed
 from streams.core.step import step
 from tests.streams.bedside import admitted, at, mind, note, play, reading, treatment, vitals
 
+Setting = Literal["icu", "ward"]
 Rounds = Callable[[int], list[Event]]
 
 HOURS = 5
@@ -74,7 +76,7 @@ def states(bed: Bed, guideline: str) -> dict[str, StepState]:
     return {one.id: one.state for finding in found for one in finding.steps}
 
 
-def state_after(last: Sequence[Event], setting: str, past: timedelta) -> StepState:
+def state_after(last: Sequence[Event], setting: Setting, past: timedelta) -> StepState:
     """The state of the vasopressor's step so long after the last round at ten."""
     fluid = treatment("lactated_ringer", "given", 100, amount=500, amount_unit="mL")
     events = [admitted(CAME, setting=setting), SEPTIC, WEIGHED, *low(90), *labs(60), fluid, *last]
@@ -102,7 +104,7 @@ def turned(events: Sequence[Event], guideline: str, minutes: range) -> Iterator[
 @pytest.mark.parametrize("setting", ["icu", "ward"])
 @pytest.mark.parametrize("pace", PACES)
 @pytest.mark.parametrize("name", COURSES)
-def test_no_step_changes_while_nothing_changes(name: str, pace: int, setting: str) -> None:
+def test_no_step_changes_while_nothing_changes(name: str, pace: int, setting: Setting) -> None:
     """Rounds by the half hour or the hour, the same each time: from the second round on each step stays as it is."""
     guideline, besides, rounds = COURSES[name]
     told = [event for minute in range(0, HOURS * 60 + 1, pace) for event in rounds(minute)]
@@ -119,7 +121,7 @@ ARTERIAL = [reading(c, v, 120, method="invasive", source="monitor") for c, v in 
     ("past", "is_open"),
     [(timedelta(minutes=59), True), (timedelta(minutes=60), True), (timedelta(minutes=61), False)],
 )
-def test_a_step_needs_a_check_when_a_round_by_cuff_is_missed(setting: str, past: timedelta, is_open: bool) -> None:
+def test_a_step_needs_a_check_when_a_round_by_cuff_is_missed(setting: Setting, past: timedelta, is_open: bool) -> None:
     """A pressure by cuff serves for an hour, and no longer."""
     assert state_after(low(120), setting, past) is (StepState.OFFERED if is_open else StepState.NEEDS_CHECK)
 
