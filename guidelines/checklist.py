@@ -13,12 +13,13 @@ from guidelines.book.compiled import BlockNode, GuidelineNode, StepNode, observe
 from guidelines.book.records import StepRule
 from guidelines.confirm import confirmations, is_unconfirmed
 from guidelines.evidence import clock, evidences, needs
+from guidelines.given import Given, is_intravenous
 from guidelines.rules.answers import NO, YES, Answer, Computed, Missing, Sample, Source
 from guidelines.rules.case import Case, item_name
 from guidelines.rules.graph import Node
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Onset, Passage, Reason, Step, StepState, Truth
-from schemas.events import Reading, Treatment
+from schemas.events import Action, Reading, Treatment
 
 NOTHING: Mapping[str, Step] = MappingProxyType({})
 HALF = 0.5
@@ -87,6 +88,7 @@ class Checklist:
         self._lines: dict[str, Line | None] = {}
         self._steps: dict[str, Step] = {}
         self._orders: tuple[Line, ...] | None = None
+        self._given: Mapping[BlockNode, tuple[Given, ...]] | None = None
 
     def line(self, step: StepNode) -> Line | None:
         """The step as it stands now, or None while it does not apply."""
@@ -245,6 +247,36 @@ class Checklist:
             passage=block.passage,
         )
 
+    # -- what was withheld, and given
+
+    def given(self) -> Mapping[BlockNode, tuple[Given, ...]]:
+        """By block, what was given within hours although the list withheld it then: where it speaks alone, or a trigger
+        had begun before."""
+        if self._given is None:
+            said = ((b, self._case.ask(b.given)) for b in self._guideline.orders if b.given is not None)
+            shown = ((b, tuple(g for g in found if b.rule.alone or self._was_shown(g.at))) for b, found in said)
+            self._given = {block: found for block, found in shown if found}
+        return self._given
+
+    def _was_shown(self, at: datetime) -> bool:
+        return any(onset.at < at for onset in self.begun.values())
+
+    def against(self, of: BlockNode | None = None) -> tuple[Line, ...]:
+        """What was given although it was withheld, as lines of the checklist: all, or what one block withheld."""
+        found: dict[str, Line] = {}
+        for block, doses in self.given().items():
+            for given in doses if of in (None, block) else ():
+                name = f"given:{given.item}@{given.at:%Y-%m-%dT%H:%M:%S}"
+                known = found.get(name)
+                found[name] = Line(
+                    id=name,
+                    text=_given_words(self._case, given),
+                    state=StepState.WITHHELD,
+                    whys=(*(known.whys if known else ()), _holds(block, given.because)),
+                    passage=block.passage,
+                )
+        return tuple(found[name] for name in sorted(found))
+
     # -- what a step's text leaves open
 
     def _filled(self, text: str) -> str:
@@ -281,11 +313,15 @@ def _is_noted(source: Source) -> bool:
 def _held_up(block: BlockNode, answer: Answer, asks: bool) -> Why | None:
     rule = block.rule
     if answer.truth is Truth.YES:
-        text = f"{rule.text} {rule.instead}" if rule.instead else rule.text
-        return Why(rule.id, rule.severity, text, answer.sources)
+        return _holds(block, answer.sources)
     if answer.truth is Truth.UNKNOWN and asks:
         return Why(rule.id, "check", f"not known whether this holds: {rule.text}", (), answer.missing)
     return None
+
+
+def _holds(block: BlockNode, sources: tuple[Source, ...]) -> Why:
+    rule = block.rule
+    return Why(rule.id, rule.severity, f"{rule.text} {rule.instead}" if rule.instead else rule.text, sources)
 
 
 def _state(whys: Iterable[Why]) -> StepState:
@@ -300,8 +336,22 @@ def _state(whys: Iterable[Why]) -> StepState:
 
 
 def _about(block: BlockNode, order: Treatment) -> bool:
-    route = (order.route or "iv").lower()
-    return order.item in block.items and (not block.rule.iv_only or "iv" in route or "intraven" in route)
+    return order.item in block.items and (not block.rule.iv_only or is_intravenous(order))
+
+
+def _given_words(case: Case, given: Given) -> str:
+    """What was given, when, and who says so."""
+    what, at = given.what, clock(case, given.at)
+    if isinstance(what, Treatment):
+        done = "started" if what.action is Action.START else "given"
+        return f"{BUT}{done}: {_dose(what)} at {at} (record of treatments)"
+    quoted = what.words[:80].translate(_NO_SLOTS)
+    return f"{BUT}given: {item_name(given.item)}, as a note of {at} says (“{quoted}”)"
+
+
+BUT = "Withheld, but "
+"""How a line begins of what was given although it was withheld."""
+_NO_SLOTS = str.maketrans("{}", "()")
 
 
 def _dose(order: Treatment) -> str:

@@ -20,12 +20,15 @@ from schemas.events import identity
 
 ASKED = ".ask"
 """What is behind the id of a trigger in the id of the question about it."""
+GIVEN = ".given"
+"""… and behind that of a block in the id of what is said when something was given that it withheld."""
 
 
 class Speaking(NamedTuple):
-    """One rule that speaks. `subject`: the trigger, or the order that a block speaks against though nothing fired."""
+    """One rule that speaks. `subject`: the trigger; or the block, of which something was given that it withheld; or the
+    order that a block speaks against though nothing fired."""
 
-    kind: Literal["fired", "asked", "alone"]
+    kind: Literal["fired", "asked", "alone", "given"]
     rule: str
     level: Level
     outline: tuple[Outline, ...]
@@ -69,7 +72,7 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], sa
     outside = is_outside(case, rules)
     answers = [(trigger, NO if outside else case.ask(trigger.node)) for trigger in rules.triggers]
     fired = fired_of(answers)
-    checklist = Checklist(case, rules, {}, said)
+    checklist = Checklist(case, rules, own_onsets(rules, onsets), said)
     speaking = [
         Speaking("fired", t.rule.id, t.rule.level, _outline(fired_lines(checklist, rules, t, onsets)), t.rule.id)
         for t in fired
@@ -79,6 +82,9 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], sa
             line = checklist.order(order, [block])
             outline = () if line is None else (line.outline,)
             speaking.append(Speaking("alone", block.rule.id, Level.WARNING, outline, identity(order)))
+    for block in checklist.given():
+        rule, level = f"{block.rule.id}{GIVEN}", Level(block.rule.given)
+        speaking.append(Speaking("given", rule, level, _outline(checklist.against(block)), block.rule.id))
     asked = open_question(answers, fired[0].rule.level.rank if fired else -1, onsets, _askers(case, rules))
     if asked is not None:
         trigger, answer = asked
@@ -96,6 +102,11 @@ def _evaluated(case: Case, rules: GuidelineNode, onsets: Mapping[str, Onset], sa
         is_outside=outside,
         until=case.until,
     )
+
+
+def own_onsets(rules: GuidelineNode, onsets: Mapping[str, Onset]) -> Mapping[str, Onset]:
+    """When each trigger of this guideline began in the present episode."""
+    return {t.rule.id: onsets[t.rule.id] for t in rules.triggers if t.rule.id in onsets}
 
 
 def fired_of(answers: Sequence[tuple[TriggerNode, Answer]]) -> list[TriggerNode]:
@@ -142,7 +153,7 @@ def fired_lines(
     own = {t.rule.id for t in rules.triggers}
     of = {trigger.rule.id} if trigger.foretold else {trigger.rule.id, *(own & onsets.keys())}
     steps = (s for s in rules.steps if of & s.triggers and (s.rule.prepare or not trigger.foretold))
-    return (*checklist.orders(), *_lines(checklist, steps))
+    return (*checklist.against(), *checklist.orders(), *_lines(checklist, steps))
 
 
 def asked_lines(checklist: Checklist, rules: GuidelineNode, answer: Answer) -> tuple[Line, ...]:

@@ -12,11 +12,12 @@ from msgspec.structs import replace
 from guidelines.book.compiled import BlockNode, GuidelineNode, TriggerNode
 from guidelines.book.records import Words
 from guidelines.checklist import Checklist, Line
-from guidelines.evaluation import ASKED, Speaking, asked_lines, fired_lines
+from guidelines.evaluation import ASKED, Speaking, asked_lines, fired_lines, own_onsets
 from guidelines.evidence import REF_CHARS_MAX, evidences, needs
+from guidelines.given import Given
 from guidelines.rules.answers import Answer, Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import Case, item_name
-from guidelines.wording import has_changed, past, question, warning
+from guidelines.wording import given, has_changed, past, question, warning
 from schemas.clinical.facts import NoteFact, Polarity
 from schemas.clinical.findings import Finding, Level, Onset, Sentence, Step, Truth
 from schemas.events import Treatment, identity
@@ -46,7 +47,7 @@ class Telling:
         self._begun: dict[str, Onset] = {}
         self._sentences: dict[tuple[str, str], Sentence] = {}
         before = steps_in(said)
-        own = {rule: onset for rule, onset in onsets.items() if rule in self._triggers}
+        own = own_onsets(rules, onsets)
         self._checklist = Checklist(case, rules, self._begun, before)
         self._asked_checklist = Checklist(case, rules, own, before)
 
@@ -64,6 +65,8 @@ class Telling:
         known = self._onsets.get(one.rule)
         if known is not None:
             return known
+        if one.kind == "given":
+            return self._begins(given.what for given in self._given(one)[1])
         return self._begins(self._answer(one).sources if one.kind == "asked" else (self._order(one)[1],))
 
     def sentence(self, one: Speaking) -> Sentence:
@@ -83,6 +86,9 @@ class Telling:
             _, order = self._order(one)
             words = Words(f"an order of {item_name(order.item)} should not be given", "", "", "", ())
             return warning(case, words, Answer(Truth.YES, self._sources(one)), _opening(one.level, False), {})
+        if one.kind == "given":
+            block, doses = self._given(one)
+            return given(case, doses, block.rule.text, self._sources(one))
         trigger = self._triggers[one.rule]
         answer = self._answer(one)
         return warning(case, trigger.rule.words, answer, _opening(one.level, trigger.foretold), self._worse)
@@ -93,6 +99,11 @@ class Telling:
             return False
         words = self._trigger(one).rule.words
         return has_changed(self._case, words, self._answer(one).sources, self._worse)
+
+    def given_words(self, speaking: Iterable[Speaking]) -> tuple[str, ...]:
+        """What was given although it was withheld, a line for each."""
+        lines = (line for one in speaking if one.kind == "given" for line in self._lines(one))
+        return tuple(dict.fromkeys(self._checklist.step(line).text for line in lines))
 
     def past(self, said: Finding, now: str) -> Finding:
         """What was said, told as what was, over its checklist as it stands; `now` says what has become of it."""
@@ -139,6 +150,9 @@ class Telling:
     def _title(self, one: Speaking) -> str:
         if one.kind == "alone":
             return f"Order to check: {item_name(self._order(one)[1].item)}"
+        if one.kind == "given":
+            names = dict.fromkeys(item_name(dose.item) for dose in self._given(one)[1])
+            return f"Withheld, but given: {', '.join(names)}"
         title = self._triggers[one.subject].rule.title
         return f"Cannot tell: {title}" if one.kind == "asked" else title
 
@@ -153,7 +167,13 @@ class Telling:
             if block.rule.id == one.rule and identity(order) == one.subject
         )
 
+    def _given(self, one: Speaking) -> tuple[BlockNode, tuple[Given, ...]]:
+        return next((b, doses) for b, doses in self._checklist.given().items() if b.rule.id == one.subject)
+
     def _sources(self, one: Speaking) -> tuple[Source, ...]:
+        if one.kind == "given":
+            doses = self._given(one)[1]
+            return (*(dose.what for dose in doses), *(source for dose in doses for source in dose.because))
         if one.kind != "alone":
             return self._answer(one).sources
         block, order = self._order(one)
@@ -163,7 +183,7 @@ class Telling:
         """What a question is about; of the others what the scores under them could not count."""
         if one.kind == "asked":
             return list(self._answer(one).missing)
-        if one.kind == "alone":
+        if one.kind in ("alone", "given"):
             return []
         return [m for source in self._sources(one) if isinstance(source, Computed) for m in source.missing]
 
@@ -174,6 +194,8 @@ class Telling:
             block, order = self._order(one)
             line = self._checklist.order(order, [block])
             return () if line is None else (line,)
+        if one.kind == "given":
+            return self._checklist.against(self._given(one)[0])
         return fired_lines(self._checklist, self._rules, self._trigger(one), self._onsets)
 
     def _trigger(self, one: Speaking) -> TriggerNode:

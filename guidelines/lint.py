@@ -15,11 +15,13 @@ from guidelines.wording import TIME, is_normal
 from schemas.clinical.findings import Evidence, Sentence
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
+from schemas.codes.drugs import DRUGS
 from schemas.events import identity
 from schemas.local_time import clock_and_day
 
-NAMES = sorted({w for c in CONCEPTS.values() for w in (c.name, c.short) if re.search(r"[0-9]", w)}, key=len)[::-1]
-"""Names of quantities that hold a digit (NEWS2): no number of a patient."""
+_WORDS = {word for c in CONCEPTS.values() for word in (c.name, c.short)} | {drug.name for drug in DRUGS.values()}
+NAMES = sorted((word for word in _WORDS if re.search(r"[0-9]", word)), key=lambda word: (-len(word), word))
+"""Names of quantities and drugs that hold a digit (NEWS2, 0.9 % saline): no number of a patient."""
 
 _NUMBER = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _SLOT = re.compile(r"\{([0-9]+)\}")

@@ -111,6 +111,7 @@ def _block(block: Block, guideline: Guideline) -> str:
     facts += [f"the step then reads: {block.change}"] if block.change else []
     facts += [f"instead: {block.instead}"] if block.instead else []
     facts += [f"speaks about an order even where nothing of {guideline.id} does"] if block.alone else []
+    facts += ["given all the same: critical"] if block.given == "critical" else []
     return f"### {block.id}\n\n{block.text}\n\n{_list(facts)[0]}\n\n{_passage(block)}"
 
 

@@ -9,6 +9,7 @@ claimed only where readings of the last hour, of one method, show it: the newest
 window, worse by a margin that a person would call a change. `guidelines.lint` refuses a sentence that breaks this.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 
 from guidelines.book.records import Words
 from guidelines.evidence import clock, digits, evidence, label, unfolded
+from guidelines.given import Given
 from guidelines.quantities.pressure import contradiction
 from guidelines.quantities.scores import SCORES
 from guidelines.rules.answers import Answer, Computed, Forecasted, Personal, Sample, Source
@@ -74,6 +76,26 @@ def warning(case: Case, words: Words, answer: Answer, opening: str, worse: Mappi
     body = _forecasts(draft, answer.sources) or _body(draft, words, answer.sources, worse)
     doubt = _contradiction(draft, _subjects(answer.sources))
     return draft.sentence(f"{opening}: {words.lead}.", body, doubt, _rests_on(draft, answer.sources))
+
+
+def given(case: Case, doses: Sequence[Given], why: str, sources: Sequence[Source]) -> Sentence:
+    """What was given although it was withheld: both facts, with time and source. Why, in the rule's own words, unless
+    they hold a number of the rule: then the checklist has them."""
+    draft = _Draft(case)
+    told = [_dose(draft, dose) for dose in doses[-NOTES_MAX:]]
+    reason = "" if re.search(r"[0-9]", why) else f"Withheld because: {why}"
+    notes = [s for s in sources if isinstance(s, NoteFact) and all(s is not dose.what for dose in doses)]
+    return draft.sentence(f"Warning: {', '.join(told)}.", reason, _rests_on(draft, notes))
+
+
+def _dose(draft: _Draft, dose: Given) -> str:
+    item = evidence(draft.case, dose.what)
+    at = draft.time(item, dose.at)
+    if isinstance(dose.what, NoteFact):
+        return f"{label(dose.item)} was withheld, but given, as a note of {at} says: {draft.slot(item)}"
+    amount = "" if item.value is None else f" {draft.slot(item)}"
+    done = "started" if dose.what.action is Action.START else "given"
+    return f"{item.label}{amount} was withheld, but {done} at {at} (record of treatments)"
 
 
 def question(case: Case, words: Words, answer: Answer, asked: Sequence[str]) -> Sentence:

@@ -58,6 +58,8 @@ def _check_guideline(guideline: Guideline, definitions: Mapping[str, c.Condition
     for block in guideline.blocks:
         _known(f"{guideline.id}: {block.id}", "step", block.steps, {s.id for s in guideline.steps})
         _known(f"{guideline.id}: {block.id}", "drug or class", block.orders, {*DRUGS, *classes()})
+        if block.given == "critical" and (block.severity != "hard" or not block.orders):
+            raise BadBook(f"{guideline.id}: {block.id}: only an order that is withheld can be given all the same")
     for name, slot in guideline.slots.items():
         if (slot.per_kg is None) == (slot.otherwise is None):
             raise BadBook(f"{guideline.id}: slot {name}: expected either per_kg with its unit, or otherwise")

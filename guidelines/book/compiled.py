@@ -2,26 +2,32 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from guidelines.book.records import Block, Guideline, Requirement, StepRule, Trigger
 from guidelines.evidence import clock
+from guidelines.given import given_against
+from guidelines.rules import noted
 from guidelines.rules.answers import YES, Answer, Computed, Forecasted, Interval, Missing, Personal, Sample, Source
 from guidelines.rules.case import Case, members
 from guidelines.rules.graph import Graph, Node
 from guidelines.rules.kinds import Compiled, quantity, reads_of
+from guidelines.rules.registry import given_of
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Level, Passage, Truth
 from schemas.conditions import Condition
 
 
 class BlockNode(NamedTuple):
-    """A block; without `when` it always holds. `items`: the drug ids that it speaks about."""
+    """A block; without `when` it always holds. `items`: the drug ids that it speaks about; `given`: what of them was
+    given although it withheld them."""
 
     rule: Block
     when: Node | None
     items: frozenset[str]
     passage: Passage
+    given: Node | None = None
 
 
 class StepNode(NamedTuple):
@@ -92,19 +98,11 @@ def _all_nodes(made: GuidelineNode) -> Iterable[Node]:
     for step in made.steps:
         yield from (n for n in (step.when, step.done, *step.requires) if n is not None)
         yield from (b.when for b in step.blocks if b.when is not None)
-    yield from (b.when for b in made.orders if b.when is not None)
+    yield from (n for b in made.orders for n in (b.when, b.given) if n is not None)
 
 
 def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
-    blocks = tuple(
-        BlockNode(
-            b,
-            _node(b.when, graph),
-            frozenset(i for o in b.orders for i in members(o)),
-            _passage(guideline, b),
-        )
-        for b in guideline.blocks
-    )
+    blocks = tuple(_block(b, guideline, graph) for b in guideline.blocks)
     steps = tuple(
         StepNode(
             s,
@@ -127,6 +125,19 @@ def _guideline(guideline: Guideline, graph: Graph) -> GuidelineNode:
     watched = (*(t.node for t in triggers), *(() if outside is None else (outside,)))
     leaves = {leaf.index: leaf for node in watched for leaf in node.leaves()}
     return GuidelineNode(guideline, outside, triggers, steps, orders, choices, watched, tuple(leaves.values()))
+
+
+def _block(block: Block, guideline: Guideline, graph: Graph) -> BlockNode:
+    when, items = _node(block.when, graph), frozenset(i for o in block.orders for i in members(o))
+    given = _given(when, items, block.iv_only, graph) if block.severity == "hard" and items else None
+    return BlockNode(block, when, items, _passage(guideline, block), given)
+
+
+def _given(when: Node | None, items: frozenset[str], iv_only: bool, graph: Graph) -> Node:
+    reads = {*noted.GIVEN_READS, *noted.RUNNING_READS, *(read for item in items for read in given_of(item))}
+    reads |= frozenset() if when is None else when.reads
+    work = partial(given_against, when=when, items=items, iv_only=iv_only)
+    return graph.add(("given", when and when.index, items, iv_only), Compiled(work, frozenset(reads)))
 
 
 def _trigger(trigger: Trigger, graph: Graph) -> TriggerNode:

@@ -120,6 +120,7 @@ class Block(_Entry):
     orders: tuple[str, ...] = ()  # drug ids or classes
     iv_only: bool = False
     alone: bool = False  # speaks about an order even where no trigger of the guideline does
+    given: Literal["warning", "critical"] = "warning"  # how loud it is that what it withholds was given all the same
     text: str = Field(max_length=400)
     change: str | None = Field(default=None, max_length=400)  # the step's text as modified
     instead: str | None = Field(default=None, max_length=300)

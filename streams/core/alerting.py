@@ -33,6 +33,7 @@ class Circumstances(NamedTuple):
     has just come, and nothing was heard since. `said_before`: this very question was asked, or this watched for, not
     long ago. `has_changed`: what speaks rests on a change for the worse that was seen within the hour. `other_alarm`:
     of a guideline each of whose triggers is an alarm of its own, one speaks that has not spoken in this episode.
+    `given`: something was given that was withheld, and the last words do not say so.
     """
 
     unseen: frozenset[str] = frozenset()
@@ -42,6 +43,7 @@ class Circumstances(NamedTuple):
     said_before: bool = False
     has_changed: bool = False
     other_alarm: bool = False
+    given: bool = False
 
 
 class Look(NamedTuple):
@@ -122,6 +124,20 @@ TABLE: tuple[Row, ...] = (
         "something louder speaks, the patient has just come",
         lambda x: _rank(x.seen) > _rank(x.standing) and x.besides.held_back,
         None,
+        "standing",
+        low_since="kept",
+        blind_since="kept",
+    ),
+    Row(
+        "what was withheld was given",
+        lambda x: x.besides.given and _rank(x.seen) >= _rank(x.standing),
+        "worsened",
+        "seen",
+    ),
+    Row(
+        "what was withheld was given, something louder stands",
+        lambda x: x.besides.given,
+        "worsened",
         "standing",
         low_since="kept",
         blind_since="kept",

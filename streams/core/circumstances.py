@@ -30,6 +30,7 @@ def circumstances(
         other_alarm=episode is not None
         and guideline.guideline.each_is_news
         and _other_alarm(episode, found, instant.at, policy),
+        given=episode is not None and _was_given(episode, found),
         said_before=episode is None and _said_before(bed, guideline, found, case, policy),
     )
 
@@ -121,6 +122,12 @@ def _other_alarm(episode: Episode, found: Evaluation, at: datetime, policy: Poli
         one.level is episode.level and (one.rule not in episode.levels or _is_back(episode, one.rule, at, policy))
         for one in found.speaking
     )
+
+
+def _was_given(episode: Episode, found: Evaluation) -> bool:
+    """Whether something was given that was withheld, and the last words do not say so."""
+    told = {finding.rule for finding in (episode.finding, *episode.others)}
+    return any(one.kind == "given" and one.rule not in told for one in found.speaking)
 
 
 def _is_back(episode: Episode, rule: str, at: datetime, policy: Policy) -> bool:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from guidelines.book.compiled import GuidelineNode
+from guidelines.checklist import BUT
 from guidelines.evaluation import ASKED, Evaluation
 from guidelines.evidence import clock
 from guidelines.findings import Telling
@@ -37,7 +38,7 @@ _MOVED = "the patient has left the unit that it held for"
 _OUTSIDE = "the guideline is not for this patient"
 _LEFT = "The patient has left"
 REMARKED = timedelta(hours=1)
-"""So long a card goes on saying what was withdrawn or corrected."""
+"""So long a card goes on saying what was withdrawn, corrected, or given although it was withheld."""
 
 
 class Full:
@@ -109,8 +110,9 @@ def followed(
     )
     if what.say is None:
         return _kept(bed, episode), None
-    newest_first = besides.other_alarm and what.say == "worsened"
+    newest_first = (besides.other_alarm or besides.given) and what.say == "worsened"
     found = _newest_first(found, spoken) if newest_first else found
+    remark = (*remark, *(telling.given_words(found.speaking) if besides.given else ()))
     return _said(bed, episode, what, _Told(found, telling, remark), full)
 
 
@@ -214,10 +216,11 @@ def _same_words(episode: Episode, now: Sequence[Finding]) -> bool:
 
 
 def _lasting(episode: Episode, at: datetime) -> tuple[str, ...]:
-    """What was withdrawn or corrected stays on the card for a while, whatever is said quietly after it."""
+    """What was withdrawn, corrected, or given although it was withheld stays on the card for a while, whatever is said
+    quietly after it."""
     if episode.remarked_at is None or at - episode.remarked_at >= REMARKED:
         return ()
-    return tuple(remark for remark in episode.remarks if remark.startswith(TAKEN_BACK))
+    return tuple(remark for remark in episode.remarks if remark.startswith((*TAKEN_BACK, BUT)))
 
 
 def _remarks(full: Full, blind_since: datetime | None) -> tuple[str, ...]:

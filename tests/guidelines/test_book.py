@@ -61,6 +61,11 @@ FAULTS = [
     ("a drug on a forecast", changed('for = ["SEP.T4", ', 'for = ["SEP.T5", '), "SEP.S8: expected prepare = true"),
     ("qSOFA as a trigger", changed("mews at_least 5", "qsofa at_least 2"), "SEP.T1: SEP.B12 forbids"),
     ("not TOML", changed("[[triggers]]", "[[triggers"), "sepsis.toml: not TOML"),
+    (
+        "loud of what is never withheld",
+        changed('orders = ["gelatin"]', 'orders = ["gelatin"]\ngiven = "critical"'),
+        "SEP.B4g: only an order that is withheld can be given all the same",
+    ),
     ("a score has no past", changed("sirs at_least 2", "sirs at_least 2 for 1 h"), "SEP.T1: sirs is a score"),
 ]
 

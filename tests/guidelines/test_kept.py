@@ -94,6 +94,7 @@ def asked_of(rules: Rules) -> tuple[dict[str, Node], dict[str, Node]]:
             listed |= {f"{each.rule.id} requires {n}": node for n, node in enumerate(each.requires)}
             listed |= {block.rule.id: block.when for block in each.blocks}
         listed |= {block.rule.id: block.when for block in guideline.orders}
+        listed |= {f"{block.rule.id} given": block.given for block in guideline.orders}
         for name, choices in guideline.choices.items():
             listed |= {f"{guideline.guideline.id} {name} {n}": node for n, (node, _) in enumerate(choices)}
     return _named(deciding), _named(listed)

@@ -73,6 +73,8 @@ def _decides(rule: Any) -> dict[str, Any]:
             found[name] = list(value) if isinstance(value, tuple) else value
     if getattr(rule, "asks", True) is False:
         found["asks"] = False
+    if getattr(rule, "given", "warning") != "warning":
+        found["given"] = rule.given
     if hasattr(rule, "triggers"):
         found["for"] = list(rule.triggers)
     if getattr(rule, "requires", ()):

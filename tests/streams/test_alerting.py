@@ -38,7 +38,7 @@ NO_STEPS: Steps = MappingProxyType({})
 
 
 def speaking(says: str, steps: Steps) -> tuple[Speaking, ...]:
-    """The rules that hold; `?` is a question about T1, `order` one that should not be given."""
+    """The rules that hold; `?` is a question about T1, `order` one that should not be given, `dose` one that was."""
     outline = tuple((name, state, ()) for name, state in steps.items())
     found = []
     for rule in says.split():
@@ -48,6 +48,8 @@ def speaking(says: str, steps: Steps) -> tuple[Speaking, ...]:
             found.append(Speaking("asked", "G.T1.ask", Level.ASK, outline, "G.T1"))
         elif rule == "order":
             found.append(Speaking("alone", "G.B1", Level.WARNING, outline, "t|x"))
+        elif rule == "dose":
+            found.append(Speaking("given", "G.B1.given", Level.WARNING, outline, "G.B1"))
     return tuple(sorted(found, key=lambda one: -one.level.rank))
 
 
@@ -76,6 +78,7 @@ def besides(says: str) -> Circumstances:
         said_before="asked" in words,
         has_changed="fell" in words,
         other_alarm="other" in words,
+        given="given" in words,
     )
 
 
@@ -319,6 +322,17 @@ STORIES: dict[str, list[tuple[str, str, bool, str, str]]] = {  # clock, what hol
         ("09:04", "-", False, "", NOT_YET),
         ("09:05", "-", False, "eased watch", FIRST),
         ("10:05", "-", False, "resolved watch", SECOND),
+    ],
+    "what was withheld is given: said once, also in an alert that is louder": [
+        ("08:00", "T1 T3", True, "raised critical", RAISED),
+        ("08:10", "T1 T3 dose given", True, "worsened critical", "what was withheld was given"),
+        ("08:11", "T1 T3 dose", True, "", "it speaks as it did"),
+    ],
+    "what was withheld is given while the alert is told in the past": [
+        ("08:00", "T3", True, "raised critical", RAISED),
+        ("08:05", "-", True, "updated critical", NEW),
+        ("08:06", "dose given", True, "worsened critical", "what was withheld was given, something louder stands"),
+        ("08:20", "dose", True, "eased warning", LOWER),
     ],
     "an order that is given is open no more": [
         ("08:00", "order", True, "raised warning", RAISED),
