@@ -9,9 +9,11 @@ counts, the other is kept, shown and named.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -34,6 +36,7 @@ _HAEMOLYSED = re.compile(r"ha?emoly|drip arm", re.IGNORECASE)
 _APNOEA = re.compile(r"apno?ea", re.IGNORECASE)
 
 Rows = Mapping[str, Sequence[Reading]]
+_observed_at = attrgetter("observed_at")
 
 
 def marked(instant: Sequence[Reading], earlier: Rows) -> tuple[Reading, ...]:
@@ -187,13 +190,13 @@ def contradicted(rows: Rows, touched: Iterable[Reading]) -> tuple[Reading, ...]:
     amended: dict[str, Reading] = {}
     for moment in sorted({reading.observed_at for reading in touched if reading.concept in PRESSURES}):
         near = {name: _around(rows.get(name, ()), moment) for name in PRESSURES}
-        known = [reading for row in near.values() for reading in row]
-        is_one_method = len({reading.method for reading in known}) <= 1
-        if is_one_method and all(reading.quality is Quality.OK for reading in known):
+        kinds = {(reading.method, reading.quality) for row in near.values() for reading in row}
+        if len(kinds) <= 1 and all(quality is Quality.OK for _, quality in kinds):
             continue
+        near = {name: [r for r in row if r.quality is Quality.OK or _is_contradicted(r)] for name, row in near.items()}
         plain = {name: [_unmarked(reading) for reading in row] for name, row in near.items()}
         why = _contradictions(list(pressures(plain, moment, (Quality.OK,), 2 * SAME_TIME)))
-        for old, reading in zip(known, (reading for row in plain.values() for reading in row), strict=True):
+        for old, reading in zip(_all(near), _all(plain), strict=True):
             new = _with_reason(reading, why[id(reading)]) if id(reading) in why else reading
             if new != old and abs(new.observed_at - moment) <= SAME_TIME:
                 amended[identity(new)] = new
@@ -206,11 +209,14 @@ def lately_contradicted(rows: Rows, now: datetime) -> bool:
     return any(_is_contradicted(reading) for row in recent for reading in row)
 
 
-def _around(row: Sequence[Reading], moment: datetime) -> list[Reading]:
-    """What is usable, or only not so because of a contradiction, near enough to have a rival of the same time."""
-    start, end = moment - 2 * SAME_TIME, moment + 2 * SAME_TIME
-    newest_first = takewhile(lambda reading: reading.observed_at >= start, reversed(row))
-    return [r for r in newest_first if r.observed_at <= end and (r.quality is Quality.OK or _is_contradicted(r))]
+def _around(row: Sequence[Reading], moment: datetime) -> Sequence[Reading]:
+    """What is near enough to have a rival of the same time."""
+    start = bisect_left(row, moment - 2 * SAME_TIME, key=_observed_at)
+    return row[start : bisect_right(row, moment + 2 * SAME_TIME, lo=start, key=_observed_at)]
+
+
+def _all(rows: Rows) -> Iterator[Reading]:
+    return (reading for row in rows.values() for reading in row)
 
 
 def _contradictions(found: Sequence[Pressure]) -> dict[int, str]:
