@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from boards.source import Verb
 from boards.station.cards import steps
-from forecasting.baselines import trend
+from forecasting.network import forecaster
 from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
@@ -49,7 +49,7 @@ def mind_of(settings: Settings) -> Mind:
     """The rules and the model that this installation runs. Raises BadBook."""
     books = load_units(settings.overlays)
     policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
-    return Mind(books.base, trend.load(), policy, books.units)
+    return Mind(books.base, forecaster.load(), policy, books.units)
 
 
 class _Viewed(NamedTuple):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
+import infra  # noqa: F401, before numpy: products of matrices by one thread, as in the service
 from tests.browser import NoBrowser, started
 from tests.kafka_fixture import kafka_broker  # noqa: F401
 from tests.postgres_fixture import postgres  # noqa: F401

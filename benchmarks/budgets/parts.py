@@ -21,7 +21,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from forecasting.baselines import trend
+from forecasting.network import forecaster
 from guidelines.book.load import load
 from infra.garbage import collect_young, spare_the_old
 from schemas.events import Event, Reading, Source
@@ -290,7 +290,7 @@ def _loop() -> float:
 
 def measured(name: str, path: Path, rules: Path, stays: int) -> dict[str, Any]:
     """One part, in a process of its own: what the parts before it left in memory is no part of it."""
-    mind = Mind(load(rules), trend.load())
+    mind = Mind(load(rules), forecaster.load())
     parts: dict[str, Callable[[], dict[str, Any]]] = {
         "steps": lambda: steps(path, mind, stays),
         "replay": lambda: cohort(path, rules, 4 * stays),

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from prometheus_client import Counter
 
 from boards import words
-from boards.icu import summary
+from boards.icu import ahead, summary
 from boards.printable import printable
 from boards.source import BoardSource, BoardStatus, RefusalGroup
 from boards.station import cards, person
@@ -75,6 +75,10 @@ def _environment(zone: ZoneInfo) -> Environment:
         "score": words.score,
         "part": words.part,
         "amiss": words.amiss,
+        "likely": ahead.likely,
+        "unsaid": ahead.unsaid,
+        "percent": ahead.percent,
+        "percent_range": ahead.percent_range,
         "source_of": words.source,
         "person": person,
         "pieces": cards.pieces,

@@ -5,29 +5,24 @@ event. So the fan gives only a distance (how many lower or upper half-bands the 
 nearest), and a table turns that distance into the frequency with which such patients really crossed. The tables are
 fitted by `forecasting.training.fit_trend` on charted (about hourly) readings of patients whom the fan has not seen.
 
-    Compare  `map below 65`            the table's frequency
-             `map below 65 for 15 min` the same as the most likely value; its lower bound is the frequency of crossings
-                                       that were still there at the next charted reading
-    any_of   parts as above            as if independent; the interval, from the likeliest part to the sum of all,
-                                       holds however they depend on each other
+    `map below 65`            the table's frequency
+    `map below 65 for 15 min` the same as the most likely value; its lower bound is the frequency of crossings that were
+                              still there at the next charted reading
 
-Anything else, and any question outside the tables, is `Unavailable` with its reason. The chance is of a crossing that
-would be *measured*: a value nobody measures cannot be seen to cross.
+A question outside the tables is `Unavailable` with its reason. How chances are put together is `forecasting.chances`.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, NamedTuple
 
-from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
+from forecasting.chances import HOLD_MAX, Chance, Crosses
+from schemas.clinical.forecasts import LEVELS, Fan, Unavailable
 from schemas.codes.concepts import CONCEPTS
-from schemas.conditions import AllOf, AnyOf, Compare, Condition, Op
+from schemas.conditions import Compare, Op
 
 MEDIAN = LEVELS.index(0.5)
-HOLD_MAX = timedelta(minutes=30)  # what charted readings can speak of
-PARTS_MAX = 4
 TOO_RARE = "too few such events in the fitted data to give a chance"
 
 
@@ -36,14 +31,6 @@ class Start(NamedTuple):
 
     fan: Fan
     value: float
-    low: float
-    high: float
-
-
-class Chance(NamedTuple):
-    """A probability and its interval."""
-
-    p: float
     low: float
     high: float
 
@@ -104,53 +91,13 @@ class Table:
         )
 
 
-def chance(
-    condition: Condition,
-    within: timedelta,
-    start: Callable[[str], Start | Unavailable],
-    tables: Mapping[str, Table],
-    model: str,
-) -> Odds | Unavailable:
-    """The chance that `condition` comes true in (now, now + within]; never raises."""
-    hours = within.total_seconds() / 3600
-    found = _chance(condition, hours, start, tables)
-    if isinstance(found, Unavailable):
-        return found
-    p, low, high = (round(x, 3) for x in found)
-    return Odds(probability=p, low=min(low, p), high=max(high, p), within_h=hours, model=model)
+def crosses(start: Callable[[str], Start | Unavailable], tables: Mapping[str, Table]) -> Crosses:
+    """The chances of single comparisons of one patient."""
 
+    def answer(asked: Compare, hours: float) -> Chance | Unavailable:
+        return _crosses(asked, hours, start, tables)
 
-def _chance(
-    condition: Condition,
-    hours: float,
-    start: Callable[[str], Start | Unavailable],
-    tables: Mapping[str, Table],
-) -> Chance | Unavailable:
-    match condition:
-        case Compare():
-            return _crosses(condition, hours, start, tables)
-        case AnyOf(parts):
-            if not 1 <= len(parts) <= PARTS_MAX or not all(isinstance(part, Compare) for part in parts):
-                return Unavailable(reason=f"any_of is forecast for one to {PARTS_MAX} comparisons only")
-            known: list[Chance] = []
-            for part in parts:
-                answer = _chance(part, hours, start, tables)
-                if isinstance(answer, Unavailable):
-                    return answer
-                known.append(answer)
-            return _any(known)
-        case AllOf():
-            return Unavailable(reason="how often values cross together was not validated: ask for each alone")
-        case _:
-            return Unavailable(reason="a chance is given for comparisons of measured values only, alone or any_of")
-
-
-def _any(parts: Sequence[Chance]) -> Chance:
-    """As if the parts were independent; the bounds hold however they depend on each other."""
-    none = 1.0
-    for part in parts:
-        none *= 1 - part.p
-    return Chance(1 - none, max(part.low for part in parts), min(1.0, sum(part.high for part in parts)))
+    return answer
 
 
 def _crosses(
@@ -175,7 +122,7 @@ def _crosses(
     if asked.op.holds(begun.value, asked.value):
         return Unavailable(reason="it is true already: a chance is given only of what is still to come")
 
-    edge = _edge(asked)
+    line = _edge(asked)
     again = any(asked.op.holds(extreme, asked.value) for extreme in (begun.low, begun.high))
     scales = table.recent if again else table.clear
 
@@ -184,9 +131,9 @@ def _crosses(
     answers: list[Chance] = []
     for i in ends:
         scale = scales[i]
-        if scale is None or not scale.threshold_low <= edge <= scale.threshold_high:
+        if scale is None or not scale.threshold_low <= line <= scale.threshold_high:
             return Unavailable(reason=TOO_RARE)
-        away = distance(begun.fan, edge, table.hours[i], above=direction == "above")
+        away = distance(begun.fan, line, table.hours[i], above=direction == "above")
         answers.append(scale.at(away, lasting=asked.hold is not None))
     if len(answers) == 1:
         return answers[0]

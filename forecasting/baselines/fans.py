@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from forecasting.baselines import running
 from forecasting.baselines.running import (
     AVERAGES,
-    HOUR_US,
     LAST,
     LEVEL,
     NOW,
@@ -35,6 +34,7 @@ from forecasting.baselines.running import (
     Paces,
     Whole,
 )
+from forecasting.moments import HOUR_US
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS
 from schemas.codes.concepts import CONCEPTS
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from forecasting.baselines import crossing
 from forecasting.baselines.parameters import MODEL
-from forecasting.baselines.running import AT, EPOCH, HOURS_KEPT, MICROSECOND, NEVER, RECENT, WORDS, Array
+from forecasting.baselines.running import AT, HOURS_KEPT, RECENT, WORDS, Array
+from forecasting.chances import chance
+from forecasting.moments import NEVER, microseconds
 from forecasting.readings import newest
 from schemas.clinical.forecasts import HORIZONS_H, Fan, Odds, Unavailable
 from schemas.clinical.snapshot import Snapshot
@@ -21,14 +23,14 @@ ADULT_YEARS = 18
 
 
 def outside(snapshot: Snapshot) -> str | None:
-    """Why this patient is not one of those that the trend was fitted on, or None."""
+    """Why this patient is not one of those that forecasts were fitted on, or None."""
     if snapshot.setting is None:
-        return "the damped trend was fitted on intensive care only; nobody said where this patient is"
+        return "forecasts were fitted on intensive care only; nobody said where this patient is"
     if snapshot.setting != "icu":
-        return "the damped trend was fitted on intensive care only; it was not checked on a ward"
+        return "forecasts were fitted on intensive care only; they were not checked on a ward"
     age = snapshot.patient.age_years
     if age is not None and age < ADULT_YEARS:
-        return "the damped trend was fitted on adults only"
+        return "forecasts were fitted on adults only"
     return None
 
 
@@ -63,13 +65,13 @@ class TrendOutlook:
         return known
 
     def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
-        """The chance that `condition` comes true within `within`; see `forecasting.baselines.crossing`."""
-        return crossing.chance(condition, within, self._start, self._odds, MODEL)
+        """The chance that `condition` comes true within `within`; see `forecasting.chances`."""
+        return chance(condition, within, crossing.crosses(self._start, self._odds), MODEL)
 
     def _fan(self, concept: str) -> Fan | Unavailable:
         number, known = self._numbers.get(concept), self._answers
         if number is None:
-            return Unavailable(reason=f"the damped trend was not fitted for {concept[:64]}")
+            return Unavailable(reason=f"no forecast was fitted for {concept[:64]}")
         if known.outside is not None:
             return Unavailable(reason=known.outside)
         about, at = CONCEPTS[concept], int(self._lane(number)[:1].view(np.int64)[AT])
@@ -78,7 +80,7 @@ class TrendOutlook:
         if number not in known.numbers:
             return Unavailable(reason=f"the newest {about.name} is too old to forecast from", settles=(concept,))
         origin = self._origin(concept)
-        if origin is None or (origin.observed_at - EPOCH) // MICROSECOND != at:
+        if origin is None or microseconds(origin.observed_at) != at:
             return Unavailable(reason=f"the newest {about.name} is no longer in the chart", settles=(concept,))
         place = known.numbers.index(number)
         reached = known.reached[place]

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from forecasting import readings
+from forecasting import chances, moments, news, readings
 from forecasting.baselines.crossing import Table
 from forecasting.baselines.fans import Curve, Lead
 from forecasting.baselines.running import Pace
@@ -39,7 +39,8 @@ def read(path: Path) -> Parameters:
     fitted = json.loads(raw)
     digest = blake2b(raw, digest_size=16)
     file_hash = digest.hexdigest()
-    for module in (*sorted(Path(__file__).parent.glob("*.py")), Path(readings.__file__)):
+    own = sorted(Path(__file__).parent.glob("*.py"))
+    for module in (*own, *(Path(str(shared.__file__)) for shared in (chances, moments, news, readings))):
         digest.update(module.read_bytes())
     for about in map(CONCEPTS.__getitem__, fitted["curves"]):
         digest.update(repr((about.id, about.decimals, about.hard_low, about.hard_high)).encode())

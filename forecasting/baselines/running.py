@@ -18,11 +18,12 @@ bits depend on its own readings only.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.moments import HOUR_US, MICROSECOND, NEVER
 from schemas.codes.concepts import CONCEPTS
 
 Array = NDArray[np.float64]
@@ -30,11 +31,6 @@ Whole = NDArray[np.int64]
 Told = tuple[int, int, float]
 """One reading: when (microseconds since EPOCH), how long it may be used (microseconds), and its value in the unit of
 its concept, with no sign if it is zero."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-HOUR_US = 3_600_000_000
-NEVER = -(2**62)  # in microseconds: before every time
 
 BIN = timedelta(minutes=5)
 PACE = timedelta(minutes=30)

@@ -12,7 +12,7 @@ arrays stay in the processor's cache.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
 
@@ -22,9 +22,11 @@ from forecasting.baselines import running
 from forecasting.baselines.fans import Curves
 from forecasting.baselines.outlook import Answers, TrendOutlook, outside
 from forecasting.baselines.parameters import NAME, PARAMETERS, VERSION, Parameters, read
-from forecasting.baselines.running import EMPTY, EPOCH, MICROSECOND, WHOLE, WORDS, Array, Told, Whole
+from forecasting.baselines.running import EMPTY, WHOLE, WORDS, Array, Told, Whole
 from forecasting.contract import FAR, ModelState, Seen
-from forecasting.readings import in_order, newest, usable
+from forecasting.moments import EPOCH, MICROSECOND, microseconds
+from forecasting.news import new_readings, passes, rows_anew
+from forecasting.readings import in_order, newest
 from schemas.clinical.forecasts import HORIZONS_H, Outlook
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS, Situation
@@ -35,9 +37,6 @@ ORIGIN_AGE_MIN = timedelta(hours=2)  # a fan may start from a reading this old e
 
 _FAR_US = (FAR - EPOCH) // MICROSECOND
 _NO_SITUATION: frozenset[Situation] = frozenset()
-
-Pass = tuple[list[int], list[Told]]
-"""Lanes in each of which one reading is taken in, and these readings."""
 
 
 @lru_cache(maxsize=1)
@@ -89,23 +88,17 @@ class Trend:
 
     def _encoded(self, states: list[ModelState], seen: Sequence[Seen]) -> list[ModelState]:
         words, count = self._words(states), len(self._numbers)
-        news = [self._news(instant) for instant in seen]
-        anew = [
-            (bed * count + number, row, instant.at)
-            for bed, instant in enumerate(seen)
-            for concept, row in instant.rows.items()
-            if (number := self._numbers.get(concept)) is not None
-        ]
+        news = [new_readings(instant, self._numbers) for instant in seen]
+        anew = rows_anew(seen, self._numbers)
         if not any(news) and not anew:
             return states
         words = words.copy()
         for lane, row, at in anew:
-            told = (_told(reading, _us(reading.observed_at)) for reading in in_order(row, at))
+            told = (_told(reading, microseconds(reading.observed_at)) for reading in in_order(row, at))
             words[lane] = running.told_anew(told, self._curves.paces.table[:, self._number[lane]])
-        for places, new in _passes(news, count):
-            lanes = np.array(places)
+        for lanes, new in passes(news, count):
             columns = words.take(lanes, axis=0).T.copy()
-            times, age_max, values = (np.array(column) for column in zip(*new, strict=True))
+            times, age_max, values = (np.array(c) for c in zip(*(_told(r, at) for r, at in new), strict=True))
             running.read(columns, times, age_max, values, self._curves.paces.take(self._number.take(lanes)))
             words[lanes] = columns.T
         changed = {lane // count for lane, _, _ in anew} | {bed for bed, found in enumerate(news) if found}
@@ -116,16 +109,6 @@ class Trend:
             else state
             for bed, state in enumerate(states)
         ]
-
-    def _news(self, seen: Seen) -> list[tuple[int, Reading]]:
-        """The new readings, by rising time within a concept, each with the number of its concept."""
-        numbers, at, rows = self._numbers, seen.at, seen.rows
-        found = [(n, r) for r in seen.new if (n := numbers.get(r.concept)) is not None and usable(r, at)]
-        if rows:
-            found = [(n, r) for n, r in found if r.concept not in rows]
-        if len({n for n, _ in found}) < len(found):
-            found = [(numbers[r.concept], r) for r in in_order((r for _, r in found), at)]
-        return found
 
     def _words(self, states: Iterable[ModelState]) -> Array:
         """The lanes of all beds: (beds · C, WORDS)."""
@@ -143,7 +126,7 @@ class Trend:
         words, count = self._words(states), len(self._numbers)
         reasons = [outside(snapshot) for snapshot in snapshots]
         inside = np.array([reason is None for reason in reasons]).repeat(count)
-        now = np.array([_us(snapshot.now) for snapshot in snapshots]).repeat(count)
+        now = np.array([microseconds(snapshot.now) for snapshot in snapshots]).repeat(count)
         at, _, _, age_max = words[:, :WHOLE].T.copy().view(np.int64)
         for bed, snapshot in enumerate(snapshots):
             if snapshot.situations:
@@ -179,32 +162,9 @@ class Trend:
                 age_max[self._numbers[concept]] = _age_max(concept, origin.method, origin.value, snapshot.situations)
 
 
-def _passes(news: Sequence[Sequence[tuple[int, Reading]]], width: int) -> list[Pass]:
-    """The readings of all beds, so that no pass holds two of one lane."""
-    passes: list[Pass] = []
-    observed_at, at = EPOCH, 0
-    for bed, found in enumerate(news):
-        counts: dict[int, int] = {}
-        for number, reading in found:
-            count = counts[number] = counts.get(number, -1) + 1
-            if count == len(passes):
-                passes.append(([], []))
-            if reading.observed_at != observed_at:  # most share the time of the one before
-                observed_at = reading.observed_at
-                at = _us(observed_at)
-            lanes, told = passes[count]
-            lanes.append(bed * width + number)
-            told.append(_told(reading, at))
-    return passes
-
-
 def _told(reading: Reading, at: int) -> Told:
     value = reading.value or 0.0  # also of −0.0
     return at, _age_max(reading.concept, reading.method, value, _NO_SITUATION), value
-
-
-def _us(moment: datetime) -> int:
-    return (moment - EPOCH) // MICROSECOND
 
 
 @lru_cache(maxsize=16_384)

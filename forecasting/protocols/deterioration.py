@@ -2,11 +2,13 @@
 
 Row by row: AUROC and AUPRC where the label may be judged (`forecasting.training.labels`). By event: alarms of the score
 of 6 hours, silent for 6 hours after each; an alarm in the 8 hours before an onset catches it. Five folds by patient; a
-fold's models are fitted on others. Three scores:
+fold's models are fitted on others. Five scores:
 
     last value   how far the newest value lies towards the condition; a median where there is none
     NEWS2        as far as the data carry it
     LightGBM     one model per label and horizon
+    network      one model for all labels and horizons: the served network, fitted anew on each fold
+    both         the mean of their logits
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ import numpy as np
 from forecasting.evaluation.metrics import Ranked, brier, calibration, draws, interval
 from forecasting.evaluation.stays import Floats, Ints, rows_of, stay_of
 from forecasting.evaluation.warnings import BUDGETS, RECALLS, Told, Watched, ladder
+from forecasting.protocols import crossing
 from forecasting.protocols.kept import Arrays, Kept, source_hash
 from forecasting.protocols.report import Cell, Report, Table, machine
 from forecasting.protocols.run import Run
@@ -37,6 +40,7 @@ SEED = 20
 DRAWS = 200
 RUNGS = 150
 ALARMS_OF_H = 6  # the horizon whose score raises alarms
+RANKS = ("last value", "NEWS2")  # scores that are no chances
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,15 @@ def of_fold(bench: Bench, rule: Rule, horizon_h: int, split: Split, came: Label)
     return bench.kept.made(name, needs, make)
 
 
+def logit(p: Floats) -> Floats:
+    kept = np.clip(p, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def expit(x: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
 # -- what they are worth
 
 
@@ -122,7 +135,7 @@ def by_row(bench: Bench, rule: Rule, horizon_h: int, scores: dict[str, Floats]) 
     for name, score in scores.items():
         said = score[rows]
         ranked = Ranked.of(event, said)
-        chance = name == "LightGBM"
+        chance = name not in RANKS
         yield [
             rule.name, horizon_h, name, len(rows), float(event.mean()),
             interval(ranked.auroc, drawn, whose), interval(ranked.average_precision, drawn, whose),
@@ -177,13 +190,17 @@ def evaluate(run: Run) -> Iterator[Report]:
     splits = crossed(strata(cohort.hospital, cohort.septic), SEED)[: run.repeats]
     bench = Bench(cohort, features(cohort), splits, kept, run.threads)
     run.say(f"{len(cohort.stays)} stays, of which {len(bench.scored)} are scored; {len(rules)} labels")
+    networks = crossing.of_folds(cohort, splits, run.build / "deterioration", run.say)
     rows: list[list[Cell]] = []
     events: list[list[Cell]] = []
     for horizon_h, rule in product(sorted(HORIZONS_H, key=lambda h: h != ALARMS_OF_H), rules):
+        boosting, network = boosted_score(bench, rule, horizon_h), crossing.score(networks, rule, horizon_h)
         scores = {
             "last value": last_value(bench, rule),
             "NEWS2": bench.table.column("NEWS2").astype(np.float64),
-            "LightGBM": boosted_score(bench, rule, horizon_h),
+            "LightGBM": boosting,
+            "network": network,
+            "both": expit((logit(boosting) + logit(network)) / 2),
         }
         rows += by_row(bench, rule, horizon_h, scores)
         if horizon_h == ALARMS_OF_H:

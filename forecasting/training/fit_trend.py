@@ -30,18 +30,8 @@ from forecasting.baselines import running
 from forecasting.baselines.crossing import MEDIAN
 from forecasting.baselines.fans import Curve, Curves, Lead, features
 from forecasting.baselines.parameters import PARAMETERS
-from forecasting.baselines.running import (
-    EPOCH,
-    GAP_MAX_H,
-    HOUR_US,
-    LAST,
-    LEVEL,
-    MICROSECOND,
-    RECENT,
-    Array,
-    Pace,
-    Paces,
-)
+from forecasting.baselines.running import GAP_MAX_H, LAST, LEVEL, RECENT, Array, Pace, Paces
+from forecasting.moments import HOUR_US, microseconds
 from forecasting.training import json_rows
 from forecasting.training.collections import CITATIONS, COLLECTIONS, CONCEPTS_HELD, hashes, part, readings
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS
@@ -53,7 +43,7 @@ Mask = NDArray[np.bool_]
 SEED = 20
 ANCHORS = 20_000  # per collection and part
 START = datetime(2000, 1, 1, tzinfo=UTC)  # stays have no dates; they all begin here
-START_US = (START - EPOCH) // MICROSECOND
+START_US = microseconds(START)
 VITALS = frozenset({"hr", "map", "sbp", "dbp", "rr", "spo2", "temp"})
 ROOTS = frozenset({"lactate", "creatinine", "glucose", "platelets", "wbc", "bun"})  # skewed: changes are proportional
 LEADS_VITAL = {0.25: 0.12, 0.5: 0.17, 1.0: 0.25, 2.0: 0.5, 4.0: 0.5, 6.0: 0.5, 12.0: 0.5, 24.0: 0.5, 36.0: 0.5}

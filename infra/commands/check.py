@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import create_engine, make_url, text
 
 from boards.web.app import LIBRARIES, NODE_MODULES
-from forecasting.baselines import trend
+from forecasting.network import forecaster
 from guidelines.book.units import load_units
 from infra.private import keep_private
 from infra.settings import Settings
@@ -44,7 +44,9 @@ def _rules(settings: Settings) -> str:
 
 
 def _model() -> str:
-    loaded = trend.load()
+    loaded = forecaster.load()
+    if loaded.problem is not None:
+        raise ValueError(f"no chances are given: {loaded.problem}")
     return f"{loaded.name} {loaded.version}, {len(loaded.concepts)} concepts; hash {loaded.digest[:12]}"
 
 

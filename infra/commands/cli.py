@@ -182,6 +182,26 @@ def evaluate(
 
 
 @app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder with challenge2019.")],
+    out: Annotated[Path, typer.Option(help="Folder for the weights and what describes them.")],
+    at_most: Annotated[
+        int | None, typer.Option(help="Only so many stays of each hospital, to try it out.", min=100)
+    ] = None,
+) -> None:
+    """Fit the network of crossings on open data. Ctrl-C stops; the same command goes on after the last epoch."""
+    from infra.commands.train import CannotTrain, run_train
+
+    _prepared()
+    try:
+        run_train(data, out, at_most, Console(stderr=True))
+    except CannotTrain as problem:
+        raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
+
+
+@app.command()
 def check() -> None:
     """Look whether this installation can serve: settings, rules, model, browser libraries, store."""
     from infra.commands.check import findings

@@ -11,7 +11,9 @@ from rich.console import Console
 
 from forecasting.protocols.report import Report
 from forecasting.protocols.run import Run, UnknownPart
+from infra.commands.logged import logged
 
+NEEDED = ("lightgbm", "torch")  # of the extra `train`
 BUILD = Path("build/evaluate")  # predictions that were made, and the logs
 
 
@@ -34,18 +36,12 @@ class Part(NamedTuple):
 
 def run_evaluate(protocol: str, data: Path, out: Path, part: Part, console: Console, build: Path = BUILD) -> None:
     """Write `out/PROTOCOL.json` and `.md`, anew after each step."""
-    if find_spec("lightgbm") is None:
-        raise CannotEvaluate("LightGBM is not installed: docs/benchmarks.md says how (requirements-train.lock)")
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise CannotEvaluate(f"not installed: {', '.join(missing)}; start it with ./run evaluate (docs/benchmarks.md)")
     if not data.is_dir():
         raise CannotEvaluate(f"no folder {data}")
-    build.mkdir(parents=True, exist_ok=True)
-    with (build / f"{protocol}.log").open("a", encoding="utf-8") as log:
-
-        def say(line: str) -> None:
-            stamped = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}"
-            console.print(stamped, highlight=False)
-            print(stamped, file=log, flush=True)
-
+    with logged(build / f"{protocol}.log", console) as say:
         module = import_module(f"forecasting.protocols.{protocol}")
         run = Run(data, build, say, only=part.only, repeats=part.repeats, at_most=part.at_most)
         try:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from schemas.clinical.alerts import Alert
 from schemas.clinical.facts import NoteFact
-from schemas.clinical.forecasts import Fan
+from schemas.clinical.forecasts import Fan, Odds, Unavailable
 from schemas.clinical.scores import Score
 from schemas.events import Patient, Quality
 from schemas.frozen import Record, always
@@ -69,6 +69,15 @@ class WrongClock(Record, frozen=True, kw_only=True):
     since: datetime  # when it was noticed
 
 
+class Ahead(Record, frozen=True, kw_only=True):
+    """One question about the hours ahead, and the forecaster's answer: a chance, or why there is none."""
+
+    asked: str  # "MAP below 65 mmHg"
+    within_h: float
+    odds: Odds | None = None
+    missing: Unavailable | None = None
+
+
 class BedView(Record, frozen=True, kw_only=True):
     """Everything the board may show of one bed."""
 
@@ -87,6 +96,8 @@ class BedView(Record, frozen=True, kw_only=True):
     fans: Mapping[str, Fan]
     forecast_model: str | None
     forecast_missing: str | None  # why there is no forecast
+    ahead: tuple[Ahead, ...] = ()  # chances, as of the newest instant that was judged
+    ahead_at: datetime | None = None  # when they were made
     unjudged: Unjudged | None = None
     problem: str | None = None  # after "This bed": why it is not shown whole
     outside: tuple[str, ...] = ()  # sentences about guidelines that are not for this patient

@@ -35,13 +35,17 @@ class Fan(Record, frozen=True, kw_only=True):
 
 
 class Odds(Record, frozen=True, kw_only=True):
-    """The chance that a condition comes true within `within_h` hours, with its interval."""
+    """The chance that a condition comes true within `within_h` hours, with its interval.
+
+    `alarm_at`: from which probability on an alarm serves best, where that was found out.
+    """
 
     probability: float
     low: float
     high: float
     within_h: float
     model: str
+    alarm_at: float | None = None
 
 
 class Unavailable(Record, frozen=True, kw_only=True):

@@ -26,13 +26,13 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from forecasting.baselines import trend
+from forecasting.network import forecaster
 from guidelines.book.load import KNOWLEDGE
 from guidelines.book.units import load_units
 from schemas.clinical.alerts import AlertEvent
 from schemas.clinical.findings import Level
 from schemas.clinical.forecasts import LEVELS, Fan, Odds, Unavailable
-from schemas.conditions.text import parse
+from schemas.conditions import Named
 from schemas.events.quarantine import Rejected
 from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
@@ -40,23 +40,17 @@ from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.ordering import Late
 from streams.core.policy import Policy
+from streams.core.questions import ASKED, WITHIN
 from streams.core.step import Output, Turn, outlook_at, run
 
 FORECAST_EVERY = timedelta(hours=6)
 STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per process
 FORECAST_ROWS_PER_PART = 500_000
-NO_SEPSIS_MODEL = "unavailable: no sepsis model is fitted yet; alarm is the rules' own"
 JUST_AFTER = timedelta(microseconds=1)
 COLLECTED_AFTER = 100_000  # new objects
 SIDE_BY_SIDE = 32  # stays that one process plays together: their instants go through the model in waves
 POLICY = Policy()
-
-QUESTIONS: tuple[tuple[str, timedelta], ...] = tuple(
-    (text, timedelta(hours=6))
-    for text in ("map below 65", "sbp below 90", "spo2 below 90", "rr above 30", "hr above 130", "lactate above 4")
-)
-"""What is asked of the forecaster each hour of a stay that is not from an hourly set."""
-_PARSED = tuple((parse(text), within, f"{text} within {within // timedelta(hours=1)} h") for text, within in QUESTIONS)
+SEPSIS = Named("sepsis")
 
 RISKS: dict[str, Any] = {
     "encounter": pl.String,
@@ -152,16 +146,20 @@ def _note(played: Played, said: Iterable[Output]) -> None:
 
 
 def _ask(played: Played, at: datetime, hour: int, mind: Mind, bed: Bed) -> None:
-    alarm = any(e.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
-    if played.hourly:
-        played.risks.append((played.encounter, float(hour), "sepsis", None, None, None, NO_SEPSIS_MODEL, alarm))
+    """The risks of one hour: of the hourly set its own question, with the alarm that serves it best; of the others what
+    the board asks, with the alarm of the rules."""
     forecasts_due = (hour * timedelta(hours=1)) % FORECAST_EVERY == timedelta(0)
-    if played.hourly and not forecasts_due:
-        return
-    outlook = outlook_at(bed, at, mind)
-    if not played.hourly:
-        for condition, within, question in _PARSED:
-            answer = outlook.chance(condition, within)
+    awake = bed.awake  # what was judged at this very time has been foreseen, with the other stays of its wave
+    outlook = awake.outlook if awake is not None and bed.foreseen_at == at else outlook_at(bed, at, mind)
+    if played.hourly:
+        answer = outlook.chance(SEPSIS, WITHIN)
+        alarm = isinstance(answer, Odds) and answer.alarm_at is not None and answer.probability >= answer.alarm_at
+        played.risks.append((played.encounter, float(hour), SEPSIS.name, *_answer(answer), alarm))
+    else:
+        alarm = any(e.level in (Level.WARNING, Level.CRITICAL) for e in bed.episodes.values())
+        for text, condition in ASKED:
+            answer = outlook.chance(condition, WITHIN)
+            question = f"{text} within {WITHIN // timedelta(hours=1)} h"
             played.risks.append((played.encounter, float(hour), question, *_answer(answer), alarm))
     if not forecasts_due:
         return
@@ -195,7 +193,7 @@ class Job:
 
     def mind(self) -> Mind:
         books = load_units(self.overlays, self.rules)
-        return Mind(books.base, trend.load(), self.policy, books.units)
+        return Mind(books.base, forecaster.load(), self.policy, books.units)
 
     def stays(self) -> Iterator[Stay]:
         return READERS[self.source](self.path)

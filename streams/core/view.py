@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from guidelines.evidence import amount
+from guidelines.evidence import amount, label
 from guidelines.rules.noted import LASTING, is_of
 from guidelines.scoring import news2
-from schemas.boards.views import POINTS_MAX, BedView, Point, ShownNote, ShownTreatment, Unjudged, Vital, WrongClock
+from schemas.boards.views import (
+    POINTS_MAX,
+    Ahead,
+    BedView,
+    Point,
+    ShownNote,
+    ShownTreatment,
+    Unjudged,
+    Vital,
+    WrongClock,
+)
 from schemas.clinical.facts import Experiencer, NoteFact, Polarity, Temporality
 from schemas.clinical.forecasts import Fan, Unavailable
 from schemas.clinical.snapshot import Snapshot
@@ -15,6 +25,7 @@ from schemas.codes.drugs import DRUGS
 from schemas.events import Quality, Reading, Treatment, identity
 from streams.core.bed import Bed, snapshot
 from streams.core.judge import Mind
+from streams.core.questions import ASKED, WITHIN
 from streams.core.retention import thinned
 from streams.core.source_clock import Offset, offsets
 
@@ -45,6 +56,8 @@ def view(bed: Bed, mind: Mind) -> BedView:
         fans=fans,
         forecast_model=None if missing else _model_name(bed, mind),
         forecast_missing=missing,
+        ahead=_ahead(bed),
+        ahead_at=bed.foreseen_at,
         unjudged=None if bed.failure is None else Unjudged(since=bed.failure.since, what=bed.failure.what),
         outside=tuple(bed.outside[name] for name in sorted(bed.outside)),
         clocks=tuple(_clock(offset) for offset in offsets(bed.clocks, seen.now)),
@@ -70,6 +83,22 @@ def _forecast(bed: Bed, mind: Mind) -> tuple[Mapping[str, Fan], str | None]:
     if fans:
         return fans, None
     return {}, reasons.pop() if len(reasons) == 1 else "no concept has a usable recent reading"
+
+
+def _ahead(bed: Bed) -> tuple[Ahead, ...]:
+    """The chances that the last judgement's outlook gives."""
+    if bed.awake is None:
+        return ()
+    outlook, hours = bed.awake.outlook, WITHIN / timedelta(hours=1)
+    made = []
+    for _, condition in ASKED:
+        asked = f"{label(condition.quantity)} {condition.op} {amount(condition.quantity, condition.value)}"
+        answer = outlook.chance(condition, WITHIN)
+        if isinstance(answer, Unavailable):
+            made.append(Ahead(asked=asked, within_h=hours, missing=answer))
+        else:
+            made.append(Ahead(asked=asked, within_h=hours, odds=answer))
+    return tuple(made)
 
 
 def _noted(facts: tuple[NoteFact, ...]) -> tuple[NoteFact, ...]:

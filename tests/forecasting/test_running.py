@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.baselines import fans, running
-from forecasting.baselines.running import BIN, EMPTY, HOUR_US, LEVEL, NOW, NOW_JUMPS, PACE, Pace, Paces
+from forecasting.baselines.running import BIN, EMPTY, LEVEL, NOW, NOW_JUMPS, PACE, Pace, Paces
+from forecasting.moments import HOUR_US
 
 MINUTE_US = 60_000_000
 SLOW, FAST = 4.0, 1.0

@@ -20,9 +20,10 @@ from forecasting.baselines import running
 from forecasting.baselines.fans import Curve, Curves, Lead
 from forecasting.baselines.outlook import TrendOutlook
 from forecasting.baselines.parameters import PARAMETERS, read
-from forecasting.baselines.running import AGE_MAX, AVERAGES, HOUR_US, LAST, NOW_JUMPS, WORDS, Pace
+from forecasting.baselines.running import AGE_MAX, AVERAGES, LAST, NOW_JUMPS, WORDS, Pace
 from forecasting.baselines.trend import load
 from forecasting.contract import STATE_BYTES_MAX, ModelState, Seen
+from forecasting.moments import HOUR_US
 from forecasting.training import fit_trend
 from forecasting.training.collections import CONCEPTS_HELD, part
 from schemas.clinical.forecasts import HORIZONS_H, LEVELS, Fan, Unavailable

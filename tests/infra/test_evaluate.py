@@ -9,7 +9,8 @@ from rich.console import Console
 
 from forecasting.protocols.report import Report, Table
 from infra.commands.cli import Protocol
-from infra.commands.evaluate import CannotEvaluate, Part, run_evaluate, write
+from infra.commands.evaluate import NEEDED, CannotEvaluate, Part, run_evaluate, write
+from tests.boosted import needs_lightgbm
 from tests.forecasting.protocols.collections import write_2012
 
 
@@ -32,14 +33,14 @@ def test_a_part_is_said_to_be_one(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     """Without LightGBM, or without the data, one sentence says so before anything begins."""
-    missing = "no folder" if find_spec("lightgbm") else "LightGBM is not installed"
+    missing = "no folder" if all(find_spec(name) for name in NEEDED) else "not installed: "
     with pytest.raises(CannotEvaluate, match=missing):
         run_evaluate("mortality2012", tmp_path / "none", tmp_path, Part(), Console(quiet=True), tmp_path / "build")
 
 
 def test_a_report_and_its_log_are_written(tmp_path: Path) -> None:
     """Both forms of the report and a log with times."""
-    pytest.importorskip("lightgbm")
+    needs_lightgbm()
     write_2012(tmp_path / "data", 200)
     part = Part(only=("last values",), repeats=1)
     run_evaluate("mortality2012", tmp_path / "data", tmp_path / "out", part, Console(quiet=True), tmp_path / "build")

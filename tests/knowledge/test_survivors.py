@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from boards.web.app import create_app
-from forecasting.baselines.crossing import Scale, Start, Table, chance
+from forecasting.baselines.crossing import Scale, Start, Table, crosses
+from forecasting.chances import chance
 from guidelines.book.load import read as read_book
 from guidelines.examples import play as play_example
 from schemas.clinical.findings import Truth
@@ -200,7 +201,7 @@ def test_12_either_of_two_is_at_most_as_likely_as_both_chances_together() -> Non
         fan = Fan(concept=concept, horizons_h=HORIZONS_H, quantiles=rows, origin="x", origin_at=NOW)
         return Start(fan, value=level, low=level, high=level)
 
-    odds = chance(parse("any_of(map below 65; hr above 130)"), timedelta(hours=4), start, tables, "made up")
+    odds = chance(parse("any_of(map below 65; hr above 130)"), timedelta(hours=4), crosses(start, tables), "made up")
     assert isinstance(odds, Odds)
     assert (odds.low, odds.probability, odds.high) == (0.1, 0.36, 0.6)
 

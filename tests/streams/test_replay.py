@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from forecasting.network.fitted import fitted
 from streams.adapters import WrongFormat
 from streams.adapters.challenge2019 import _NEEDED
 from streams.cohorts.replay import Job, replay
@@ -68,18 +69,25 @@ def test_every_patient_hour_has_its_row(cohort: Path, tmp_path: Path) -> None:
     hours = {name: risks.filter(encounter=name)["time"].to_list() for name in STAYS}
     assert hours == {name: [float(h) for h in range(len(rows))] for name, rows in STAYS.items()}
     assert set(risks["question"]) == {"sepsis"}
-    assert risks["probability"].null_count() == risks.height
-    assert all("no sepsis model" in status for status in risks["status"])
 
 
-def test_the_alarm_is_the_rules_own(cohort: Path, tmp_path: Path) -> None:
-    """The patient whose score reaches the emergency threshold alarms from that hour on; the calm one never."""
+def test_an_hour_has_a_chance_where_a_vital_sign_is_known(cohort: Path, tmp_path: Path) -> None:
+    """With bounds around it; where nothing is known there is none, and the status says why."""
     _played(cohort, tmp_path / "out")
     risks = pl.read_parquet(tmp_path / "out" / "risks.parquet")
-    sick = risks.filter(encounter="p000001")["alarm"].to_list()
-    assert sick[:2] == [False, False]
-    assert sick[4] is True
-    assert not any(risks.filter(encounter="p000002")["alarm"])
+    told, untold = risks.filter(pl.col("status") == "ok"), risks.filter(pl.col("status") != "ok")
+    assert len(told)
+    assert told.filter(~pl.col("probability").is_between(pl.col("low"), pl.col("high"))).is_empty()
+    assert untold["probability"].null_count() == len(untold)
+    assert all("no vital sign" in status for status in untold["status"])
+
+
+def test_the_alarm_is_that_of_the_chance(cohort: Path, tmp_path: Path) -> None:
+    """From the manifest's threshold on, at the threshold too, and never where there is no chance."""
+    _played(cohort, tmp_path / "out")
+    risks = pl.read_parquet(tmp_path / "out" / "risks.parquet")
+    threshold = fitted().events["sepsis"].alarm_at
+    assert risks["alarm"].to_list() == [p is not None and p >= threshold for p in risks["probability"]]
 
 
 def test_a_replay_twice_is_the_same_bytes(cohort: Path, tmp_path: Path) -> None:

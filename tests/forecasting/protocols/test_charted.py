@@ -12,6 +12,7 @@ from forecasting.protocols.forecast2012 import damped, errors, plain, scale, tas
 from forecasting.protocols.run import Run
 from forecasting.training.cohorts import PARAMETERS, Events
 from forecasting.training.summaries import SELECTIONS, selected, summaries
+from tests.boosted import needs_lightgbm
 from tests.forecasting.protocols.collections import write_2012
 
 
@@ -97,7 +98,7 @@ def test_each_variable_counts_the_same() -> None:
 
 def test_trajectories_are_forecast(tmp_path: Path) -> None:
     """On drawn stays the boosted forecast is no worse than the patient's mean, and a report is made after each seed."""
-    pytest.importorskip("lightgbm")
+    needs_lightgbm()
     write_2012(tmp_path / "data", 150)
     run = Run(tmp_path / "data", tmp_path / "build", print, threads=1, repeats=2)
     reports = list(forecast2012.evaluate(run))
@@ -108,7 +109,7 @@ def test_trajectories_are_forecast(tmp_path: Path) -> None:
 
 def test_a_planted_cause_of_death_is_found(tmp_path: Path) -> None:
     """Where a lactate of 6 means death, the boosted models say so, and the report says that set c is not there."""
-    pytest.importorskip("lightgbm")
+    needs_lightgbm()
     write_2012(tmp_path / "data", 200)
     run = Run(tmp_path / "data", tmp_path / "build", print, threads=1, only=("last values",), repeats=1)
     (report,) = mortality2012.evaluate(run)

@@ -25,6 +25,7 @@ from forecasting.protocols.sepsis2019 import (
 )
 from forecasting.training.features import SELECTIONS, features
 from forecasting.training.splits import Split
+from tests.boosted import needs_lightgbm
 from tests.forecasting.protocols.collections import write_2019
 from tests.forecasting.training.stays import cohort, drawn
 
@@ -105,7 +106,7 @@ def test_what_is_asked_first_comes_first() -> None:
 
 def test_a_rise_that_was_planted_is_found(tmp_path: Path) -> None:
     """On drawn stays whose heart rate rises before sepsis the boosted scores beat NEWS2, and a second run goes on."""
-    pytest.importorskip("lightgbm")
+    needs_lightgbm()
     write_2019(tmp_path / "data", 120)
     lines: list[str] = []
     run = Run(tmp_path / "data", tmp_path / "build", lines.append, threads=1, only=("physiology only",))

@@ -1,0 +1,1 @@
+"""The network: what it remembers, what it reads, what it computes, what it answers."""
