@@ -20,44 +20,45 @@ FIELDS = ("feature", "threshold", "left", "right", "unknown_left", "value")
 
 @dataclass(frozen=True)
 class Forest:
-    """The trees; `value` is in steps."""
+    """The trees, the nodes of all of them in one row: M = T · N."""
 
-    feature: NDArray[np.intp]  # (T, N)
-    threshold: Array  # (T, N)
-    left: NDArray[np.intp]  # (T, N)
-    right: NDArray[np.intp]  # (T, N)
-    unknown_left: NDArray[np.bool_]  # (T, N)
-    value: Array  # (T, N) of leaves, in whole steps
+    feature: NDArray[np.intp]  # (M,)
+    threshold: Array  # (M,)
+    unknown_left: NDArray[np.bool_]  # (M,)
+    children: NDArray[np.intp]  # (2 M,) of node k at 2 k the right one, then the left one
+    value: Array  # (M,) of leaves, in whole steps
+    roots: NDArray[np.intp]  # (T,)
     depth: int
 
     @classmethod
     def read(cls, found: Mapping[str, NDArray[np.generic]], name: str) -> "Forest":
-        """From the arrays of a weights' file. Raises ValueError where a node leads nowhere or no leaf is reached."""
+        """From the arrays (T, N) of a weights' file. Raises ValueError where a node leads nowhere, or to no leaf."""
         feature, threshold, left, right, unknown, value = (np.asarray(found[f"{name}.{field}"]) for field in FIELDS)
         left, right = left.astype(np.intp), right.astype(np.intp)
-        count = left.shape[1]
-        if min(left.min(), right.min(), feature.min()) < 0 or max(left.max(), right.max()) >= count:
+        trees, nodes = left.shape
+        if min(left.min(), right.min(), feature.min()) < 0 or max(left.max(), right.max()) >= nodes:
             raise ValueError("a tree has a node that leads nowhere")
+        roots = np.arange(trees) * nodes
         return cls(
-            feature=feature.astype(np.intp),
-            threshold=threshold.astype(np.float64),
-            left=left,
-            right=right,
-            unknown_left=unknown.astype(np.bool_),
-            value=np.rint(value.astype(np.float64) * 2.0**STEP_BITS),
+            feature=feature.astype(np.intp).ravel(),
+            threshold=threshold.astype(np.float64).ravel(),
+            unknown_left=unknown.astype(np.bool_).ravel(),
+            children=(np.stack([right, left], axis=-1) + roots[:, None, None]).ravel(),
+            value=np.rint(value.astype(np.float64) * 2.0**STEP_BITS).ravel(),
+            roots=roots,
             depth=_depth(left, right),
         )
 
     def of(self, rows: Array) -> Array:
         """(B,) the sum of what the leaves say, for rows (B, F), NaN where a value is not known."""
-        trees, beds = np.arange(len(self.feature)), np.arange(len(rows))[:, None]
-        node = np.zeros((len(rows), len(trees)), np.intp)
+        start = (np.arange(len(rows)) * rows.shape[1])[:, None]
+        values = rows.ravel()
+        node = np.broadcast_to(self.roots, (len(rows), len(self.roots)))
         for _ in range(self.depth):
-            x = rows[beds, self.feature[trees, node]]
-            unknown = np.isnan(x)
-            goes_left = np.where(unknown, self.unknown_left[trees, node], x <= self.threshold[trees, node])
-            node = np.where(goes_left, self.left[trees, node], self.right[trees, node])
-        return np.asarray(self.value[trees, node].sum(axis=1) * 2.0**-STEP_BITS)
+            x = values.take(self.feature.take(node) + start)
+            left = (x <= self.threshold.take(node)) | (np.isnan(x) & self.unknown_left.take(node))
+            node = self.children.take(2 * node + left)
+        return np.asarray(self.value.take(node).sum(axis=1) * 2.0**-STEP_BITS)
 
 
 def _depth(left: NDArray[np.intp], right: NDArray[np.intp]) -> int:

@@ -50,12 +50,6 @@ class Linear:
     def of(self, x: Array) -> Array:
         return product(x, self.weights) + self.bias
 
-    def part(self, columns: slice) -> "Linear":
-        """The same for some of its outputs."""
-        return Linear(
-            Gridded(np.ascontiguousarray(self.weights.whole[:, columns]), self.weights.back), self.bias[columns]
-        )
-
 
 @dataclass(frozen=True)
 class Block:
@@ -84,10 +78,7 @@ class Network:
         ]  # fmt: skip
         self._last = _scale(found, "norm")
         self._shape = (intervals, lines)
-        hazards, measured = Linear.read(found, "hazards"), Linear.read(found, "measured")
-        size = intervals * lines
-        self._hazards = [hazards.part(slice(q * size, (q + 1) * size)) for q in range(questions)]
-        self._measured = [measured.part(slice(q * intervals, (q + 1) * intervals)) for q in range(questions)]
+        self._questions = [_together(found, q, intervals, lines) for q in range(questions)]
 
     def hidden(self, inputs: Array) -> Array:
         """(B, D) from inputs (B, F or more), NaN where nothing is known; what comes after the first F is not read."""
@@ -99,8 +90,9 @@ class Network:
     def raw(self, hidden: Array, question: int) -> tuple[Array, Array]:
         """Of one question: (B, J, T) logit of the first line's hazard, then what each line adds before it is made
         positive; (B, J) logit of being measured."""
-        hazards = self._hazards[question].of(hidden).reshape(-1, *self._shape)
-        return hazards, self._measured[question].of(hidden)
+        intervals, lines = self._shape
+        said = self._questions[question].of(hidden)
+        return said[:, : intervals * lines].reshape(-1, intervals, lines), said[:, intervals * lines :]
 
     def _encoded(self, x: Array) -> Array:
         """Each input as its way along the pieces between its knots, and whether it is known: (B, F · K + F)."""
@@ -110,6 +102,16 @@ class Network:
         low[0], high[0], high[-1] = -1.0, 1.0, 2.0  # beyond the outermost knots a piece goes on for its own length
         pieces = np.minimum(np.maximum(z, low), high) * known[:, :, None]
         return np.concatenate([pieces.reshape(len(x), -1), known.astype(np.float64)], axis=1)
+
+
+def _together(found: Weights, question: int, intervals: int, lines: int) -> Linear:
+    """The hazards of one question, and after them how likely it is measured, from one product."""
+    size = intervals * lines
+    rows = {"hazards": slice(question * size, (question + 1) * size),
+            "measured": slice(question * intervals, (question + 1) * intervals)}  # fmt: skip
+    weights = np.concatenate([found[f"{name}.weight"][own] for name, own in rows.items()])
+    bias = np.concatenate([found[f"{name}.bias"][own] for name, own in rows.items()])
+    return Linear(gridded(weights.T), bias.astype(np.float64))
 
 
 def _scale(found: Weights, name: str) -> Scale:

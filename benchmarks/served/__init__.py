@@ -1,1 +1,3 @@
 """How long the served forecaster takes."""
+
+import infra  # noqa: F401, before numpy: one thread
