@@ -10,19 +10,17 @@ import numpy as np
 
 from forecasting.evaluation.stays import Floats, Ints, rows_of
 from forecasting.model import Network, Weights
-from forecasting.protocols.kept import source_hash
 from forecasting.training.charted import COLUMNS
 from forecasting.training.cohorts import Hourly
 from forecasting.training.crossings import EDGES_H, QUESTIONS, lines
-from forecasting.training.fit_network import Plan, Prepared, fit
+from forecasting.training.fit_network import SOURCES, Plan, Prepared, fit
 from forecasting.training.labels import Rule
 from forecasting.training.network import Shape
 from forecasting.training.said import chances_of, hidden_of
+from forecasting.training.sources import hash_of
 from forecasting.training.splits import Split
 from forecasting.training.windows import lowest
 
-SOURCES = ("model.py", "exact.py", "network/chart.py", "network/inputs.py", "training/charted.py",
-           "training/crossings.py", "training/fit_network.py", "training/network.py")  # fmt: skip
 HALF = 0.005  # of the last digit that a creatinine is charted with: a label asks for a value that is reached
 _CONCEPTS: Mapping[str, str] = {column: concept for concept, column in COLUMNS.items()}
 
@@ -67,17 +65,19 @@ def score(networks: Folds, rule: Rule, horizon_h: int) -> Floats:
         line = rule.limit * lowest(np.ascontiguousarray(cohort.column(rule.variable)), cohort.offsets) - HALF
     for fold in networks.folds:
         found = chances_of(fold.network, fold.hidden, question, line[fold.rows])
-        said[fold.rows] = found[:, EDGES_H.index(horizon_h)]
+        # without a lowest value there is nothing to rise from
+        said[fold.rows] = np.where(np.isnan(line[fold.rows]), 0.0, found[:, EDGES_H.index(horizon_h)])
     return said
 
 
 def _weights(data: Prepared, split: Split, cohort: Hourly, folder: Path, say: Callable[[str], None]) -> Weights:
     shape, plan = Shape(), Plan()
     names = [cohort.stays[stay] for stay in np.concatenate(split)]
-    about = {"shape": asdict(shape), "plan": plan.as_json(), "stays": names, "source": source_hash(SOURCES)}
+    about = {"shape": asdict(shape), "plan": plan.as_json(), "stays": names, "source": hash_of(SOURCES)}
     name = blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=12).hexdigest()
     path = folder / f"{name}.weights.npz"
     if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
         weights = fit(data, (split.fit, split.choose), shape, plan, say, folder / f"{name}.pt")
         unfinished = path.with_suffix(".part.npz")
         np.savez(unfinished, allow_pickle=False, **weights)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import forecasting
+from forecasting.training.sources import hash_of
 
 HOURLY = (
     "evaluation/stays.py", "evaluation/utility.py", "training/boosting.py", "training/cohorts.py",
@@ -31,10 +31,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 def source_hash(names: Sequence[str] = HOURLY) -> str:
     """Of the bytes of these modules."""
-    digest = blake2b(digest_size=16)
-    for name in names:
-        digest.update((Path(forecasting.__path__[0]) / name).read_bytes())
-    return digest.hexdigest()
+    return hash_of(names)
 
 
 @dataclass(frozen=True)

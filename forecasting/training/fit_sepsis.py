@@ -54,7 +54,7 @@ def fit_sepsis(read: Values, cohort: Hourly, fit_on: Ints, chosen_on: Ints, coun
         "trees": model.trees,
         "recipe": STRONG.as_json(),
         "on those it is counted on": {
-            "U, with a threshold chosen on them and others": round(float(got.sum() / possible.sum()), 4),
+            "U, with a threshold chosen on them and others": round(float(got.sum() / max(possible.sum(), 1e-9)), 4),
             "AUROC": round(ranked.auroc(), 4),
             "AUPRC": round(ranked.average_precision(), 4),
         },

@@ -22,7 +22,7 @@ def run_train(data: Path, out: Path, at_most: int | None, console: Console, buil
     if not data.is_dir():
         raise CannotTrain(f"no folder {data}")
     from forecasting.training.canary import Leak  # noqa: PLC0415, what needs torch is loaded only here
-    from forecasting.training.fit_network import serve  # noqa: PLC0415
+    from forecasting.training.serve import serve  # noqa: PLC0415
 
     with logged(build / "network.log", console) as say:
         try:

@@ -93,7 +93,7 @@ def test_it_learns_what_there_is_to_learn() -> None:
     """After some epochs patients that it has not seen are told better than by frequencies alone."""
     data = Prepared.of(doomed(2))
     stays = np.arange(100), np.arange(100, 120)
-    plan = Plan(epochs=6, batch=64, rate=3e-3, averaged_over=20)
+    plan = Plan(epochs=4, batch=64, rate=5e-3, averaged_over=20)
     weights = fit(data, stays, SMALL, plan, quiet)
     served = Served(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
     rows = np.arange(data.offsets[100], data.offsets[120])

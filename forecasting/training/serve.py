@@ -1,0 +1,89 @@
+"""Fit what is served on all open stays, and write it down with what it was made from and how far it can be trusted."""
+
+import json
+import platform
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+
+from forecasting.evaluation.stays import rows_of
+from forecasting.model import Network
+from forecasting.network import inputs
+from forecasting.network.fitted import MANIFEST, WEIGHTS
+from forecasting.network.forecaster import NAME, VERSION
+from forecasting.training import charted, crossings, json_rows, reliability
+from forecasting.training.canary import refuse_leaks
+from forecasting.training.cohorts import HOSPITALS, Hourly, hourly
+from forecasting.training.collections import CITATIONS, hashes
+from forecasting.training.crossings import EDGES_H, LINES, QUESTIONS
+from forecasting.training.fit_network import SOURCES, Plan, Prepared, Say, fit
+from forecasting.training.fit_sepsis import NAME as SEPSIS
+from forecasting.training.fit_sepsis import fit_sepsis
+from forecasting.training.network import Shape
+from forecasting.training.sources import hash_of
+from forecasting.training.splits import folds, strata
+
+CHOSEN_ON, KEPT_BACK, PARTS = 1, 3, 20  # of twenty parts one is chosen on, and two more are counted on
+
+
+def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int | None = None) -> None:
+    """Fit on all open stays and write `weights.safetensors` and `manifest.json` into `out`.
+
+    Raises `forecasting.training.canary.Leak` where what is read knows the future.
+    """
+    shape, plan = Shape(), Plan()
+    cohort = Hourly.joined([hourly(data, hospital, at_most) for hospital in HOSPITALS])
+    refuse_leaks(charted.as_table, cohort, seed=plan.seed)
+    prepared = Prepared.of(cohort)
+    part = folds(strata(cohort.hospital, cohort.septic), PARTS, plan.seed)
+    chosen_on, trusted_by = np.flatnonzero(part < CHOSEN_ON), np.flatnonzero((part >= CHOSEN_ON) & (part < KEPT_BACK))
+    fit_on = np.flatnonzero(part >= KEPT_BACK)
+    say(f"{len(fit_on)} stays to fit on, {len(chosen_on)} to choose on, {len(trusted_by)} to count on")
+    build.mkdir(parents=True, exist_ok=True)
+    about = {"shape": asdict(shape), "plan": plan.as_json(), "data": hashes(data, HOSPITALS), "stays": len(part),
+             "source": hash_of(SOURCES)}  # fmt: skip
+    name = blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=8).hexdigest()
+    weights = fit(prepared, (fit_on, chosen_on), shape, plan, say, build / f"{name}.pt")
+    say("sepsis: trees")
+    sepsis = fit_sepsis(prepared.inputs, cohort, fit_on, chosen_on, trusted_by, plan.seed)
+    say(f"sepsis: {sepsis.about['trees']} trees, {sepsis.about['on those it is counted on']}")
+    raw = save({name: np.ascontiguousarray(value) for name, value in sorted((*weights.items(), *sepsis.trees.items()))})
+    network = Network(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
+    some = cohort.taken(trusted_by)
+    trust = reliability.of_all(network, prepared.inputs[rows_of(trusted_by, cohort.offsets)], some)
+    manifest = {
+        "what": f"{NAME}, version {VERSION}",
+        "made_by": "foreshock train",
+        "date": date,
+        "weights": {
+            "blake2b": blake2b(raw, digest_size=16).hexdigest(),
+            "numbers": sum(v.size for v in weights.values()),
+        },
+        "shape": asdict(shape),
+        "plan": plan.as_json(),
+        "split": "by patient and hospital: 85 % fit, 5 % choose the epoch, 10 % count reliability",
+        "stays": {"fit": len(fit_on), "choose": len(chosen_on), "count": len(trusted_by)},
+        "data_blake2b": hashes(data, HOSPITALS),
+        "data_licence_and_citation": {hospital: CITATIONS[hospital] for hospital in HOSPITALS},
+        "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__},
+        "edges_h": list(EDGES_H),
+        "inputs": [name for name, _ in inputs.named()],
+        "events": {SEPSIS: sepsis.about},
+        "questions": [
+            {
+                "concept": question.split()[0],
+                "direction": question.split()[1],
+                "lines": list(own),
+                "reliability": found,
+            }
+            for (question, own), found in zip(LINES.items(), trust, strict=True)
+        ],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / WEIGHTS).write_bytes(raw)
+    (out / MANIFEST).write_text(json_rows.dumps(manifest), encoding="utf-8")
+    say(f"written: {out / WEIGHTS}, {len(raw) / 1e6:.1f} MB")
