@@ -29,8 +29,10 @@ def percent(p: float) -> str:
 
 
 def percent_range(odds: Odds) -> str:
-    """The bounds, without the sign: `28 to 41`."""
+    """The bounds, without the sign: `28 to 41`; of what was hardly ever seen `under 1`."""
     low, high = (round(100 * p) for p in (odds.low, odds.high))
+    if high == 0:
+        return "under 1"
     return f"{low}" if low == high else f"{low} to {high}"
 
 

@@ -36,6 +36,8 @@ def test_bounds_that_are_one_are_told_once() -> None:
     """A range of a single number is that number."""
     assert percent_range(odds(0.3, 0.284, 0.41)) == "28 to 41"
     assert percent_range(odds(0.011, 0.009, 0.012)) == "1"
+    assert percent_range(odds(0.001, 0.0, 0.004)) == "under 1"
+    assert percent_range(odds(0.001, 0.0, 0.006)) == "0 to 1"
 
 
 def test_the_likeliest_comes_first() -> None:
