@@ -21,11 +21,15 @@ def unsaid(view: BedView) -> list[tuple[str, str]]:
     return [(why, _listed(asked)) for why, asked in whys.items()]
 
 
+RARE, SURE = 0.01, 0.99
+"""A chance beyond these is told as that: one in a thousand is more than the bounds can bear."""
+
+
 def percent(p: float) -> str:
-    """In whole percent, and never certain: what is rarer than one in a hundred is said to be."""
-    if p < 0.01:  # noqa: PLR2004
+    """In whole percent, and never certain."""
+    if p < RARE:
         return "under 1 %"
-    return "over 99 %" if p > 0.99 else f"{p:.0%}".replace("%", " %")  # noqa: PLR2004
+    return "over 99 %" if p > SURE else f"{100 * p:.0f} %"
 
 
 def percent_range(odds: Odds) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from forecasting.baselines import trend
 from forecasting.baselines.outlook import outside
+from forecasting.baselines.parameters import NAME as TREND
 from forecasting.chances import HOLD_MAX, Chance, chance
 from forecasting.contract import ModelState, Seen
 from forecasting.exact import Array
@@ -50,7 +51,7 @@ class CrossingNetwork:
     `ahead`: what was fitted, or why it cannot be read.
     """
 
-    name = NAME
+    name = f"{NAME} with {TREND}"
     version = VERSION
     horizons_h = HORIZONS_H
     batch = trend.BATCH

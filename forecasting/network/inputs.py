@@ -13,6 +13,7 @@ element by element, or summed over hours in their order, so that a patient's bit
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,13 +69,15 @@ def table(lanes: Array, now: Whole, person: Person) -> Array:
     return np.concatenate([block.values for block in blocks(lanes, now, person)], axis=1)
 
 
-def named() -> list[tuple[str, str]]:
+@cache
+def named() -> tuple[tuple[str, str], ...]:
     """Name and group of each input, in their order."""
     unknown = np.full(1, np.nan)
     nobody = blocks(np.tile(EMPTY[:, None], len(READ)), np.zeros(1, np.int64), Person(unknown, unknown, unknown))
-    return [(name, block.group) for block in nobody for name in block.names]
+    return tuple((name, block.group) for block in nobody for name in block.names)
 
 
+@cache
 def network_reads() -> int:
     """How many of the inputs, from the first on, the network reads: none that tells the time of the stay."""
     return sum(group not in ("tally", "clock") for _, group in named())

@@ -13,13 +13,12 @@ from forecasting.network import chart, inputs
 from forecasting.network.chart import EMPTY
 from forecasting.network.inputs import READ, Person
 from forecasting.training.cohorts import ABOUT, VARIABLES, Hourly
+from forecasting.training.collections import COLUMNS_2019
 from forecasting.training.features import Table
 
 COLUMNS: Mapping[str, str] = {
-    "hr": "HR", "spo2": "O2Sat", "temp": "Temp", "sbp": "SBP", "map": "MAP", "dbp": "DBP", "rr": "Resp",
-    "base_excess": "BaseExcess", "hco3": "HCO3", "fio2": "FiO2", "ph_art": "pH", "paco2": "PaCO2", "sao2": "SaO2",
-    "bun": "BUN", "creatinine": "Creatinine", "glucose": "Glucose", "lactate": "Lactate",
-    "bilirubin": "Bilirubin_total", "hb": "Hgb", "wbc": "WBC", "platelets": "Platelets", "k": "Potassium",
+    **COLUMNS_2019,
+    "base_excess": "BaseExcess", "fio2": "FiO2", "paco2": "PaCO2", "sao2": "SaO2", "bilirubin": "Bilirubin_total",
     "etco2": "EtCO2", "ast": "AST", "alp": "Alkalinephos", "ca_total": "Calcium", "cl": "Chloride",
     "bilirubin_direct": "Bilirubin_direct", "mg": "Magnesium", "phosphate": "Phosphate", "hct": "Hct", "aptt": "PTT",
     "fibrinogen": "Fibrinogen",

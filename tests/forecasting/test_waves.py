@@ -8,14 +8,22 @@ import pytest
 
 from forecasting.baselines import trend
 from forecasting.contract import Forecaster, ModelState, Seen
+from forecasting.network.forecaster import load
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
+from schemas.conditions import Compare, Named, Op
 from schemas.events import Reading
 from schemas.frozen import to_json
 from tests.forecasting.recurrent import Recurrent
 from tests.forecasting.snapshots import NOW, bed, reading
 
-FORECASTERS: Mapping[str, Callable[[], Forecaster]] = {"trend": trend.load, "recurrent": Recurrent}
+FORECASTERS: Mapping[str, Callable[[], Forecaster]] = {
+    "trend": trend.load,
+    "recurrent": Recurrent,
+    "network": load,
+}
+ASKED = (Compare("map", Op.BELOW, 65.0), Compare("lactate", Op.ABOVE, 4.0), Named("sepsis"))
+WITHIN = timedelta(hours=6)
 VITALS, LABS = ("hr", "map", "sbp", "dbp", "rr", "spo2", "temp"), ("lactate", "creatinine", "glucose", "k", "bun")
 INSTANTS = 6
 
@@ -55,7 +63,13 @@ def in_one_wave(forecaster: Forecaster, order: list[int]) -> tuple[list[ModelSta
     known = [state for state in states if state is not None]
     outlooks = forecaster.outlooks(known, [PATIENTS[i][1] for i in order])
     said = [
-        b"".join([str(o.until).encode(), *(to_json(o.fan(concept)) for concept in sorted(forecaster.concepts))])
+        b"".join(
+            [
+                str(o.until).encode(),
+                *(to_json(o.fan(concept)) for concept in sorted(forecaster.concepts)),
+                *(to_json(o.chance(asked, WITHIN)) for asked in ASKED),
+            ]
+        )
         for o in outlooks
     ]
     return known, said

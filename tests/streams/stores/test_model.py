@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
         assert self.store.faults() == ({"invalid": len(self.refused)} if self.refused else {})
 
 
-@pytest.mark.parametrize(("new_url", "examples"), [("sqlite", 20), ("postgresql", 10)], indirect=["new_url"])
+@pytest.mark.parametrize(("new_url", "examples"), [("sqlite", 50), ("postgresql", 25)], indirect=["new_url"])
 def test_a_store_is_a_dictionary_that_survives(url: str, examples: int) -> None:
     """Takings, writes, failures before and after a commit, new beginnings, in any order: nothing is lost or doubled."""
     machine = type("Machine", (Machine,), {"url": url})
