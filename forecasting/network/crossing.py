@@ -45,6 +45,23 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How what the network says is set right at one hospital: on the scale of the logit, always rising."""
+
+    slope: float  # above 0
+    intercept: float
+
+    def of(self, p: float) -> float:
+        """The chance that is told, of the one that was said."""
+        if self == AS_SAID or not 0.0 < p < 1.0:
+            return p
+        return chance_of(self.intercept + self.slope * (math.log(p) - math.log1p(-p)))
+
+
+AS_SAID = Scale(1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that is no line of a single quantity: within which time it is told, how far that can be trusted, and
     from which chance on an alarm serves best."""
@@ -63,6 +80,7 @@ class Question:
     above: bool
     lines: tuple[float, ...]
     reliability: Reliability
+    scale: Scale = AS_SAID
 
     @property
     def name(self) -> str:
@@ -73,6 +91,10 @@ class Question:
         """From the manifest."""
         above, lines = fields["direction"] == "above", tuple(fields["lines"])
         return cls(fields["concept"], above, lines, Reliability.read(fields["reliability"]))
+
+    def told(self, p: float, *, lasting: bool) -> Chance:
+        """What is told where the network says p, with its bounds."""
+        return self.reliability.of(self.scale.of(p), lasting=lasting)
 
     def reaches(self, line: float) -> bool:
         """Whether a line lies among those that were fitted."""

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from forecasting.baselines import trend
 from forecasting.baselines.outlook import outside
@@ -20,9 +21,10 @@ from forecasting.contract import ModelState, Seen
 from forecasting.exact import Array
 from forecasting.moments import microseconds
 from forecasting.network import inputs, memory
-from forecasting.network.crossing import chance_of, crossed
+from forecasting.network.crossing import Question, chance_of, crossed
 from forecasting.network.fitted import Fitted, Unreadable, fitted
 from forecasting.network.inputs import Person
+from forecasting.network.taught import Taught
 from forecasting.readings import newest
 from schemas.clinical.forecasts import HORIZONS_H, Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
@@ -62,6 +64,11 @@ class CrossingNetwork:
         own = ahead if isinstance(ahead, str) else ahead.digest
         self.digest = blake2b(f"{fans.digest} {own}".encode(), digest_size=16).hexdigest()
         self._trend_size = len(fans.encode([None], [Seen(EARLIEST)])[0].body)
+
+    @property
+    def ahead(self) -> Fitted | str:
+        """What was fitted, or why it cannot be read."""
+        return self._ahead
 
     @property
     def problem(self) -> str | None:
@@ -130,11 +137,16 @@ class Wave:
             self._charts, self._people = (), []
         return self._inputs
 
-    def chance(self, bed: int, question: int, line: float, hours: float) -> float:
-        """Of one bed and question."""
+    @property
+    def hidden(self) -> Array:
+        """(B, D)"""
         if self._hidden is None:
             self._hidden = self.ahead.network.hidden(self.inputs)
-        hazards, measured = self.ahead.network.raw(self._hidden[bed : bed + 1], question)
+        return self._hidden
+
+    def chance(self, bed: int, question: int, line: float, hours: float) -> float:
+        """Of one bed and question."""
+        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
         place = self.ahead.questions[question].place(line)
         return crossed(hazards[0].tolist(), measured[0].tolist(), place, self.ahead.edges_h, hours)
 
@@ -166,6 +178,13 @@ def read(charts: Sequence[bytes], people: Sequence[Known]) -> Array:
     return found.astype(np.float32).astype(np.float64)  # as it was when the network was fitted
 
 
+class Said(NamedTuple):
+    """The chance that the network says, and of which question."""
+
+    question: Question
+    p: float
+
+
 class NetworkOutlook:
     """One patient's future as of its snapshot's `now`: fans of the trend, chances of the network."""
 
@@ -179,30 +198,43 @@ class NetworkOutlook:
         """Quantiles of `concept`, its horizons counted from the snapshot's `now`."""
         return self._fans.fan(concept)
 
+    @property
+    def hidden(self) -> Array | None:
+        """(D,) what the network makes of the patient; None where it cannot be used."""
+        return None if isinstance(self._wave, str) else self._wave.hidden[self._place]
+
     def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
         """The chance that `condition` comes true within `within`; see `forecasting.chances`."""
         if isinstance(condition, Named):
             return self._happens(condition.name, within)
-        return chance(condition, within, self._crosses, MODEL)
+        own = None if isinstance(self._wave, str) else self._wave.ahead.recalibrated
+        model = MODEL if own is None else f"{MODEL}, recalibrated {own}"
+        return chance(condition, within, self._crosses, model)
 
     def _happens(self, name: str, within: timedelta) -> Odds | Unavailable:
         """The chance of a named event, of a patient of whom something usable is known."""
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
-        event, hours = self._wave.ahead.events.get(name), within / timedelta(hours=1)
+        ahead, hours = self._wave.ahead, within / timedelta(hours=1)
+        event = ahead.events.get(name) or ahead.taught.get(name)
         if event is None:
-            return Unavailable(reason=f"no chance of {name[:64]} was fitted")
+            return Unavailable(reason=ahead.untaught.get(name) or f"no chance of {name[:64]} was fitted")
         if hours != event.within_h:
             return Unavailable(reason=f"the chance of {name} is told within {event.within_h:g} h only")
         if not any(isinstance(self._fans.fan(concept), Fan) for concept in inputs.VITALS):
             why = outside(self._snapshot)
             return Unavailable(reason=why or "no vital sign is known that is not too old", settles=inputs.VITALS)
+        if isinstance(event, Taught):
+            return _odds(event.of(self._wave.hidden[self._place]), hours, f"{MODEL}, taught {event.version}")
         found = event.reliability.of(self._wave.event(self._place, name), lasting=False)
-        p, low, high = (round(x, 4) for x in found)
-        bounds = {"low": min(low, p), "high": max(high, p)}
-        return Odds(probability=p, **bounds, within_h=hours, model=MODEL, alarm_at=event.alarm_at)
+        return replace(_odds(found, hours, MODEL), alarm_at=event.alarm_at)
 
     def _crosses(self, asked: Compare, hours: float) -> Chance | Unavailable:
+        said = self.said(asked, hours)
+        return said if isinstance(said, Unavailable) else said.question.told(said.p, lasting=asked.hold is not None)
+
+    def said(self, asked: Compare, hours: float) -> Said | Unavailable:
+        """What the network says of one comparison, before a hospital's own scale: what that is fitted on."""
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
         ahead = self._wave.ahead
@@ -215,8 +247,12 @@ class NetworkOutlook:
         origin = newest(self._snapshot.readings[asked.quantity], self._snapshot.now)
         if origin is not None and origin.value is not None and asked.op.holds(origin.value, asked.value):
             return Unavailable(reason="it is true already: a chance is given only of what is still to come")
-        p = self._wave.chance(self._place, number, _line(asked), hours)
-        return ahead.questions[number].reliability.of(p, lasting=asked.hold is not None)
+        return Said(ahead.questions[number], self._wave.chance(self._place, number, _line(asked), hours))
+
+
+def _odds(found: Chance, hours: float, model: str) -> Odds:
+    p, low, high = (round(x, 4) for x in found)
+    return Odds(probability=p, low=min(low, p), high=max(high, p), within_h=hours, model=model)
 
 
 def _asked(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
