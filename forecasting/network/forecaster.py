@@ -103,6 +103,10 @@ class CrossingNetwork:
             made += [NetworkOutlook(own, some[place], wave, place) for place, own in enumerate(fans)]
         return made
 
+    def chart_of(self, state: ModelState) -> bytes:
+        """What the network looks at of a state; see `forecasting.network.memory`."""
+        return self._parts(state)[1]
+
     def _parts(self, state: ModelState | None) -> tuple[ModelState | None, bytes]:
         """The state of the trend, and the chart."""
         if state is None:
@@ -122,6 +126,13 @@ class Wave:
         self._inputs: Array | None = None
         self._hidden: Array | None = None
         self._events: dict[str, Array] = {}
+
+    @classmethod
+    def of_rows(cls, ahead: Fitted, rows: Array) -> "Wave":
+        """Of patients as they would be read: rows (B, F), as `read` makes them."""
+        wave = cls(ahead, (), ())
+        wave._inputs = rows
+        return wave
 
     def event(self, bed: int, name: str) -> float:
         """The chance of a named event for one bed."""
