@@ -126,6 +126,7 @@ class Wave:
         self._inputs: Array | None = None
         self._hidden: Array | None = None
         self._events: dict[str, Array] = {}
+        self._last: tuple[int, int, list[list[float]], list[float]] | None = None
 
     @classmethod
     def of_rows(cls, ahead: Fitted, rows: Array) -> "Wave":
@@ -157,9 +158,11 @@ class Wave:
 
     def chance(self, bed: int, question: int, line: float, hours: float) -> float:
         """Of one bed and question."""
-        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
+        if self._last is None or self._last[:2] != (bed, question):  # of one question many lines may be asked
+            hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
+            self._last = bed, question, hazards[0].tolist(), measured[0].tolist()
         place = self.ahead.questions[question].place(line)
-        return crossed(hazards[0].tolist(), measured[0].tolist(), place, self.ahead.edges_h, hours)
+        return crossed(*self._last[2:], place, self.ahead.edges_h, hours)
 
 
 class Known(NamedTuple):
