@@ -252,7 +252,7 @@ class NetworkOutlook:
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
         ahead = self._wave.ahead
-        number = _asked(asked, hours, ahead)
+        number = question_of(asked, hours, ahead)
         if isinstance(number, Unavailable):
             return number
         fan = self._fans.fan(asked.quantity)
@@ -261,7 +261,7 @@ class NetworkOutlook:
         origin = newest(self._snapshot.readings[asked.quantity], self._snapshot.now)
         if origin is not None and origin.value is not None and asked.op.holds(origin.value, asked.value):
             return Unavailable(reason="it is true already: a chance is given only of what is still to come")
-        return Said(ahead.questions[number], self._wave.chance(self._place, number, _line(asked), hours))
+        return Said(ahead.questions[number], self._wave.chance(self._place, number, line_of(asked), hours))
 
 
 def _odds(found: Chance, hours: float, model: str) -> Odds:
@@ -269,7 +269,7 @@ def _odds(found: Chance, hours: float, model: str) -> Odds:
     return Odds(probability=p, low=min(low, p), high=max(high, p), within_h=hours, model=model)
 
 
-def _asked(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
+def question_of(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
     """The number of the question, or why it was not validated."""
     direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
     number = ahead.numbers.get(f"{asked.quantity} {direction}")
@@ -282,13 +282,13 @@ def _asked(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
     if asked.hold is not None and asked.hold > HOLD_MAX:
         return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
     question = ahead.questions[number]
-    if not question.reaches(_line(asked)):
+    if not question.reaches(line_of(asked)):
         low, high = min(question.lines), max(question.lines)
         return Unavailable(reason=f"its chance was validated for values from {low:g} to {high:g} only")
     return number
 
 
-def _line(asked: Compare) -> float:
+def line_of(asked: Compare) -> float:
     """The line as the fitted ones are meant: beyond it, not on it. `at_most 65` is below 65.5."""
     half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals
     return asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)
