@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from boards.source import Verb
 from boards.station.cards import steps
-from forecasting.network import forecaster
+from forecasting.local.own import Own
 from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
@@ -45,11 +45,15 @@ RESTS = (  # what a board says of a bed that is only in the store, after "This b
 log = structlog.get_logger()
 
 
-def mind_of(settings: Settings) -> Mind:
-    """The rules and the model that this installation runs. Raises BadBook."""
+def mind_of(settings: Settings, own: Own) -> Mind:
+    """The rules that this installation runs, and the model. Raises BadBook."""
     books = load_units(settings.overlays)
-    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
-    return Mind(books.base, forecaster.load(), policy, books.units)
+    return Mind(books.base, own.forecaster, policy_of(settings), books.units)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """How long this installation waits for what comes late, and by which clocks."""
+    return Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
 
 
 class _Viewed(NamedTuple):
@@ -60,8 +64,8 @@ class _Viewed(NamedTuple):
 class EmbeddedBoard:
     """What a board sees of an embedded service (`boards.source.BoardSource`)."""
 
-    def __init__(self, service: Embedded, clock: Clock, plays: str | None = None) -> None:
-        self._service, self._clock, self.plays = service, clock, plays
+    def __init__(self, service: Embedded, clock: Clock, plays: str | None = None, chances: str | None = None) -> None:
+        self._service, self._clock, self.plays, self._chances = service, clock, plays, chances
         self._views: dict[str, _Viewed] = {}
         self._refused: Mapping[Fault, int] = {}
         self._looking = asyncio.Lock()
@@ -187,6 +191,7 @@ class EmbeddedBoard:
             speed=self._clock.speed,
             shell="embedded",
             plays=self.plays,
+            chances=self._chances,
             lag_s=self._service.lag_s,
             clock_doubt=self._clock.doubt,
             away_since=None if trouble is None else self._clock.now() - timedelta(seconds=self._service.trouble_s),

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -52,6 +53,7 @@ SPEED_MAX = 3600.0
 class Format(StrEnum):
     """The formats that a cohort may come in: the names of `streams.adapters.READERS`."""
 
+    CHALLENGE2012 = "challenge2012"
     CHALLENGE2019 = "challenge2019"
     MIMIC3 = "mimic3"
     CLIF = "clif"
@@ -196,6 +198,38 @@ def train(
     try:
         run_train(data, out, at_most, Console(stderr=True))
     except CannotTrain as problem:
+        raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
+
+
+@app.command()
+def recalibrate(
+    cohort: Annotated[Path | None, typer.Argument(help="The hospital's own past stays.", show_default=False)] = None,
+    source: Annotated[Format | None, typer.Option("--from", help="The format of the data.")] = None,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share the stays.", min=1, max=64, show_default="one per processor")
+    ] = os.cpu_count() or 1,
+    listed: Annotated[bool, typer.Option("--list", help="Say which versions are kept, and which is in force.")] = False,
+    use: Annotated[str | None, typer.Option(help="Put a version in force that was kept.", metavar="VERSION")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Go back to what was in force before.")] = False,
+) -> None:
+    """Set chances right on a hospital's own past patients: before and after are shown, and each step can be undone."""
+    from infra.commands import recalibrate as command
+
+    current, now, console = _prepared(), datetime.now(UTC), Console(stderr=True)
+    if [cohort is not None, listed, use is not None, undo].count(True) != 1 or (cohort is None) != (source is None):
+        raise _fail("expected a COHORT with its --from, or one of --list, --use and --undo")
+    try:
+        if cohort is not None and source is not None:
+            command.run_recalibrate(cohort, source.value, processes, current, now, console)
+        elif listed:
+            command.listed(current, console)
+        elif use is not None:
+            command.use(use, current, now, console)
+        else:
+            command.undo(current, now, console)
+    except command.CannotRecalibrate as problem:
         raise _fail(problem) from None
     except OSError as problem:
         raise _fail(_of_the_system(problem)) from None

@@ -38,10 +38,11 @@ _log = structlog.get_logger()
 
 
 class KafkaBoard:
-    """An async context manager: `async with KafkaBoard(log) as board`. `speed`, `plays`: of what a feed plays."""
+    """An async context manager: `async with KafkaBoard(log) as board`. `speed`, `plays`: of what a feed plays;
+    `chances`: whether they were checked at this hospital."""
 
-    def __init__(self, log: Log, speed: float = 1.0, plays: str | None = None) -> None:
-        self._names, self._speed, self._plays = log, speed, plays
+    def __init__(self, log: Log, speed: float = 1.0, plays: str | None = None, chances: str | None = None) -> None:
+        self._names, self._speed, self._plays, self._chances = log, speed, plays, chances
         self._views: dict[str, BedView] = {}
         self._pulses: dict[int, tuple[Pulse, float]] = {}
         self._waiting: dict[asyncio.Queue[None], dict[str, None]] = {}
@@ -117,6 +118,7 @@ class KafkaBoard:
             speed=self._speed,
             shell="kafka",
             plays=self._plays,
+            chances=self._chances,
             lag_s=self._lag(),
             away_since=None if away is None else max(EARLIEST, self._now),
             away_why=away,
