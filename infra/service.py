@@ -53,7 +53,8 @@ def mind_of(settings: Settings, own: Own) -> Mind:
 
 def policy_of(settings: Settings) -> Policy:
     """How long this installation waits for what comes late, and by which clocks."""
-    return Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
+    lateness = timedelta(seconds=settings.allowed_lateness_s)
+    return Policy(allowed_lateness=lateness, zone=settings.zone, hours=settings.hours)
 
 
 class _Viewed(NamedTuple):
