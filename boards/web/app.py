@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+from msgspec.structs import replace
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
+from boards.icu.why import reasons
 from boards.printable import printable
 from boards.source import BoardSource, Verb
 from boards.station import cards
@@ -26,6 +29,7 @@ from boards.web import live
 from boards.web.guard import HEADERS, Sealed, form
 from boards.web.pages import HERE, Broken, Pages
 from boards.web.places import ALL_MAX, NoPlace, Places
+from forecasting.contract import Forecaster
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -56,12 +60,13 @@ def create_app(
     silent_after: timedelta = cards.SILENT_AFTER,
     zone: ZoneInfo = UTC,
     trouble: Callable[[], str | None] = lambda: None,
+    forecaster: Forecaster | None = None,
     node_modules: Path = NODE_MODULES,
 ) -> FastAPI:
     """The boards of one source. `silent_after`: nothing heard for so long, and a bed is shown as not seen.
 
     `zone` is what the clocks of the ward go by. `trouble` says why what stands before the source does not work as it
-    should; `/readyz` passes it on.
+    should; `/readyz` passes it on. `forecaster`: the one that made the chances, where they are to be explained.
     Raises FileNotFoundError when the browser libraries are not installed.
     """
     missing = [path for path in LIBRARIES.values() if not (node_modules / path).is_file()]
@@ -75,7 +80,7 @@ def create_app(
     _add_health(app, source, trouble)
     _add_json(app, source, pages)
     _add_answers(app, source, pages)
-    _add_pages(app, source, pages)
+    _add_pages(app, source, pages, forecaster)
     _add_problems(app, pages)
     return app
 
@@ -156,7 +161,12 @@ def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     async def api_bed(encounter: str) -> Response:
         """All of one bed: a `BedView`."""
         await source.bring(encounter)
-        return Response(_made(pages, encounter, to_json), media_type="application/json")
+        return Response(_made(pages, encounter, _whole), media_type="application/json")
+
+
+def _whole(view: BedView) -> bytes:
+    """All but what only the model can read."""
+    return to_json(replace(view, remembered=None))
 
 
 def _broken_in_short(bed: Broken) -> dict[str, Any]:
@@ -258,7 +268,7 @@ def _state(alert: Alert, step: str) -> StepState | str:
     return next((s.state for s in cards.steps(alert) if s.id == step), "")
 
 
-def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+def _add_pages(app: FastAPI, source: BoardSource, pages: Pages, forecaster: Forecaster | None) -> None:
     """The encounter is always the last part of an address: it may hold any of `. : | / -`, so nothing may follow it."""
 
     @app.get("/", response_class=HTMLResponse)
@@ -278,7 +288,9 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     @app.get("/bed/{encounter:path}", response_class=HTMLResponse)
     async def bed(encounter: str) -> str:
         await source.bring(encounter)
-        return _made(pages, encounter, pages.bed)
+        view = _made(pages, encounter, lambda view: view)
+        because = await run_in_threadpool(reasons, view, forecaster)  # a fifth of a second, while others are served
+        return _made(pages, encounter, lambda _: pages.bed(view, because))
 
     @app.get("/trends/{encounter:path}")
     async def trends(encounter: str) -> Response:

@@ -23,6 +23,7 @@ from prometheus_client import Counter
 
 from boards import words
 from boards.icu import ahead, summary
+from boards.icu.why import Reasons
 from boards.printable import printable
 from boards.source import BoardSource, BoardStatus, RefusalGroup
 from boards.station import cards, person
@@ -278,13 +279,14 @@ class Pages:
         """The page of a bed that cannot be shown."""
         return self._render("broken.html", broken=bed, now=self._source.status().now, **self._standing())
 
-    def bed(self, view: BedView) -> str:
-        """The data summary."""
+    def bed(self, view: BedView, because: Reasons) -> str:
+        """The data summary, with the reasons of its chances."""
         rests_on = summary.evidence_of(cards.standing(view))
         return self._render(
             "bed.html",
             card=self._card(view),
             view=view,
+            because=because,
             rows=summary.rows(view),
             charts=summary.charts(view),
             notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],
