@@ -71,7 +71,7 @@ async def _play(
         def ready() -> None:
             say(console, f"The board: {address(listener)}   ({what}, {speed:g}× real time; Ctrl-C stops)")
 
-        app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
+        app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone, forecaster=mind.forecaster)
         guarded = Access(app, names(settings.host, settings.allowed_hosts), None, listener.getsockname()[1])
         await run_web(guarded, listener, beside, ready)
     say(

@@ -77,12 +77,13 @@ async def _show(
     plays = f"demo over Kafka: the recorded stays and two fictional patients, {speed:g}× real time"
     running = {name: _started(name, words, log, folder) for name, words in parts.items()}
     try:
-        async with KafkaBoard(log, speed, plays, own(folder).said) as board:
+        local = own(folder)
+        async with KafkaBoard(log, speed, plays, local.said) as board:
 
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
+            app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone, forecaster=local.forecaster)
             hosts = names(settings.host, settings.allowed_hosts)
             guarded = Access(app, hosts, None, listener.getsockname()[1])
             await run_web(guarded, listener, lambda: _watched(running, folder), ready)
