@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forecasting.explaining.imagined import PLAYERS, Crossing, Imagined
+from forecasting.explaining.imagined import CONCEPTS_OF, PLAYERS, Crossing, Imagined
 from forecasting.explaining.moved import Moved, moved
 from forecasting.explaining.narrowing import Narrowed, narrowed
 from forecasting.explaining.typical import Typical, Usual, typical
 from forecasting.explaining.unlike import Unlike, unlike
 from forecasting.moments import MICROSECOND
 from forecasting.network.fitted import Fitted
-from forecasting.network.inputs import READ
 from schemas.codes.concepts import CONCEPTS
 
 
@@ -45,8 +44,12 @@ def explained(bed: Imagined, ahead: Fitted, asked: Sequence[Crossing]) -> Explan
 
 
 def _unknown(bed: Imagined, known: Typical) -> Mapping[str, Usual]:
-    """What was never measured, or so long ago that it may not be carried forward (in intensive care)."""
-    return {concept: known.usual[concept] for concept in READ if not _is_known(bed, concept)}
+    """What was never measured, or so long ago that it may not be carried forward (in intensive care).
+
+    A pressure is known where one of its numbers is: nobody measures the others alone.
+    """
+    unknown = [many for many in CONCEPTS_OF.values() if not any(_is_known(bed, concept) for concept in many)]
+    return {concept: known.usual[concept] for many in unknown for concept in many}
 
 
 def _is_known(bed: Imagined, concept: str) -> bool:

@@ -90,3 +90,14 @@ def test_typical_values_are_values_of_their_concepts() -> None:
         assert len(usual.values) == 8
         assert all(CONCEPTS[concept].plausible(value) for value in usual.values)
         assert usual.lowest < usual.highest
+
+
+def test_a_pressure_is_known_where_one_of_its_numbers_is() -> None:
+    """After a MAP of this minute nobody is asked for a DBP alone; where none is known, all three may be asked for."""
+    forecaster = load()
+    known = {c: {1.0: usual.values[4]} for c, usual in typical().usual.items() if c not in ("map", "sbp", "dbp")}
+    for pressures, expected in (({"map": {1.0: 80.0}}, {None}), ({}, {"map", "sbp", "dbp"})):
+        found = explained(
+            imagined(bed({**known, **pressures}), forecaster), ahead_of(forecaster), crossings(forecaster)
+        )
+        assert {one.narrowed.concept if one.narrowed else None for one in found.chances} <= expected
