@@ -16,12 +16,14 @@ from forecasting.local.own import Own
 from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
+from schemas.boards.asked import Asked
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
+from streams.core.asking import answered
 from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.policy import Policy
@@ -91,6 +93,18 @@ class EmbeddedBoard:
                 view = replace(view, problem=RESTS)
             seen = self._views[encounter] = _Viewed(bed, view)
         return seen.view
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        bed = self._beds().get(encounter)
+        if bed is None and encounter in self._service.damaged:
+            raise Damaged
+        if bed is None or bed.chart.discharged:
+            return None
+        if encounter in self._service.resting:
+            now = self._clock.now()
+            return Asked(encounter=encounter, question=question, now=now, refused=f"this bed {RESTS}")
+        now = max(self._clock.now(), bed.line.clock or EARLIEST)
+        return await asyncio.to_thread(answered, bed, question, now, self._service.mind)  # others are served meanwhile
 
     async def bring(self, encounter: str) -> None:
         try:

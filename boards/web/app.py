@@ -30,6 +30,8 @@ from boards.web.guard import HEADERS, Sealed, form
 from boards.web.pages import HERE, Broken, Pages
 from boards.web.places import ALL_MAX, NoPlace, Places
 from forecasting.contract import Forecaster
+from guidelines.asking.tokens import QUESTION_CHARS_MAX
+from schemas.boards.asked import Asked
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -80,6 +82,7 @@ def create_app(
     _add_health(app, source, trouble)
     _add_json(app, source, pages)
     _add_answers(app, source, pages)
+    _add_questions(app, source, pages)
     _add_pages(app, source, pages, forecaster)
     _add_problems(app, pages)
     return app
@@ -198,6 +201,33 @@ def _in_short(card: cards.Card) -> dict[str, Any]:
             for alert in card.alerts
         ],
     }
+
+
+def _add_questions(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+    async def answer(encounter: str, question: str) -> Asked:
+        await source.bring(encounter)
+        view = _made(pages, encounter, lambda view: view)
+        question = question[: QUESTION_CHARS_MAX + 1]  # what is longer is refused for it
+        try:
+            asked = await source.ask(encounter, question)
+        except Exception as problem:  # a person who asks hears why there is no answer
+            log.error("question_not_answered", component="boards", exc_info=problem)
+            why = f"an internal error ({type(problem).__name__}) keeps it from being answered"
+            return Asked(encounter=encounter, question=question, now=view.now, refused=why)
+        if asked is None:
+            raise HTTPException(404, "No such patient is here: the bed may have been left.")
+        return asked
+
+    @app.get("/api/ask/{encounter:path}")
+    async def api_ask(encounter: str, question: str = "") -> Response:
+        """A question in plain English about one bed, and how it was read: an `Asked`. What is not read is refused in
+        it, with what can be asked."""
+        return Response(to_json(await answer(encounter, question)), media_type="application/json")
+
+    @app.get("/ask/{encounter:path}", response_class=HTMLResponse)
+    async def ask(request: Request, encounter: str, question: str = "") -> str:
+        asked = await answer(encounter, question)
+        return _made(pages, encounter, lambda view: pages.asked(view, asked, whole="hx-request" not in request.headers))
 
 
 def _add_answers(app: FastAPI, source: BoardSource, pages: Pages) -> None:

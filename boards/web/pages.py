@@ -22,7 +22,7 @@ from markupsafe import Markup
 from prometheus_client import Counter
 
 from boards import words
-from boards.icu import ahead, summary
+from boards.icu import ahead, asked, summary
 from boards.icu.why import Reasons
 from boards.printable import printable
 from boards.source import BoardSource, BoardStatus, RefusalGroup
@@ -30,6 +30,8 @@ from boards.station import cards, person
 from boards.station.cards import Card
 from boards.station.urgency import NOT_SHOWN, Urgency
 from boards.web.live import Place
+from guidelines.asking.tokens import QUESTION_CHARS_MAX
+from schemas.boards.asked import Asked
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -89,6 +91,10 @@ def _environment(zone: ZoneInfo) -> Environment:
         "steps": cards.steps,
         "checklist_words": cards.checklist_words,
         "kind": summary.kind,
+        "asked": None,
+        "of_the_answer": asked.of_the_answer,
+        "EXAMPLES": asked.EXAMPLES,
+        "QUESTION_CHARS_MAX": QUESTION_CHARS_MAX,
     }
     return env
 
@@ -291,6 +297,15 @@ class Pages:
             charts=summary.charts(view),
             notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],
             **self._standing(),
+        )
+
+    def asked(self, view: BedView, asked: Asked, *, whole: bool) -> str:
+        """A question and its answer: on a page of its own, or what takes its place under the box."""
+        if not whole:
+            return self._render("_asked.html", asked=asked, now=asked.now)
+        encounter, label = quote(view.encounter, safe=""), view.bed or view.encounter
+        return self._render(
+            "asked.html", asked=asked, encounter=encounter, label=label, now=asked.now, **self._standing()
         )
 
     def trends(self, view: BedView) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.boards.asked import Asked
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.events import Response
@@ -71,6 +72,13 @@ class KafkaBoard:
 
     def bed(self, encounter: str) -> BedView | None:
         return self._views.get(encounter)
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        """A board over Kafka has pictures of the beds only: what a question needs, the workers have."""
+        if encounter not in self._views:
+            return None
+        why = "over Kafka a board cannot ask yet: `foreshock ask` does, on the machine of the store"
+        return Asked(encounter=encounter, question=question, now=self._now, refused=why)
 
     async def bring(self, encounter: str) -> None:
         """The newest whole picture of every bed is here, also of one that rests."""
