@@ -249,15 +249,10 @@ def _treatment(part: Part, when: When) -> Condition:
     if when.tense == "now" and part.has("ON") and not part.has("GIVEN"):
         _only(part, when, "ON")
         return On(head.value)
-    if (
-        when.tense == "past"
-        and when.span is not None
-        and part.has("GIVEN", "HAS", "WAS")
-        and when.span.of is not Of.ALL
-    ):
-        _only(part, when, "GIVEN", "EVER")
-        if part.has("GIVEN"):
-            return Given(head.value, when.span.long)
+    is_given = part.has("GIVEN") or (part.has("WAS") and part.has("HAS", "GO"))  # has she had, did she get
+    if when.tense == "past" and when.span is not None and is_given and when.span.of is not Of.ALL:
+        _only(part, when, "GIVEN", "GO", "EVER")
+        return Given(head.value, when.span.long)
     raise Refused(f"of {head.text} it can be asked whether it is running now, or was given in the last hours")
 
 
