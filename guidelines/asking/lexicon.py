@@ -122,7 +122,7 @@ def _of_codes(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """The names of drugs, then of concepts: a word that is both is the concept."""
     no_names, no_concepts = set(table["not_names"]["words"]), set(table["not_names"]["concepts"])
     for item in DRUGS.values():
-        for word in {normal(w.replace("_", " ")) for w in (item.id, item.name, *item.aliases)}:
+        for word in {normal(w.replace("_", " ")) for w in (item.id, item.name, *item.aliases)} - no_names:
             yield word, Entry("TREATMENT", item.id)
     yield from ((name.replace("_", " "), Entry("TREATMENT", name)) for name in classes())
     for concept in CONCEPTS.values():

@@ -56,7 +56,7 @@ class Ward(NamedTuple):
     hours: Hours
 
 
-_ANY_OF = {"IN": Of.ANY, "WITHIN": Of.ANY, "": Of.ANY, "FOR": Of.ALL}
+_ANY_OF = {"IN": Of.ANY, "WITHIN": Of.ANY, "FOR": Of.ALL}
 _BARE = ("NEXT", "DURATION")  # a time without a preposition
 _PREPOSITIONS = ("IN", "OVER", "WITHIN", "DURING", "FOR")
 _NAMED: Mapping[str, Callable[[Hours], time]] = {
