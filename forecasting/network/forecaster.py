@@ -18,21 +18,23 @@ from forecasting.baselines.parameters import NAME as TREND
 from forecasting.chances import HOLD_MAX, Chance, chance
 from forecasting.contract import ModelState, Seen
 from forecasting.exact import Array
+from forecasting.forest import Forest
 from forecasting.moments import microseconds
 from forecasting.network import inputs, memory
-from forecasting.network.crossing import chance_of, crossed
+from forecasting.network.crossing import chance_of, crossed, odds_ratio, tilted
 from forecasting.network.fitted import Fitted, Unreadable, fitted
 from forecasting.network.inputs import Person
-from forecasting.readings import newest
+from forecasting.readings import newest, usable
 from schemas.clinical.forecasts import HORIZONS_H, Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
-from schemas.conditions import Compare, Condition, Named, Op
+from schemas.conditions import Change, Compare, Condition, Named, Op
 from schemas.frozen import EARLIEST
 
 NAME, VERSION = "crossing-network", "1"
 MODEL = f"{NAME}@{VERSION}"
 WITHIN_MIN_H = 1.0  # hourly data cannot say what happens sooner
+RISE_WITHIN = timedelta(days=7)  # KDIGO's window; the fitted stays were no longer, but for a few
 _MALE = {"male": 1.0, "female": 0.0, None: np.nan}
 
 
@@ -114,13 +116,17 @@ class Wave:
         self._charts, self._people = charts, [known_of(snapshot) for snapshot in snapshots]
         self._inputs: Array | None = None
         self._hidden: Array | None = None
-        self._events: dict[str, Array] = {}
+        self._said: dict[str, Sequence[float]] = {}
 
     def event(self, bed: int, name: str) -> float:
         """The chance of a named event for one bed."""
-        if name not in self._events:
-            self._events[name] = self.ahead.events[name].forest.of(self.inputs)
-        return chance_of(float(self._events[name][bed]))
+        return chance_of(self._of_trees(name, self.ahead.events[name].forest)[bed])
+
+    def _of_trees(self, name: str, forest: Forest) -> Sequence[float]:
+        """What trees say of each bed: a logit. Asked once for all beds of the batch."""
+        if name not in self._said:
+            self._said[name] = forest.of(self.inputs).tolist()
+        return self._said[name]
 
     @property
     def inputs(self) -> Array:
@@ -134,9 +140,14 @@ class Wave:
         """Of one bed and question."""
         if self._hidden is None:
             self._hidden = self.ahead.network.hidden(self.inputs)
-        hazards, measured = self.ahead.network.raw(self._hidden[bed : bed + 1], question)
-        place = self.ahead.questions[question].place(line)
-        return crossed(hazards[0].tolist(), measured[0].tolist(), place, self.ahead.edges_h, hours)
+        of_bed, seen = self.ahead.network.raw(self._hidden[bed : bed + 1], question)
+        hazards, measured = of_bed[0].tolist(), seen[0].tolist()
+        asked, edges_h = self.ahead.questions[question], self.ahead.edges_h
+        p, beside = crossed(hazards, measured, asked.place(line), edges_h, hours), asked.partner
+        if beside is None:
+            return p
+        alone = crossed(hazards, measured, asked.place(beside.line), edges_h, beside.within_h)
+        return tilted(p, odds_ratio(self._of_trees(asked.name, beside.forest)[bed], alone))
 
 
 class Known(NamedTuple):
@@ -202,43 +213,77 @@ class NetworkOutlook:
         bounds = {"low": min(low, p), "high": max(high, p)}
         return Odds(probability=p, **bounds, within_h=hours, model=MODEL, alarm_at=event.alarm_at)
 
-    def _crosses(self, asked: Compare, hours: float) -> Chance | Unavailable:
+    def _crosses(self, asked: Compare | Change, hours: float) -> Chance | Unavailable:
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
         ahead = self._wave.ahead
-        number = _asked(asked, hours, ahead)
+        line = _line(asked)
+        if isinstance(line, Unavailable):
+            return line
+        number = _number(line, hours, ahead)
         if isinstance(number, Unavailable):
             return number
-        fan = self._fans.fan(asked.quantity)
+        fan = self._fans.fan(line.concept)
         if isinstance(fan, Unavailable):
             return fan
-        origin = newest(self._snapshot.readings[asked.quantity], self._snapshot.now)
-        if origin is not None and origin.value is not None and asked.op.holds(origin.value, asked.value):
+        if self._true_already(asked):
             return Unavailable(reason="it is true already: a chance is given only of what is still to come")
-        p = self._wave.chance(self._place, number, _line(asked), hours)
-        return ahead.questions[number].reliability.of(p, lasting=asked.hold is not None)
+        p = self._wave.chance(self._place, number, line.at, hours)
+        return ahead.questions[number].reliability.of(p, lasting=line.lasting)
+
+    def _true_already(self, asked: Compare | Change) -> bool:
+        """Whether it holds of the newest reading."""
+        row, now = self._snapshot.readings[asked.quantity], self._snapshot.now
+        origin = newest(row, now)
+        if origin is None or origin.value is None:
+            return False  # without a usable value there is no fan, and so no chance
+        if isinstance(asked, Compare):
+            return asked.op.holds(origin.value, asked.value)
+        since = now - asked.within
+        lately = (r.value for r in row if usable(r, now) and r.observed_at >= since and r.value is not None)
+        return origin.value >= min(lately, default=origin.value) * (1 + asked.by / 100)
 
 
-def _asked(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
-    """The number of the question, or why it was not validated."""
-    direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
-    number = ahead.numbers.get(f"{asked.quantity} {direction}")
-    if number is None or asked.op is Op.EQUALS:
+class Line(NamedTuple):
+    """What is asked, as it was fitted: beyond a line, not on it."""
+
+    concept: str
+    direction: str
+    at: float
+    lasting: bool
+
+    @property
+    def question(self) -> str:
+        return f"{self.concept} {self.direction}"
+
+
+def _line(asked: Compare | Change) -> Line | Unavailable:
+    """`at_most 65` is below 65.5; a rise by 50 % is to one and a half times the lowest value."""
+    if isinstance(asked, Change):
+        if not (asked.rises and asked.percent and asked.within >= RISE_WITHIN):
+            return Unavailable(reason="a change is forecast only as a rise in percent over the lowest of 7 days")
+        return Line(asked.quantity, "rise", 1 + asked.by / 100, lasting=False)
+    if asked.op is Op.EQUALS:
         return Unavailable(reason=f"the chance of {asked.quantity[:64]} {asked.op} a value was not validated")
+    if asked.hold is not None and asked.hold > HOLD_MAX:
+        return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
+    direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
+    half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals if asked.quantity in CONCEPTS else 0.0
+    at = asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)
+    return Line(asked.quantity, direction, at, lasting=asked.hold is not None)
+
+
+def _number(line: Line, hours: float, ahead: Fitted) -> int | Unavailable:
+    """The number of the question, or why it was not validated."""
+    number = ahead.numbers.get(line.question)
+    if number is None:
+        return Unavailable(reason=f"the chance of {line.question[:64]} a value was not validated")
     if not WITHIN_MIN_H <= hours <= ahead.edges_h[-1]:
         return Unavailable(
             reason=f"chances were validated from {WITHIN_MIN_H:g} h to {ahead.edges_h[-1]:g} h ahead only"
         )
-    if asked.hold is not None and asked.hold > HOLD_MAX:
-        return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
     question = ahead.questions[number]
-    if not question.reaches(_line(asked)):
+    if not question.reaches(line.at):
         low, high = min(question.lines), max(question.lines)
         return Unavailable(reason=f"its chance was validated for values from {low:g} to {high:g} only")
     return number
-
-
-def _line(asked: Compare) -> float:
-    """The line as the fitted ones are meant: beyond it, not on it. `at_most 65` is below 65.5."""
-    half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals
-    return asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)

@@ -14,7 +14,7 @@ from forecasting.network.inputs import READ
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "forecasting" / "deterioration.json"
-SHOWN = ("LightGBM", "network", "both")
+SHOWN = ("LightGBM", "network", "served")
 
 
 def card(manifest: Mapping[str, Any], measured: Mapping[str, Any]) -> str:

@@ -24,6 +24,8 @@ from forecasting.training.fit_network import SOURCES, Plan, Prepared, Say, fit
 from forecasting.training.fit_sepsis import NAME as SEPSIS
 from forecasting.training.fit_sepsis import fit_sepsis
 from forecasting.training.network import Shape
+from forecasting.training.partners import RECIPE, fit_partners
+from forecasting.training.said import Said
 from forecasting.training.sources import hash_of
 from forecasting.training.splits import folds, strata
 
@@ -51,10 +53,12 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
     say("sepsis: trees")
     sepsis = fit_sepsis(prepared.inputs, cohort, fit_on, chosen_on, trusted_by, plan.seed)
     say(f"sepsis: {sepsis.about['trees']} trees, {sepsis.about['on those it is counted on']}")
-    raw = save({name: np.ascontiguousarray(value) for name, value in sorted((*weights.items(), *sepsis.trees.items()))})
+    partners = fit_partners(prepared, cohort, (fit_on, chosen_on), plan.seed, say)
+    all_numbers = {**weights, **sepsis.trees, **partners.trees}
+    raw = save({name: np.ascontiguousarray(value) for name, value in sorted(all_numbers.items())})
     network = Network(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
-    some = cohort.taken(trusted_by)
-    trust = reliability.of_all(network, prepared.inputs[rows_of(trusted_by, cohort.offsets)], some)
+    said = Said.of(network, partners.read(), prepared.inputs[rows_of(trusted_by, cohort.offsets)])
+    trust = reliability.of_all(said, cohort.taken(trusted_by))
     manifest = {
         "what": f"{NAME}, version {VERSION}",
         "made_by": "foreshock train",
@@ -65,6 +69,7 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
         },
         "shape": asdict(shape),
         "plan": plan.as_json(),
+        "partners": RECIPE.as_json(),
         "split": "by patient and hospital: 85 % fit, 5 % choose the epoch, 10 % count reliability",
         "stays": {"fit": len(fit_on), "choose": len(chosen_on), "count": len(trusted_by)},
         "data_blake2b": hashes(data, HOSPITALS),
@@ -78,9 +83,10 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
                 "concept": question.split()[0],
                 "direction": question.split()[1],
                 "lines": list(own),
+                "partner": partners.about.get(number),
                 "reliability": found,
             }
-            for (question, own), found in zip(LINES.items(), trust, strict=True)
+            for number, ((question, own), found) in enumerate(zip(LINES.items(), trust, strict=True))
         ],
     }
     out.mkdir(parents=True, exist_ok=True)
