@@ -50,6 +50,23 @@ class Reliability:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How what the network says is set right at one hospital: on the scale of the logit, always rising."""
+
+    slope: float  # above 0
+    intercept: float
+
+    def of(self, p: float) -> float:
+        """The chance that is told, of the one that was said."""
+        if self == AS_SAID or not 0.0 < p < 1.0:
+            return p
+        return chance_of(self.intercept + self.slope * (math.log(p) - math.log1p(-p)))
+
+
+AS_SAID = Scale(1.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that is no line of a single quantity: within which time it is told, how far that can be trusted, and
     from which chance on an alarm serves best."""
@@ -79,6 +96,7 @@ class Question:
     lines: tuple[float, ...]
     reliability: Reliability
     partner: Partner | None = None
+    scale: Scale = AS_SAID
 
     @property
     def name(self) -> str:
@@ -88,6 +106,10 @@ class Question:
     def above(self) -> bool:
         """Whether beyond a line is above it."""
         return self.direction != "below"
+
+    def told(self, p: float, *, lasting: bool) -> Chance:
+        """What is told where the network says p, with its bounds."""
+        return self.reliability.of(self.scale.of(p), lasting=lasting)
 
     def reaches(self, line: float) -> bool:
         """Whether a line lies among those that were fitted."""
@@ -111,7 +133,7 @@ def odds_ratio(of_trees: float, alone: float) -> float:
 
 def tilted(p: float, ratio: float) -> float:
     """A chance whose odds are multiplied."""
-    return p * ratio / (1.0 - p + p * ratio)
+    return p if ratio == 1.0 else p * ratio / (1.0 - p + p * ratio)
 
 
 def crossed(hazards: Rows, measured: Sequence[float], place: float, edges_h: Sequence[float], hours: float) -> float:

@@ -12,7 +12,7 @@ The rest of the manifest says where it all comes from and what it was measured t
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +27,7 @@ from forecasting.forest import Forest
 from forecasting.model import Network
 from forecasting.network import inputs
 from forecasting.network.crossing import Event, Partner, Question, Reliability
+from forecasting.network.taught import Taught, Usual, usual
 
 HERE = Path(__file__).parent
 WEIGHTS, MANIFEST = "weights.safetensors", "manifest.json"
@@ -39,13 +40,17 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Fitted:
-    """The network with what its numbers mean."""
+    """The network with what its numbers mean, and what a hospital has of its own (`forecasting.local`)."""
 
     network: Network
     questions: tuple[Question, ...]
     edges_h: tuple[float, ...]
     events: Mapping[str, Event]
-    digest: str  # of weights, manifest and code
+    usual: Usual
+    digest: str  # of weights, manifest and code, and of what is the hospital's own
+    recalibrated: str | None = None  # the version in force
+    taught: Mapping[str, Taught] = field(default_factory=dict)
+    untaught: Mapping[str, str] = field(default_factory=dict)  # what was taught and cannot be used: why
 
     @cached_property
     def numbers(self) -> Mapping[str, int]:
@@ -71,9 +76,10 @@ def fitted(folder: Path = HERE) -> Fitted:
         lines_max = max(len(question.lines) for question in questions)
         network = Network(found, len(questions), len(edges_h), lines_max)
         events = {name: _event(name, fields, found) for name, fields in manifest["events"].items()}
+        known = usual(found)
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as problem:
         raise Unreadable(f"{WEIGHTS} or {MANIFEST} is damaged ({type(problem).__name__})") from problem
-    return Fitted(network, questions, edges_h, events, _digest(raw, described))
+    return Fitted(network, questions, edges_h, events, known, _digest(raw, described))
 
 
 def _question(fields: Mapping[str, Any], found: Mapping[str, NDArray[Any]]) -> Question:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from forecasting.baselines import trend
 from forecasting.baselines.outlook import outside
@@ -21,9 +22,10 @@ from forecasting.exact import Array
 from forecasting.forest import Forest
 from forecasting.moments import microseconds
 from forecasting.network import inputs, memory
-from forecasting.network.crossing import chance_of, crossed, odds_ratio, tilted
+from forecasting.network.crossing import Question, Rows, chance_of, crossed, odds_ratio, tilted
 from forecasting.network.fitted import Fitted, Unreadable, fitted
 from forecasting.network.inputs import Person
+from forecasting.network.taught import Taught
 from forecasting.readings import newest, usable
 from schemas.clinical.forecasts import HORIZONS_H, Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
@@ -66,6 +68,11 @@ class CrossingNetwork:
         self._trend_size = len(fans.encode([None], [Seen(EARLIEST)])[0].body)
 
     @property
+    def ahead(self) -> Fitted | str:
+        """What was fitted, or why it cannot be read."""
+        return self._ahead
+
+    @property
     def problem(self) -> str | None:
         """Why there are no chances, or None."""
         return self._ahead if isinstance(self._ahead, str) else None
@@ -98,6 +105,10 @@ class CrossingNetwork:
             made += [NetworkOutlook(own, some[place], wave, place) for place, own in enumerate(fans)]
         return made
 
+    def chart_of(self, state: ModelState) -> bytes:
+        """What the network looks at of a state; see `forecasting.network.memory`."""
+        return self._parts(state)[1]
+
     def _parts(self, state: ModelState | None) -> tuple[ModelState | None, bytes]:
         """The state of the trend, and the chart."""
         if state is None:
@@ -116,7 +127,15 @@ class Wave:
         self._charts, self._people = charts, [known_of(snapshot) for snapshot in snapshots]
         self._inputs: Array | None = None
         self._hidden: Array | None = None
-        self._said: dict[str, Sequence[float]] = {}
+        self._trees: dict[str, Sequence[float]] = {}
+        self._last: tuple[int, int, list[list[float]], list[float], float] | None = None
+
+    @classmethod
+    def of_rows(cls, ahead: Fitted, rows: Array) -> "Wave":
+        """Of patients as they would be read: rows (B, F), as `read` makes them."""
+        wave = cls(ahead, (), ())
+        wave._inputs = rows
+        return wave
 
     def event(self, bed: int, name: str) -> float:
         """The chance of a named event for one bed."""
@@ -124,9 +143,9 @@ class Wave:
 
     def _of_trees(self, name: str, forest: Forest) -> Sequence[float]:
         """What trees say of each bed: a logit. Asked once for all beds of the batch."""
-        if name not in self._said:
-            self._said[name] = forest.of(self.inputs).tolist()
-        return self._said[name]
+        if name not in self._trees:
+            self._trees[name] = forest.of(self.inputs).tolist()
+        return self._trees[name]
 
     @property
     def inputs(self) -> Array:
@@ -136,18 +155,33 @@ class Wave:
             self._charts, self._people = (), []
         return self._inputs
 
-    def chance(self, bed: int, question: int, line: float, hours: float) -> float:
-        """Of one bed and question."""
+    @property
+    def hidden(self) -> Array:
+        """(B, D)"""
         if self._hidden is None:
             self._hidden = self.ahead.network.hidden(self.inputs)
-        of_bed, seen = self.ahead.network.raw(self._hidden[bed : bed + 1], question)
-        hazards, measured = of_bed[0].tolist(), seen[0].tolist()
+        return self._hidden
+
+    def chance(self, bed: int, question: int, line: float, hours: float) -> float:
+        """Of one bed and question."""
         asked, edges_h = self.ahead.questions[question], self.ahead.edges_h
-        p, beside = crossed(hazards, measured, asked.place(line), edges_h, hours), asked.partner
+        if self._last is None or self._last[:2] != (bed, question):  # of one question many lines may be asked
+            hazards, measured = self._raw(bed, question)
+            self._last = bed, question, hazards, measured, self._ratio(bed, asked, hazards, measured)
+        _, _, hazards, measured, ratio = self._last
+        return tilted(crossed(hazards, measured, asked.place(line), edges_h, hours), ratio)
+
+    def _raw(self, bed: int, question: int) -> tuple[list[list[float]], list[float]]:
+        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
+        return hazards[0].tolist(), measured[0].tolist()
+
+    def _ratio(self, bed: int, asked: Question, hazards: Rows, measured: Sequence[float]) -> float:
+        """What a question's partner multiplies odds by; 1 without one."""
+        beside = asked.partner
         if beside is None:
-            return p
-        alone = crossed(hazards, measured, asked.place(beside.line), edges_h, beside.within_h)
-        return tilted(p, odds_ratio(self._of_trees(asked.name, beside.forest)[bed], alone))
+            return 1.0
+        alone = crossed(hazards, measured, asked.place(beside.line), self.ahead.edges_h, beside.within_h)
+        return odds_ratio(self._of_trees(asked.name, beside.forest)[bed], alone)
 
 
 class Known(NamedTuple):
@@ -177,6 +211,13 @@ def read(charts: Sequence[bytes], people: Sequence[Known]) -> Array:
     return found.astype(np.float32).astype(np.float64)  # as it was when the network was fitted
 
 
+class Said(NamedTuple):
+    """The chance that the network says, and of which question."""
+
+    question: Question
+    p: float
+
+
 class NetworkOutlook:
     """One patient's future as of its snapshot's `now`: fans of the trend, chances of the network."""
 
@@ -190,46 +231,55 @@ class NetworkOutlook:
         """Quantiles of `concept`, its horizons counted from the snapshot's `now`."""
         return self._fans.fan(concept)
 
+    @property
+    def hidden(self) -> Array | None:
+        """(D,) what the network makes of the patient; None where it cannot be used."""
+        return None if isinstance(self._wave, str) else self._wave.hidden[self._place]
+
     def chance(self, condition: Condition, within: timedelta) -> Odds | Unavailable:
         """The chance that `condition` comes true within `within`; see `forecasting.chances`."""
         if isinstance(condition, Named):
             return self._happens(condition.name, within)
-        return chance(condition, within, self._crosses, MODEL)
+        own = None if isinstance(self._wave, str) else self._wave.ahead.recalibrated
+        model = MODEL if own is None else f"{MODEL}, recalibrated {own}"
+        return chance(condition, within, self._crosses, model)
 
     def _happens(self, name: str, within: timedelta) -> Odds | Unavailable:
         """The chance of a named event, of a patient of whom something usable is known."""
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
-        event, hours = self._wave.ahead.events.get(name), within / timedelta(hours=1)
+        ahead, hours = self._wave.ahead, within / timedelta(hours=1)
+        event = ahead.events.get(name) or ahead.taught.get(name)
         if event is None:
-            return Unavailable(reason=f"no chance of {name[:64]} was fitted")
+            return Unavailable(reason=ahead.untaught.get(name) or f"no chance of {name[:64]} was fitted")
         if hours != event.within_h:
             return Unavailable(reason=f"the chance of {name} is told within {event.within_h:g} h only")
         if not any(isinstance(self._fans.fan(concept), Fan) for concept in inputs.VITALS):
             why = outside(self._snapshot)
             return Unavailable(reason=why or "no vital sign is known that is not too old", settles=inputs.VITALS)
+        if isinstance(event, Taught):
+            return _odds(event.of(self._wave.hidden[self._place]), hours, f"{MODEL}, taught {event.version}")
         found = event.reliability.of(self._wave.event(self._place, name), lasting=False)
-        p, low, high = (round(x, 4) for x in found)
-        bounds = {"low": min(low, p), "high": max(high, p)}
-        return Odds(probability=p, **bounds, within_h=hours, model=MODEL, alarm_at=event.alarm_at)
+        return replace(_odds(found, hours, MODEL), alarm_at=event.alarm_at)
 
     def _crosses(self, asked: Compare | Change, hours: float) -> Chance | Unavailable:
+        said, lasting = self.said(asked, hours), isinstance(asked, Compare) and asked.hold is not None
+        return said if isinstance(said, Unavailable) else said.question.told(said.p, lasting=lasting)
+
+    def said(self, asked: Compare | Change, hours: float) -> Said | Unavailable:
+        """What the network says of one comparison, before a hospital's own scale: what that is fitted on."""
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
         ahead = self._wave.ahead
-        line = _line(asked)
-        if isinstance(line, Unavailable):
-            return line
-        number = _number(line, hours, ahead)
+        number = question_of(asked, hours, ahead)
         if isinstance(number, Unavailable):
             return number
-        fan = self._fans.fan(line.concept)
+        fan = self._fans.fan(asked.quantity)
         if isinstance(fan, Unavailable):
             return fan
         if self._true_already(asked):
             return Unavailable(reason="it is true already: a chance is given only of what is still to come")
-        p = self._wave.chance(self._place, number, line.at, hours)
-        return ahead.questions[number].reliability.of(p, lasting=line.lasting)
+        return Said(ahead.questions[number], self._wave.chance(self._place, number, line_of(asked), hours))
 
     def _true_already(self, asked: Compare | Change) -> bool:
         """Whether it holds of the newest reading."""
@@ -241,49 +291,50 @@ class NetworkOutlook:
             return asked.op.holds(origin.value, asked.value)
         since = now - asked.within
         lately = (r.value for r in row if usable(r, now) and r.observed_at >= since and r.value is not None)
-        return origin.value >= min(lately, default=origin.value) * (1 + asked.by / 100)
+        return origin.value >= min(lately, default=origin.value) * line_of(asked)
 
 
-class Line(NamedTuple):
-    """What is asked, as it was fitted: beyond a line, not on it."""
-
-    concept: str
-    direction: str
-    at: float
-    lasting: bool
-
-    @property
-    def question(self) -> str:
-        return f"{self.concept} {self.direction}"
+def _odds(found: Chance, hours: float, model: str) -> Odds:
+    p, low, high = (round(x, 4) for x in found)
+    return Odds(probability=p, low=min(low, p), high=max(high, p), within_h=hours, model=model)
 
 
-def _line(asked: Compare | Change) -> Line | Unavailable:
-    """`at_most 65` is below 65.5; a rise by 50 % is to one and a half times the lowest value."""
-    if isinstance(asked, Change):
-        if not (asked.rises and asked.percent and asked.within >= RISE_WITHIN):
-            return Unavailable(reason="a change is forecast only as a rise in percent over the lowest of 7 days")
-        return Line(asked.quantity, "rise", 1 + asked.by / 100, lasting=False)
-    if asked.op is Op.EQUALS:
-        return Unavailable(reason=f"the chance of {asked.quantity[:64]} {asked.op} a value was not validated")
-    if asked.hold is not None and asked.hold > HOLD_MAX:
-        return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
-    direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
-    half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals if asked.quantity in CONCEPTS else 0.0
-    at = asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)
-    return Line(asked.quantity, direction, at, lasting=asked.hold is not None)
-
-
-def _number(line: Line, hours: float, ahead: Fitted) -> int | Unavailable:
+def question_of(asked: Compare | Change, hours: float, ahead: Fitted) -> int | Unavailable:
     """The number of the question, or why it was not validated."""
-    number = ahead.numbers.get(line.question)
-    if number is None:
-        return Unavailable(reason=f"the chance of {line.question[:64]} a value was not validated")
+    number = _number(asked, ahead)
+    if isinstance(number, Unavailable):
+        return number
     if not WITHIN_MIN_H <= hours <= ahead.edges_h[-1]:
         return Unavailable(
             reason=f"chances were validated from {WITHIN_MIN_H:g} h to {ahead.edges_h[-1]:g} h ahead only"
         )
+    if isinstance(asked, Compare) and asked.hold is not None and asked.hold > HOLD_MAX:
+        return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
     question = ahead.questions[number]
-    if not question.reaches(line.at):
+    if not question.reaches(line_of(asked)):
         low, high = min(question.lines), max(question.lines)
-        return Unavailable(reason=f"its chance was validated for values from {low:g} to {high:g} only")
+        what = "values" if isinstance(asked, Compare) else "multiples"
+        return Unavailable(reason=f"its chance was validated for {what} from {low:g} to {high:g} only")
     return number
+
+
+def _number(asked: Compare | Change, ahead: Fitted) -> int | Unavailable:
+    """Of the question with this concept and direction."""
+    if isinstance(asked, Change):
+        if not (asked.rises and asked.percent and asked.within >= RISE_WITHIN):
+            return Unavailable(reason="a change is forecast only as a rise in percent over the lowest of 7 days")
+        number, what = ahead.numbers.get(f"{asked.quantity} rise"), f"a rise of {asked.quantity[:64]}"
+    else:
+        direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
+        number = None if asked.op is Op.EQUALS else ahead.numbers.get(f"{asked.quantity} {direction}")
+        what = f"{asked.quantity[:64]} {asked.op} a value"
+    return Unavailable(reason=f"the chance of {what} was not validated") if number is None else number
+
+
+def line_of(asked: Compare | Change) -> float:
+    """The line as the fitted ones are meant: beyond it, not on it. `at_most 65` is below 65.5; of a rise by 50 % it is
+    1.5 times the lowest value."""
+    if isinstance(asked, Change):
+        return 1 + asked.by / 100
+    half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals
+    return asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)

@@ -5,9 +5,7 @@ Stays are independent, so they are shared out among processes; results are writt
 number of processes changes no byte of the first four files.
 """
 
-import gc
 import json
-import multiprocessing as mp
 import platform
 import shutil
 from collections import Counter
@@ -16,11 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
-from itertools import groupby, islice
-from multiprocessing.queues import Queue
-from operator import attrgetter
+from itertools import islice
 from pathlib import Path
-from queue import Empty
 from time import perf_counter
 from typing import Any, TextIO
 
@@ -36,6 +31,8 @@ from schemas.conditions import Named
 from schemas.events.quarantine import Rejected
 from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
+from streams.cohorts.shares import in_order
+from streams.cohorts.turns import hourly, turns
 from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.ordering import Late
@@ -44,10 +41,7 @@ from streams.core.questions import ASKED, WITHIN
 from streams.core.step import Output, Turn, outlook_at, run
 
 FORECAST_EVERY = timedelta(hours=6)
-STAYS_WAITING_MAX = 64  # finished stays that may wait for the writer, per process
 FORECAST_ROWS_PER_PART = 500_000
-JUST_AFTER = timedelta(microseconds=1)
-COLLECTED_AFTER = 100_000  # new objects
 SIDE_BY_SIDE = 32  # stays that one process plays together: their instants go through the model in waves
 POLICY = Policy()
 SEPSIS = Named("sepsis")
@@ -91,8 +85,8 @@ def play(stays: Sequence[Stay], mind: Mind) -> list[Played]:
     played = [Played(stay.encounter, stay.start, stay.hours is not None) for stay in stays]
     names = [str(number) for number in range(len(stays))]  # two stays of a set may bear one name
     beds = {name: Bed(stay.encounter) for name, stay in zip(names, stays, strict=True)}
-    turns = {name: _turns(stay, one, mind) for name, stay, one in zip(names, stays, played, strict=True)}
-    for name, bed in run(beds, turns, mind).items():
+    own = {name: _turns(stay, one, mind) for name, stay, one in zip(names, stays, played, strict=True)}
+    for name, bed in run(beds, own, mind).items():
         played[int(name)].counts.update({f"bed_{what}": count for what, count in bed.counts.items()})
     return played
 
@@ -102,34 +96,15 @@ def _turns(stay: Stay, played: Played, mind: Mind) -> Iterator[Turn]:
     played.quarantine += [to_json(rejected).decode() for rejected in stay.refused]
     played.counts.update(f"refused_{rejected.fault.value}" for rejected in stay.refused)
     played.counts["events"] = len(stay.events)
-    last = max((event.available_at for event in stay.events), default=stay.start)
-    hours = stay.hours if stay.hours is not None else _hours(stay, last)
-    played.counts["patient_hours"] = hours
-
-    def said(outputs: Sequence[Output]) -> None:
-        _note(played, outputs)
-
-    def passed(at: datetime, done: Callable[[Bed], None] = lambda _: None) -> Turn:
-        """Once the instant `at` itself has been judged."""
-        return Turn(at + mind.policy.allowed_lateness + JUST_AFTER, said=said, done=done)
-
-    arriving = [(at, tuple(group)) for at, group in groupby(stay.events, attrgetter("available_at"))]
-    place = 0
-    for hour in range(hours):
-        at = stay.start + timedelta(hours=hour)
-        while place < len(arriving) and arriving[place][0] <= at:
-            yield Turn(*arriving[place], said=said)
-            place += 1
-        yield passed(at, partial(_ask, played, at, hour, mind))
-    for known, events in arriving[place:]:
-        yield Turn(known, events, said=said)
-    if last > stay.start + timedelta(hours=hours - 1):
-        yield passed(last)
-
-
-def _hours(stay: Stay, last: datetime) -> int:
-    """Hours begun between the stay's start and its last event; a stay of which all was refused has none."""
-    return int((last - stay.start) / timedelta(hours=1)) + 1 if stay.events else 0
+    hours = hourly(stay)
+    played.counts["patient_hours"] = len(hours)
+    return turns(
+        stay,
+        hours,
+        mind.policy,
+        said=lambda outputs: _note(played, outputs),
+        asked=lambda hour, bed: _ask(played, hours[hour], hour, mind, bed),
+    )
 
 
 def _note(played: Played, said: Iterable[Output]) -> None:
@@ -209,7 +184,7 @@ def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], Non
     out.mkdir(parents=True, exist_ok=True)
     started = perf_counter()  # for the manifest's timings only: no result depends on it
     with Files(out) as files:
-        for played in _in_order(job, processes) if processes > 1 else _played(job, 0, 1):
+        for played in in_order(partial(_played, job), processes):
             files.write(played)
             tell(played)
     seconds = perf_counter() - started
@@ -218,58 +193,12 @@ def replay(job: Job, out: Path, processes: int = 1, tell: Callable[[Played], Non
     return manifest
 
 
-def _in_order(job: Job, processes: int) -> Iterator[Played]:
-    """Stay i is played by process i mod n; results come back in the order of the data."""
-    context = mp.get_context("spawn")
-    queues: list[Queue[Played | str | None]] = [context.Queue(STAYS_WAITING_MAX) for _ in range(processes)]
-    workers = [
-        context.Process(target=_work, args=(job, share, processes, queue), daemon=True)
-        for share, queue in enumerate(queues)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        turn = 0
-        while (played := _received(queues[turn % processes], workers[turn % processes])) is not None:
-            yield played
-            turn += 1
-    finally:
-        for worker in workers:
-            worker.terminate()
-            worker.join()
-
-
-def _received(queue: "Queue[Played | str | None]", worker: Any) -> Played | None:
-    while True:
-        try:
-            played = queue.get(timeout=5)
-        except Empty as silence:  # a dead worker would otherwise be waited for for ever
-            if not worker.is_alive() and queue.empty():
-                raise RuntimeError(f"a replay process ended early (exit status {worker.exitcode})") from silence
-            continue
-        if isinstance(played, str):
-            raise RuntimeError(played)
-        return played
-
-
 def _played(job: Job, share: int, shares: int) -> Iterator[Played]:
     """Every `shares`-th stay, `SIDE_BY_SIDE` at a time."""
     mind = job.mind()
     own = islice(job.stays(), share, None, shares)
     while some := list(islice(own, SIDE_BY_SIDE)):
         yield from play(some, mind)
-
-
-def _work(job: Job, share: int, shares: int, queue: "Queue[Played | str | None]") -> None:
-    """One process of several. What is played holds no cycles: the collector of garbage need not look at it often."""
-    gc.freeze()
-    gc.set_threshold(COLLECTED_AFTER)
-    try:
-        for played in _played(job, share, shares):
-            queue.put(played)
-        queue.put(None)
-    except Exception as problem:  # told to the parent, which ends the replay
-        queue.put(f"replay failed: {type(problem).__name__}: {problem}")
 
 
 # --- files ---------------------------------------------------------------------------------------------------------

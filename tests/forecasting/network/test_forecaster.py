@@ -183,7 +183,7 @@ RISE = Change("creatinine", True, 50, timedelta(days=7), percent=True)
 
 
 def test_a_rise_is_told_against_the_lowest_value_so_far() -> None:
-    """Who has risen by a quarter is nearer to half as much again than who has fallen; what is so already is not told."""
+    """Who has risen by a quarter is nearer to half as much again than who has fallen, and what is so is not told."""
     rising = bed({"creatinine": {120: 1.2, 1500: 0.96, 2500: 0.96}, "map": {5: 70}})
     falling = bed({"creatinine": {120: 0.96, 1500: 1.2, 2500: 1.2}, "map": {5: 70}})
     assert odds(rising, RISE, 24).probability > odds(falling, RISE, 24).probability
@@ -201,7 +201,7 @@ def test_no_other_change_is_told() -> None:
         Change("creatinine", True, 50, timedelta(days=2), percent=True),
     ):
         assert "only as a rise in percent over the lowest of 7 days" in why_not(known, other)
-    assert "values from 1.25 to 3" in why_not(known, Change("creatinine", True, 10, week, percent=True))
+    assert "multiples from 1.25 to 3" in why_not(known, Change("creatinine", True, 10, week, percent=True))
     assert "not validated" in why_not(known, Change("map", True, 50, week, percent=True))
 
 
