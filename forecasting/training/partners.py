@@ -1,9 +1,10 @@
 """The partners of the network: boosted trees for those lines that deterioration is measured by.
 
-They read what the network reads, so nothing that tells the time of the stay. Their number is chosen on patients that
-they are not grown on.
+They read what the network reads. Their number is chosen on patients that they are not grown on.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from forecasting.training.labels import RULES, Rule, label
 from forecasting.training.trees import arrays
 
 WITHIN_H = 6
+_ABOUT = "about"
 RECIPE = Recipe(rate=0.08, leaves=31, rows_a_leaf=200, l2=20.0, trees_max=300, patience=20)
 """Fewer and larger steps than the baseline takes: all of them are walked through when a bed is looked at."""
 
@@ -32,6 +34,16 @@ class Partners(NamedTuple):
 
     trees: dict[str, NDArray[np.generic]]
     about: dict[int, dict[str, Any]]  # by the number of the question
+
+    def as_arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it, to be kept."""
+        return {**self.trees, _ABOUT: np.array(json.dumps(self.about))}
+
+    @classmethod
+    def of_arrays(cls, found: Mapping[str, NDArray[Any]]) -> "Partners":
+        """What was kept."""
+        about = {int(number): own for number, own in json.loads(str(found[_ABOUT])).items()}
+        return cls({name: values for name, values in found.items() if name != _ABOUT}, about)
 
     def read(self) -> dict[int, Partner]:
         """As they are served."""
