@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
+from schemas.boards.asked import Asked
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 
@@ -29,6 +30,13 @@ class BoardSource(Protocol):
         """Somebody is about to look at all of one bed: where the service does not hold all of it ready, it gets it now.
 
         Where it cannot, `bed` says in `problem` that its picture is not whole.
+        """
+        ...
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        """A question in plain English about one bed, answered or refused; None when no such patient is here.
+
+        May raise as `bed` does.
         """
         ...
 

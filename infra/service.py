@@ -12,16 +12,18 @@ from msgspec.structs import replace
 
 from boards.source import Verb
 from boards.station.cards import steps
-from forecasting.network import forecaster
+from forecasting.local.own import Own
 from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
+from schemas.boards.asked import Asked
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
 from schemas.events import Response
 from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
+from streams.core.asking import answered
 from streams.core.bed import Bed
 from streams.core.judge import Mind
 from streams.core.policy import Policy
@@ -45,11 +47,16 @@ RESTS = (  # what a board says of a bed that is only in the store, after "This b
 log = structlog.get_logger()
 
 
-def mind_of(settings: Settings) -> Mind:
-    """The rules and the model that this installation runs. Raises BadBook."""
+def mind_of(settings: Settings, own: Own) -> Mind:
+    """The rules that this installation runs, and the model. Raises BadBook."""
     books = load_units(settings.overlays)
-    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
-    return Mind(books.base, forecaster.load(), policy, books.units)
+    return Mind(books.base, own.forecaster, policy_of(settings), books.units)
+
+
+def policy_of(settings: Settings) -> Policy:
+    """How long this installation waits for what comes late, and by which clocks."""
+    lateness = timedelta(seconds=settings.allowed_lateness_s)
+    return Policy(allowed_lateness=lateness, zone=settings.zone, hours=settings.hours)
 
 
 class _Viewed(NamedTuple):
@@ -60,8 +67,8 @@ class _Viewed(NamedTuple):
 class EmbeddedBoard:
     """What a board sees of an embedded service (`boards.source.BoardSource`)."""
 
-    def __init__(self, service: Embedded, clock: Clock, plays: str | None = None) -> None:
-        self._service, self._clock, self.plays = service, clock, plays
+    def __init__(self, service: Embedded, clock: Clock, plays: str | None = None, chances: str | None = None) -> None:
+        self._service, self._clock, self.plays, self._chances = service, clock, plays, chances
         self._views: dict[str, _Viewed] = {}
         self._refused: Mapping[Fault, int] = {}
         self._looking = asyncio.Lock()
@@ -86,6 +93,18 @@ class EmbeddedBoard:
                 view = replace(view, problem=RESTS)
             seen = self._views[encounter] = _Viewed(bed, view)
         return seen.view
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        bed = self._beds().get(encounter)
+        if bed is None and encounter in self._service.damaged:
+            raise Damaged
+        if bed is None or bed.chart.discharged:
+            return None
+        if encounter in self._service.resting:
+            now = self._clock.now()
+            return Asked(encounter=encounter, question=question, now=now, refused=f"this bed {RESTS}")
+        now = max(self._clock.now(), bed.line.clock or EARLIEST)
+        return await asyncio.to_thread(answered, bed, question, now, self._service.mind)  # others are served meanwhile
 
     async def bring(self, encounter: str) -> None:
         try:
@@ -187,6 +206,7 @@ class EmbeddedBoard:
             speed=self._clock.speed,
             shell="embedded",
             plays=self.plays,
+            chances=self._chances,
             lag_s=self._service.lag_s,
             clock_doubt=self._clock.doubt,
             away_since=None if trouble is None else self._clock.now() - timedelta(seconds=self._service.trouble_s),

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from guidelines.asking.times import Hours
 from schemas.local_time import time_zone
 
 PREFIX = "FORESHOCK_"
@@ -29,6 +31,10 @@ def _absolute(path: Path) -> Path:
 
 def _zone(name: str) -> str:
     return time_zone(name).key
+
+
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A time of day as the ward's clocks show it: 08:00."""
 
 
 class Settings(BaseModel):
@@ -59,6 +65,9 @@ class Settings(BaseModel):
     time_zone: Annotated[str, AfterValidator(_zone)] = Field(
         "UTC", description="IANA name of the time zone that the ward's clocks go by; logs stay in UTC."
     )
+    morning_round: ClockTime = Field("08:00", description="When the morning round is, where a question says so.")
+    night_from: ClockTime = Field("20:00", description="When the night begins that a question calls tonight.")
+    night_to: ClockTime = Field("07:00", description="When that night ends.")
     kafka_bootstrap: str = Field(
         "127.0.0.1:9092", min_length=1, description="Kafka brokers as host:port, separated by commas."
     )
@@ -71,6 +80,11 @@ class Settings(BaseModel):
         repr=False,  # may hold a password
         description="SQLAlchemy address of the store.",
     )
+
+    @property
+    def hours(self) -> Hours:
+        """The times of the ward's day that questions name."""
+        return Hours(*map(time.fromisoformat, (self.morning_round, self.night_from, self.night_to)))
 
     @property
     def zone(self) -> ZoneInfo:

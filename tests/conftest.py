@@ -8,6 +8,9 @@ import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page
 
+# Of torch and LightGBM likewise: on a busy machine threads that wait for each other take many times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import infra  # noqa: F401, before numpy: products of matrices by one thread, as in the service
 from tests.browser import NoBrowser, started
 from tests.kafka_fixture import kafka_broker  # noqa: F401

@@ -9,6 +9,8 @@ from types import ModuleType
 import pytest
 
 from guidelines import checklist, evidence, findings, wording
+from guidelines.asking import meaning, nearest, tokens
+from guidelines.asking import reading as asked
 from guidelines.notes import copied, reading, scope, values
 from guidelines.quantities import pressure
 from schemas import events
@@ -17,11 +19,12 @@ from schemas.clinical import cards as hooks
 from schemas.codes import units
 from schemas.conditions import text
 from schemas.events import quarantine, wire
-from streams.core import cards, chart, ordering, resting, retention, source_clock, step, view
+from streams.core import asking, cards, chart, ordering, resting, retention, source_clock, step, view
 
 MODULES: tuple[ModuleType, ...] = (
     events, wire, quarantine, hooks, units, text, views, checklist, evidence, findings, wording, copied, reading, scope,
-    values, pressure, cards, chart, ordering, resting, retention, source_clock, step, view,
+    values, pressure, tokens, meaning, nearest, asked, asking, cards, chart, ordering, resting, retention, source_clock,
+    step, view,
 )  # fmt: skip
 PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
 ROW = re.compile(r"^\| `([\w.]+)\.(\w+)` \| ([\d.e]+) ?([^|]*?) \|", re.MULTILINE)

@@ -162,6 +162,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.timeout(300)  # it runs a small suite dozens of times
 def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Path) -> None:
     """Faults of what a test checks are noticed, also in a constant, in data, and in an answer that is kept for the next
     who asks; of what a test only runs, they live."""
@@ -186,7 +187,7 @@ def test_the_job_tells_what_is_noticed_from_what_is_not(root: Path, tmp_path: Pa
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-800:]

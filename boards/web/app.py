@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 import structlog
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse
+from msgspec.structs import replace
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
+from boards.icu.why import reasons
 from boards.printable import printable
 from boards.source import BoardSource, Verb
 from boards.station import cards
@@ -26,6 +29,9 @@ from boards.web import live
 from boards.web.guard import HEADERS, Sealed, form
 from boards.web.pages import HERE, Broken, Pages
 from boards.web.places import ALL_MAX, NoPlace, Places
+from forecasting.contract import Forecaster
+from guidelines.asking.tokens import QUESTION_CHARS_MAX
+from schemas.boards.asked import Asked
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -56,12 +62,13 @@ def create_app(
     silent_after: timedelta = cards.SILENT_AFTER,
     zone: ZoneInfo = UTC,
     trouble: Callable[[], str | None] = lambda: None,
+    forecaster: Forecaster | None = None,
     node_modules: Path = NODE_MODULES,
 ) -> FastAPI:
     """The boards of one source. `silent_after`: nothing heard for so long, and a bed is shown as not seen.
 
     `zone` is what the clocks of the ward go by. `trouble` says why what stands before the source does not work as it
-    should; `/readyz` passes it on.
+    should; `/readyz` passes it on. `forecaster`: the one that made the chances, where they are to be explained.
     Raises FileNotFoundError when the browser libraries are not installed.
     """
     missing = [path for path in LIBRARIES.values() if not (node_modules / path).is_file()]
@@ -75,7 +82,8 @@ def create_app(
     _add_health(app, source, trouble)
     _add_json(app, source, pages)
     _add_answers(app, source, pages)
-    _add_pages(app, source, pages)
+    _add_questions(app, source, pages)
+    _add_pages(app, source, pages, forecaster)
     _add_problems(app, pages)
     return app
 
@@ -156,7 +164,12 @@ def _add_json(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     async def api_bed(encounter: str) -> Response:
         """All of one bed: a `BedView`."""
         await source.bring(encounter)
-        return Response(_made(pages, encounter, to_json), media_type="application/json")
+        return Response(_made(pages, encounter, _whole), media_type="application/json")
+
+
+def _whole(view: BedView) -> bytes:
+    """All but what only the model can read."""
+    return to_json(replace(view, remembered=None))
 
 
 def _broken_in_short(bed: Broken) -> dict[str, Any]:
@@ -188,6 +201,33 @@ def _in_short(card: cards.Card) -> dict[str, Any]:
             for alert in card.alerts
         ],
     }
+
+
+def _add_questions(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+    async def answer(encounter: str, question: str) -> Asked:
+        await source.bring(encounter)
+        view = _made(pages, encounter, lambda view: view)
+        question = question[: QUESTION_CHARS_MAX + 1]  # what is longer is refused for it
+        try:
+            asked = await source.ask(encounter, question)
+        except Exception as problem:  # a person who asks hears why there is no answer
+            log.error("question_not_answered", component="boards", exc_info=problem)
+            why = f"an internal error ({type(problem).__name__}) keeps it from being answered"
+            return Asked(encounter=encounter, question=question, now=view.now, refused=why)
+        if asked is None:
+            raise HTTPException(404, "No such patient is here: the bed may have been left.")
+        return asked
+
+    @app.get("/api/ask/{encounter:path}")
+    async def api_ask(encounter: str, question: str = "") -> Response:
+        """A question in plain English about one bed, and how it was read: an `Asked`. What is not read is refused in
+        it, with what can be asked."""
+        return Response(to_json(await answer(encounter, question)), media_type="application/json")
+
+    @app.get("/ask/{encounter:path}", response_class=HTMLResponse)
+    async def ask(request: Request, encounter: str, question: str = "") -> str:
+        asked = await answer(encounter, question)
+        return _made(pages, encounter, lambda view: pages.asked(view, asked, whole="hx-request" not in request.headers))
 
 
 def _add_answers(app: FastAPI, source: BoardSource, pages: Pages) -> None:
@@ -258,7 +298,7 @@ def _state(alert: Alert, step: str) -> StepState | str:
     return next((s.state for s in cards.steps(alert) if s.id == step), "")
 
 
-def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
+def _add_pages(app: FastAPI, source: BoardSource, pages: Pages, forecaster: Forecaster | None) -> None:
     """The encounter is always the last part of an address: it may hold any of `. : | / -`, so nothing may follow it."""
 
     @app.get("/", response_class=HTMLResponse)
@@ -278,7 +318,9 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages) -> None:
     @app.get("/bed/{encounter:path}", response_class=HTMLResponse)
     async def bed(encounter: str) -> str:
         await source.bring(encounter)
-        return _made(pages, encounter, pages.bed)
+        view = _made(pages, encounter, lambda view: view)
+        because = await run_in_threadpool(reasons, view, forecaster)  # a fifth of a second, while others are served
+        return _made(pages, encounter, lambda _: pages.bed(view, because))
 
     @app.get("/trends/{encounter:path}")
     async def trends(encounter: str) -> Response:

@@ -22,13 +22,16 @@ from markupsafe import Markup
 from prometheus_client import Counter
 
 from boards import words
-from boards.icu import ahead, summary
+from boards.icu import ahead, asked, summary
+from boards.icu.why import Reasons
 from boards.printable import printable
 from boards.source import BoardSource, BoardStatus, RefusalGroup
 from boards.station import cards, person
 from boards.station.cards import Card
 from boards.station.urgency import NOT_SHOWN, Urgency
 from boards.web.live import Place
+from guidelines.asking.tokens import QUESTION_CHARS_MAX
+from schemas.boards.asked import Asked
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -88,6 +91,10 @@ def _environment(zone: ZoneInfo) -> Environment:
         "steps": cards.steps,
         "checklist_words": cards.checklist_words,
         "kind": summary.kind,
+        "asked": None,
+        "of_the_answer": asked.of_the_answer,
+        "EXAMPLES": asked.EXAMPLES,
+        "QUESTION_CHARS_MAX": QUESTION_CHARS_MAX,
     }
     return env
 
@@ -278,17 +285,27 @@ class Pages:
         """The page of a bed that cannot be shown."""
         return self._render("broken.html", broken=bed, now=self._source.status().now, **self._standing())
 
-    def bed(self, view: BedView) -> str:
-        """The data summary."""
+    def bed(self, view: BedView, because: Reasons) -> str:
+        """The data summary, with the reasons of its chances."""
         rests_on = summary.evidence_of(cards.standing(view))
         return self._render(
             "bed.html",
             card=self._card(view),
             view=view,
+            because=because,
             rows=summary.rows(view),
             charts=summary.charts(view),
             notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],
             **self._standing(),
+        )
+
+    def asked(self, view: BedView, asked: Asked, *, whole: bool) -> str:
+        """A question and its answer: on a page of its own, or what takes its place under the box."""
+        if not whole:
+            return self._render("_asked.html", asked=asked, now=asked.now)
+        encounter, label = quote(view.encounter, safe=""), view.bed or view.encounter
+        return self._render(
+            "asked.html", asked=asked, encounter=encounter, label=label, now=asked.now, **self._standing()
         )
 
     def trends(self, view: BedView) -> dict[str, Any]:

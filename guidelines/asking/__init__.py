@@ -2,9 +2,9 @@
 
     read("chance that MAP falls below 65 or lactate above 4 in the next 12 hours?", now, zone)
 
-    text → tokens (`tokens`, every word by the lexicon) → times of the clock (`times`) → parts (`grammar`) → Question (`meaning`)
+    text → words (`tokens`) → times of the clock (`times`) → parts (`grammar`) → Question (`meaning`)
 
-A wrong reading is worse than none: every word must be known and every known word must have its part in the meaning. What
-could mean two things is refused, with the nearest questions, each of which is read. The words are data:
-`guidelines/knowledge/asking.toml`.
+A wrong reading is worse than none: every word must be known and every known word must have its part in the meaning.
+What could mean two things is refused, with the nearest questions, each of which is read (`nearest`). The words are
+data: `guidelines/knowledge/asking.toml`.
 """

@@ -1,4 +1,4 @@
-"""Numbers of a question, in the units of their concepts; refused where the unit is not certain or the value cannot be."""
+"""Numbers of a question, in the units of their concepts; refused where the unit is not certain or no value is so."""
 
 from typing import NamedTuple
 

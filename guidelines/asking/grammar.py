@@ -18,12 +18,13 @@ from guidelines.asking.question import Refused
 from guidelines.asking.tokens import Token
 
 MARKS = (
-    "CHANCE", "WILL", "GOING", "IS", "WAS", "HAS", "BEEN", "GO", "FALL", "FALLING", "FELL", "RISE", "RISING", "ROSE", "LOWEST",
-    "HIGHEST", "MEAN", "EVER", "ON", "GIVEN", "NEED", "IN", "NOW", "AHEAD", "PAST", "HOLD",
+    "CHANCE", "WILL", "GOING", "IS", "WAS", "HAS", "BEEN", "GO", "FALL", "FALLING", "FELL", "RISE", "RISING", "ROSE",
+    "LOWEST", "HIGHEST", "MEAN", "EVER", "ON", "GIVEN", "NEED", "IN", "NOW", "AHEAD", "PAST", "HOLD",
 )  # fmt: skip
 HEADS = ("QUANTITY", "TREATMENT", "HAPPENING")
 WORDS = (
-    "BELOW", "ABOVE", "OVER", "AT_MOST", "AT_LEAST", "OR_LESS", "OR_MORE", "TO", "BY", "NUMBER", "UNIT", "OR", "AND", "COMMA",
+    "BELOW", "ABOVE", "OVER", "AT_MOST", "AT_LEAST", "OR_LESS", "OR_MORE", "TO", "BY", "NUMBER", "UNIT", "OR", "AND",
+    "COMMA",
 )  # fmt: skip
 
 _GRAMMAR = f"""
@@ -126,10 +127,11 @@ def sentence(tokens: Sequence[Token]) -> Sentence:
     for token in tokens:
         kind = "MARK" if token.kind in MARKS else "HEAD" if token.kind in HEADS else token.kind
         try:
-            reader.feed_token(Leaf(kind, token))  # type: ignore[arg-type]  # a leaf may hold anything
+            reader.feed_token(Leaf(kind, token))
         except UnexpectedToken:
             raise Refused(f"“{token.text}” does not fit where it stands") from None
     try:
-        return _Builder().transform(reader.feed_eof())
+        found: Sentence = _Builder().transform(reader.feed_eof())  # type: ignore[no-untyped-call]
+        return found
     except UnexpectedInput:
         raise Refused("the question is not complete") from None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from guidelines.book.load import KNOWLEDGE
 from guidelines.evidence import label
-from schemas.codes.concepts import CONCEPTS, PRINTED_UNITS, Concept
+from schemas.codes.concepts import CONCEPTS, Concept
 from schemas.codes.drugs import DRUGS, classes
 from schemas.conditions import Compare
 from schemas.conditions.text import parse
@@ -46,8 +46,8 @@ class Bare(NamedTuple):
 
 
 class Lexicon(NamedTuple):
-    """All words. `phrases`: by the phrase, in lower case and with single spaces; `units` and `durations` likewise, after
-    a number only."""
+    """All words. `phrases`: by the phrase, in lower case and with single spaces; `units` and `durations` likewise,
+    after a number only."""
 
     phrases: Mapping[str, Entry]
     units: Mapping[str, str]
@@ -67,7 +67,7 @@ def lexicon() -> Lexicon:
     phrases = dict(_phrases(table))
     bare = dict.fromkeys(table["bare"]["never"]) | {c: Bare(*r) for c, r in table["bare"]["ranges"].items()}
     units = {normal(spelling): unit for unit, spellings in table["units"].items() for spelling in spellings}
-    printed = {normal(text): unit for unit, text in PRINTED_UNITS.items() if text}
+    printed = {normal(c.printed_unit): c.unit for c in CONCEPTS.values() if c.printed_unit}
     return Lexicon(
         phrases=phrases,
         units=printed | units,

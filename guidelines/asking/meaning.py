@@ -144,7 +144,7 @@ def _condition(part: Part, when: When, converted: list[str]) -> Condition:
         return _happening(part, when)
     quantity: Quantity = head.value
     if part.comparison is None or part.comparison.towards == "BY":
-        return _change(quantity, part, when, converted)
+        return _change(quantity, part, when)
     compared = _compared(quantity, part, part.comparison, converted)
     if when.tense == "past":
         return _windowed(compared, part, when)
@@ -216,8 +216,8 @@ def _windowed(compared: Compare, part: Part, when: When) -> Condition:
     return Windowed(aggregate, compared.quantity, span.long, compared.op, compared.value)
 
 
-def _change(quantity: Quantity, part: Part, when: When, converted: list[str]) -> Condition:
-    """A rise or fall of the newest value against the window's lowest or highest; of whatever size: the smallest charted."""
+def _change(quantity: Quantity, part: Part, when: When) -> Condition:
+    """The newest value against the lowest or highest of the window; where no size is said, by the smallest charted."""
     if when.tense != "past" or when.span is None or when.span.of is Of.ALL:
         raise Refused("it does not say above or below which value")
     _only(part, when, "FALL", "RISE", "FELL", "ROSE", "IN")

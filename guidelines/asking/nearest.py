@@ -36,9 +36,9 @@ MENDED_MAX = 2
 
 _EXAMPLES = ("map", "spo2", "lactate")
 _SIDES = {
-    "BELOW": Op.BELOW, "OR_LESS": Op.AT_MOST, "AT_MOST": Op.AT_MOST, "FALL": Op.BELOW, "FALLING": Op.BELOW, "FELL": Op.BELOW,
-    "ABOVE": Op.ABOVE, "OVER": Op.ABOVE, "OR_MORE": Op.AT_LEAST, "AT_LEAST": Op.AT_LEAST, "RISE": Op.ABOVE, "RISING": Op.ABOVE,
-    "ROSE": Op.ABOVE,
+    "BELOW": Op.BELOW, "FALL": Op.BELOW, "FALLING": Op.BELOW, "FELL": Op.BELOW, "AT_MOST": Op.AT_MOST,
+    "ABOVE": Op.ABOVE, "RISE": Op.ABOVE, "RISING": Op.ABOVE, "ROSE": Op.ABOVE, "AT_LEAST": Op.AT_LEAST,
+    "OVER": Op.ABOVE, "OR_LESS": Op.AT_MOST, "OR_MORE": Op.AT_LEAST,
 }  # fmt: skip
 _OPPOSITE = {Op.BELOW: Op.AT_LEAST, Op.ABOVE: Op.AT_MOST, Op.AT_MOST: Op.ABOVE, Op.AT_LEAST: Op.BELOW}
 _OF_THE_FUTURE = ("CHANCE", "WILL", "GOING", "NEXT", "WITHIN", "BEFORE")
@@ -83,7 +83,7 @@ def _corrected(words: Sequence[Token], mended: Sequence[Token], ward: Ward, unde
 
 def _of_words(words: Sequence[Token], ward: Ward) -> Iterator[str]:
     within = _within(words, ward)
-    yield from _of_lines([lines for lines in _lines(words) if lines], {word.kind for word in words}, within, ward)
+    yield from _of_lines([lines for lines in _lines(words) if lines], {word.kind for word in words}, within)
     for word in words:
         match word.kind:
             case "CLUE":
@@ -94,7 +94,7 @@ def _of_words(words: Sequence[Token], ward: Ward) -> Iterator[str]:
                 yield written(Question(condition=Named(word.value), within=WITHIN))
 
 
-def _of_lines(lines: Sequence[Sequence[_Line]], kinds: set[str], within: timedelta, ward: Ward) -> Iterator[str]:
+def _of_lines(lines: Sequence[Sequence[_Line]], kinds: set[str], within: timedelta) -> Iterator[str]:
     """Of each quantity the lines that may be meant: all quantities together, then each line alone."""
     together = [of_one[0] for of_one in lines]
     alone = [[line] for of_one in lines for line in of_one]

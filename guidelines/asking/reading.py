@@ -8,16 +8,14 @@ from guidelines.asking.grammar import sentence
 from guidelines.asking.meaning import meaning
 from guidelines.asking.nearest import nearest
 from guidelines.asking.question import NotRead, Question, Refused
-from guidelines.asking.times import Hours, Ward, with_times
+from guidelines.asking.times import USUAL_HOURS, Hours, Ward, with_times
 from guidelines.asking.tokens import Token, tokens
 
 WORD_CHARS_MAX = 40
 """Of a word that is not known, when it is named."""
 
-_USUAL_HOURS = Hours()
 
-
-def read(text: str, now: datetime, zone: ZoneInfo, hours: Hours = _USUAL_HOURS) -> Question | NotRead:
+def read(text: str, now: datetime, zone: ZoneInfo, hours: Hours = USUAL_HOURS) -> Question | NotRead:
     """What the text asks at `now`, by the clocks of `zone`. Never raises."""
     ward = Ward(now, zone, hours)
     words: list[Token] = []

@@ -15,7 +15,6 @@ from schemas.codes.units import from_canonical
 from schemas.conditions import (
     Aggregate,
     AllOf,
-    AnyOf,
     Change,
     Compare,
     Condition,

@@ -29,6 +29,9 @@ class Hours(NamedTuple):
     night_to: time = time(7)
 
 
+USUAL_HOURS = Hours()
+
+
 class Of(StrEnum):
     """What of a span of the past is asked: any moment in it, all of it, or either, as the words leave it open."""
 

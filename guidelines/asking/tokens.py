@@ -4,7 +4,7 @@ Nothing is passed over but the fillers of the lexicon and marks that end a sente
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import time, timedelta
 from functools import cache
 from typing import Any, NamedTuple

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import create_engine, make_url, text
 
 from boards.web.app import LIBRARIES, NODE_MODULES
+from forecasting.local.own import own
 from forecasting.network import forecaster
 from guidelines.book.units import load_units
 from infra.private import keep_private
@@ -24,6 +25,7 @@ def findings(settings: Settings) -> Iterator[Checked]:
     """Each part in turn; a part that fails does not keep the next from being looked at."""
     yield _checked("rules", lambda: _rules(settings))
     yield _checked("model", _model)
+    yield _checked("chances", lambda: _chances(settings))
     yield _checked("browser libraries", _libraries)
     yield _checked("store", lambda: _store(settings))
 
@@ -48,6 +50,13 @@ def _model() -> str:
     if loaded.problem is not None:
         raise ValueError(f"no chances are given: {loaded.problem}")
     return f"{loaded.name} {loaded.version}, {len(loaded.concepts)} concepts; hash {loaded.digest[:12]}"
+
+
+def _chances(settings: Settings) -> str:
+    local = own(settings.data_dir)
+    if local.problems:
+        raise ValueError("; ".join(local.problems))
+    return local.said
 
 
 def _libraries() -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -52,6 +53,7 @@ SPEED_MAX = 3600.0
 class Format(StrEnum):
     """The formats that a cohort may come in: the names of `streams.adapters.READERS`."""
 
+    CHALLENGE2012 = "challenge2012"
     CHALLENGE2019 = "challenge2019"
     MIMIC3 = "mimic3"
     CLIF = "clif"
@@ -199,6 +201,60 @@ def train(
         raise _fail(problem) from None
     except OSError as problem:
         raise _fail(_of_the_system(problem)) from None
+
+
+@app.command()
+def recalibrate(
+    cohort: Annotated[Path | None, typer.Argument(help="The hospital's own past stays.", show_default=False)] = None,
+    source: Annotated[Format | None, typer.Option("--from", help="The format of the data.")] = None,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share the stays.", min=1, max=64, show_default="one per processor")
+    ] = os.cpu_count() or 1,
+    listed: Annotated[bool, typer.Option("--list", help="Say which versions are kept, and which is in force.")] = False,
+    use: Annotated[str | None, typer.Option(help="Put a version in force that was kept.", metavar="VERSION")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Go back to what was in force before.")] = False,
+) -> None:
+    """Set chances right on a hospital's own past patients: before and after are shown, and each step can be undone."""
+    from infra.commands import recalibrate as command
+
+    current, now, console = _prepared(), datetime.now(UTC), Console(stderr=True)
+    if [cohort is not None, listed, use is not None, undo].count(True) != 1 or (cohort is None) != (source is None):
+        raise _fail("expected a COHORT with its --from, or one of --list, --use and --undo")
+    try:
+        if cohort is not None and source is not None:
+            command.run_recalibrate(cohort, source.value, processes, current, now, console)
+        elif listed:
+            command.listed(current, console)
+        elif use is not None:
+            command.use(use, current, now, console)
+        else:
+            command.undo(current, now, console)
+    except command.CannotRecalibrate as problem:
+        raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
+
+
+@app.command()
+def ask(
+    encounter: Annotated[str, typer.Argument(help="The stay.")],
+    question: Annotated[str, typer.Argument(help='In plain English: "chance of MAP below 65 in the next 6 hours?"')],
+    at: Annotated[str | None, typer.Option(help="As of when: 14:05, or 2026-03-01T14:05.", show_default="now")] = None,
+) -> None:
+    """Ask about one stay in plain English: how it was read, then the answer, or what can be asked. Changes nothing."""
+    from guidelines.book.check import BadBook
+    from infra.commands.ask import CannotAsk, run_ask
+    from streams.stores.failures import StoreFailed
+
+    try:
+        asked, lines = run_ask(_prepared(), encounter, question, at)
+    except (BadBook, CannotAsk) as problem:
+        raise _fail(problem) from None
+    except StoreFailed as problem:
+        raise _fail(f"the store cannot be read: {problem}", 1) from None
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(0 if asked.odds is not None or asked.truth is not None else 1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from boards.web.app import create_app
+from forecasting.local.own import own
 from infra.access import Access, names
 from infra.clocks import PlayedClock
 from infra.commands.player import Player
@@ -44,11 +45,12 @@ async def _play(
     settings: Settings, speed: float, folder: Path, listener: socket.socket, console: Console, tell: Tell
 ) -> None:
     stays = list(recorded.read())
-    mind, what = mind_of(settings), _what(stays)
+    local, what = own(settings.data_dir), _what(stays)
+    mind = mind_of(settings, local)
     async with Embedded(f"sqlite:///{folder}/foreshock.sqlite", mind) as service:
         clock = PlayedClock(recorded.LIVE_FROM, speed)
         player = Player(service, stays, clock, recorded.LIVE_FROM)
-        board = EmbeddedBoard(service, clock, f"{what}: first the hours before it begins")
+        board = EmbeddedBoard(service, clock, f"{what}: first the hours before it begins", local.said)
 
         async def played() -> None:
             """The board is open from the start; what it shows is always said beside its clock."""
@@ -69,7 +71,7 @@ async def _play(
         def ready() -> None:
             say(console, f"The board: {address(listener)}   ({what}, {speed:g}× real time; Ctrl-C stops)")
 
-        app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
+        app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone, forecaster=mind.forecaster)
         guarded = Access(app, names(settings.host, settings.allowed_hosts), None, listener.getsockname()[1])
         await run_web(guarded, listener, beside, ready)
     say(

@@ -1,14 +1,13 @@
 """`foreshock replay` in a terminal: a progress bar, and what came of it."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
 
 from infra.progress import progress, say
+from infra.service import policy_of
 from infra.settings import Settings
 from streams.cohorts.replay import Job, Played, replay
-from streams.core.policy import Policy
 
 
 def run_replay(path: Path, source: str, out: Path, processes: int, settings: Settings, console: Console) -> None:
@@ -17,8 +16,7 @@ def run_replay(path: Path, source: str, out: Path, processes: int, settings: Set
         raise FileNotFoundError(f"expected a file or folder at {path}, found nothing")
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"expected a folder for the results at {out}, found a file")
-    policy = Policy(allowed_lateness=timedelta(seconds=settings.allowed_lateness_s), zone=settings.zone)
-    job = Job(path, source, policy, overlays=settings.overlays)
+    job = Job(path, source, policy_of(settings), overlays=settings.overlays, own=settings.data_dir)
     stays = hours = 0
     with progress(console) as tell:
 

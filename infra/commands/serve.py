@@ -6,6 +6,7 @@ import socket
 from rich.console import Console
 
 from boards.web.app import create_app
+from forecasting.local.own import own
 from infra.access import Access, names
 from infra.clocks import Clock, ServiceClock
 from infra.door import Door, add_door
@@ -43,12 +44,13 @@ def run_service(settings: Settings, console: Console) -> None:
 async def _serve(settings: Settings, listener: socket.socket, console: Console) -> None:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     keys = tokens(settings.data_dir)
-    mind, clock = mind_of(settings), ServiceClock()
+    local, clock = own(settings.data_dir), ServiceClock()
+    mind = mind_of(settings, local)
     async with Embedded(settings.database_url, mind) as service:
         spare_the_old()
-        board = EmbeddedBoard(service, clock)
+        board = EmbeddedBoard(service, clock, chances=local.said)
         door = Door(service, clock)
-        app = create_app(board, zone=settings.zone, trouble=door.trouble)
+        app = create_app(board, zone=settings.zone, trouble=door.trouble, forecaster=mind.forecaster)
         add_door(app, door)
         add_metrics(app)
         guarded = Access(app, names(settings.host, settings.allowed_hosts), keys, listener.getsockname()[1])

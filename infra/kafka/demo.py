@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from boards.web.app import create_app
+from forecasting.local.own import own
 from infra.access import Access, names
 from infra.commands.demo import SILENT_AFTER
 from infra.kafka import KafkaProblem, broker, topics
@@ -76,12 +77,13 @@ async def _show(
     plays = f"demo over Kafka: the recorded stays and two fictional patients, {speed:g}× real time"
     running = {name: _started(name, words, log, folder) for name, words in parts.items()}
     try:
-        async with KafkaBoard(log, speed, plays) as board:
+        local = own(folder)
+        async with KafkaBoard(log, speed, plays, local.said) as board:
 
             def ready() -> None:
                 console.print(f"The board: {address(listener)}   ({plays}; Ctrl-C stops)")
 
-            app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone)
+            app = create_app(board, silent_after=SILENT_AFTER, zone=settings.zone, forecaster=local.forecaster)
             hosts = names(settings.host, settings.allowed_hosts)
             guarded = Access(app, hosts, None, listener.getsockname()[1])
             await run_web(guarded, listener, lambda: _watched(running, folder), ready)

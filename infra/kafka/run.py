@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from forecasting.local.own import own
 from guidelines.book.check import BadBook
 from infra.logs import configure_logs
 from infra.private import keep_private
@@ -92,7 +93,7 @@ def worker_command(settings: Settings, bootstrap: str, prefix: str = "", group: 
     if settings.database_url.startswith("sqlite:///"):
         Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     try:
-        mind = mind_of(settings)
+        mind = mind_of(settings, own(settings.data_dir))
     except BadBook as problem:
         _end(str(problem))
         raise

@@ -37,6 +37,7 @@ class BoardStatus(Record, frozen=True, kw_only=True):
     speed: float = 1.0
     shell: str  # "embedded", "kafka"
     plays: str | None = None  # what a demo or replay plays: "12 stays of MIMIC-III demo, simulated time"
+    chances: str | None = None  # whether they were checked at this hospital, in one sentence, for a person
     lag_s: float | None = None  # how far the newest judgement is behind the newest input
     away_since: datetime | None = None  # since when the source of data (the broker) cannot be reached; by `now`'s clock
     away_why: str | None = None  # in one sentence, for a person

@@ -73,9 +73,17 @@ class Ahead(Record, frozen=True, kw_only=True):
     """One question about the hours ahead, and the forecaster's answer: a chance, or why there is none."""
 
     asked: str  # "MAP below 65 mmHg"
+    condition: str = ""  # "map below 65", as a rule would write it
     within_h: float
     odds: Odds | None = None
     missing: Unavailable | None = None
+
+
+class Remembered(Record, frozen=True, kw_only=True):
+    """What the model remembered of the patient when the chances were made: whoever looks can have them explained."""
+
+    digest: str  # of the forecaster: no other one can read it
+    body: bytes  # deflated
 
 
 class BedView(Record, frozen=True, kw_only=True):
@@ -98,6 +106,8 @@ class BedView(Record, frozen=True, kw_only=True):
     forecast_missing: str | None  # why there is no forecast
     ahead: tuple[Ahead, ...] = ()  # chances, as of the newest instant that was judged
     ahead_at: datetime | None = None  # when they were made
+    remembered: Remembered | None = None
+    admitted_at: datetime | None = None  # to the hospital
     unjudged: Unjudged | None = None
     problem: str | None = None  # after "This bed": why it is not shown whole
     outside: tuple[str, ...] = ()  # sentences about guidelines that are not for this patient

@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 import polars as pl
 
-from forecasting.network import forecaster
+from forecasting.local.own import own
 from guidelines.book.load import KNOWLEDGE
 from guidelines.book.units import load_units
 from schemas.clinical.alerts import AlertEvent
@@ -31,6 +31,7 @@ from schemas.conditions import Named
 from schemas.events.quarantine import Rejected
 from schemas.frozen import to_json
 from streams.adapters import READERS, Stay
+from streams.cohorts.hashes import files_of, hash_of
 from streams.cohorts.shares import in_order
 from streams.cohorts.turns import hourly, turns
 from streams.core.bed import Bed
@@ -165,10 +166,11 @@ class Job:
     policy: Policy = POLICY
     rules: Path = KNOWLEDGE
     overlays: Path | None = None
+    own: Path | None = None  # data folder of the hospital: its recalibration, and what it taught
 
     def mind(self) -> Mind:
         books = load_units(self.overlays, self.rules)
-        return Mind(books.base, forecaster.load(), self.policy, books.units)
+        return Mind(books.base, own(self.own).forecaster, self.policy, books.units)
 
     def stays(self) -> Iterator[Stay]:
         return READERS[self.source](self.path)
@@ -257,10 +259,10 @@ def _manifest(job: Job, mind: Mind, counts: Counter[str], out: Path, seconds: fl
     return {
         "v": 1,
         "source": job.source,
-        "data": {"name": job.path.name, "sha256": _hash_of(_data_files(job.path))},
+        "data": {"name": job.path.name, "sha256": hash_of(files_of(job.path))},
         "model": {"name": mind.forecaster.name, "version": mind.forecaster.version, "sha": mind.forecaster.digest},
         "rules": {"sha": mind.book.version, "units": {unit: own.version for unit, own in sorted(mind.units.items())}},
-        "code": {"sha256": _hash_of(_code_files())},
+        "code": {"sha256": hash_of(_code_files())},
         "policy": {
             "allowed_lateness_s": job.policy.allowed_lateness.total_seconds(),
             "clear_after_s": job.policy.clear_after.total_seconds(),
@@ -275,17 +277,6 @@ def _manifest(job: Job, mind: Mind, counts: Counter[str], out: Path, seconds: fl
         "python": platform.python_version(),
         "polars": pl.__version__,
     }
-
-
-def _hash_of(files: Sequence[Path]) -> str:
-    total = sha256()
-    for file in files:
-        total.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
-    return total.hexdigest()
-
-
-def _data_files(path: Path) -> Sequence[Path]:
-    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
 def _code_files() -> Sequence[Path]:

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from guidelines.asking.times import USUAL_HOURS, Hours
 from schemas.clinical.findings import Level
 from schemas.local_time import UTC
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long, and `zone`, that of the clocks on the ward.
+    """How long, and `zone`, that of the clocks on the ward; `hours`: its round and its night.
 
     `allowed_lateness`: an event may come so much out of order and still find its place. `clear_after`: two looks that
     clear a level are so far apart. `update_after`: new words are said no more often. `unseen_max`: a level
@@ -27,6 +28,7 @@ class Policy:
     settled_critical: timedelta = timedelta(minutes=90)
     ask_again_after: timedelta = timedelta(hours=4)
     zone: ZoneInfo = UTC
+    hours: Hours = USUAL_HOURS
 
     def settled(self, level: Level) -> timedelta:
         """How long a level must have been left for its return to be news."""

@@ -1,5 +1,6 @@
 """A bed as a board shows it: every value with its time, its source, and whether it may still be used."""
 
+import zlib
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from schemas.boards.views import (
     Ahead,
     BedView,
     Point,
+    Remembered,
     ShownNote,
     ShownTreatment,
     Unjudged,
@@ -58,6 +60,8 @@ def view(bed: Bed, mind: Mind) -> BedView:
         forecast_missing=missing,
         ahead=_ahead(bed),
         ahead_at=bed.foreseen_at,
+        remembered=_remembered(bed),
+        admitted_at=chart.admitted_at,
         unjudged=None if bed.failure is None else Unjudged(since=bed.failure.since, what=bed.failure.what),
         outside=tuple(bed.outside[name] for name in sorted(bed.outside)),
         clocks=tuple(_clock(offset) for offset in offsets(bed.clocks, seen.now)),
@@ -91,14 +95,21 @@ def _ahead(bed: Bed) -> tuple[Ahead, ...]:
         return ()
     outlook, hours = bed.awake.outlook, WITHIN / timedelta(hours=1)
     made = []
-    for _, condition in ASKED:
+    for text, condition in ASKED:
         asked = f"{label(condition.quantity)} {condition.op} {amount(condition.quantity, condition.value)}"
         answer = outlook.chance(condition, WITHIN)
         if isinstance(answer, Unavailable):
-            made.append(Ahead(asked=asked, within_h=hours, missing=answer))
+            made.append(Ahead(asked=asked, condition=text, within_h=hours, missing=answer))
         else:
-            made.append(Ahead(asked=asked, within_h=hours, odds=answer))
+            made.append(Ahead(asked=asked, condition=text, within_h=hours, odds=answer))
     return tuple(made)
+
+
+def _remembered(bed: Bed) -> Remembered | None:
+    """The state of the model that the last outlook was made from."""
+    if bed.model is None or bed.awake is None:
+        return None
+    return Remembered(digest=bed.model.digest, body=zlib.compress(bed.model.body, 1))
 
 
 def _noted(facts: tuple[NoteFact, ...]) -> tuple[NoteFact, ...]:

@@ -320,6 +320,11 @@ class Embedded:
         """When the first of the beds has to hear that time has passed."""
         return self._engine.next_alarm
 
+    @property
+    def mind(self) -> Mind:
+        """What the beds are judged with."""
+        return self._mind
+
     def view(self, encounter: str) -> BedView | None:
         """The board's picture of one bed; of one that rests only what its outline tells. None: there is no such bed."""
         bed = self.beds.get(encounter) or self.resting.get(encounter)

@@ -43,7 +43,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """Opens it, and makes or migrates its tables. Raises StoreFailed."""
-        address = _address(url)
+        address = address_of(url)
         self._file = None if address.get_backend_name() == "postgresql" else SqliteFile(Path(address.database or ""))
         self._engine = _postgresql(address) if self._file is None else _sqlite(self._file)
         try:
@@ -107,7 +107,8 @@ class Database:
             raise StoreUnreachable(f"the database cannot be opened: {problem.strerror}") from None
 
 
-def _address(url: str) -> URL:
+def address_of(url: str) -> URL:
+    """The address, where it is one that a store can have. Raises StoreFailed."""
     try:
         address = make_url(url)
     except ArgumentError:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from msgspec.structs import replace
 
 from boards.source import BoardStatus, RefusalGroup, Verb
+from schemas.boards.asked import Asked
 from schemas.boards.views import BedView, Point, ShownNote, ShownTreatment, Vital
 from schemas.clinical.alerts import Alert
 from schemas.clinical.cards import Card, CardSource
@@ -520,6 +521,7 @@ class FakeSource:
                 last_at=at("08:00"),
             ),
         )
+        self.asked: Asked | Exception | None = None  # what a question is answered with
         self.cannot: dict[str, Exception] = {}  # beds that cannot be made
         self._changed: dict[asyncio.Event, set[str]] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -534,6 +536,11 @@ class FakeSource:
 
     async def bring(self, encounter: str) -> None:
         """All of it is here."""
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        if isinstance(self.asked, Exception):
+            raise self.asked
+        return None if self.asked is None else replace(self.asked, encounter=encounter, question=question)
 
     async def refusals(self, search: str) -> Sequence[RefusalGroup]:
         if isinstance(self.groups, Exception):

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from boards.web.app import create_app
 from boards.web.places import CLIENT_MAX
+from forecasting.contract import Forecaster
 from infra.access import Access, names
 from infra.private import Tokens
 from schemas.boards.views import BedView
@@ -32,13 +33,16 @@ CRITICAL = "article.critical"
 class Served:
     """A source with its server and address."""
 
-    def __init__(self, source: FakeSource, tokens: Tokens | None = None, zone: str = "UTC") -> None:
+    def __init__(
+        self, source: FakeSource, tokens: Tokens | None = None, zone: str = "UTC", forecaster: Forecaster | None = None
+    ) -> None:
         self.source = source
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
         port = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}"
-        app = Access(create_app(source, zone=time_zone(zone)), names("127.0.0.1", ""), tokens, port)
+        made = create_app(source, zone=time_zone(zone), forecaster=forecaster)
+        app = Access(made, names("127.0.0.1", ""), tokens, port)
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)

@@ -7,6 +7,8 @@ import pytest
 from pydantic import ValidationError
 from pydantic_core import PydanticUndefined
 
+from forecasting.local.own import Own
+from forecasting.network.forecaster import load
 from infra.service import mind_of
 from infra.settings import PREFIX, Settings, SettingsError, read_settings
 
@@ -78,7 +80,7 @@ def test_a_password_is_not_shown() -> None:
 def test_boards_and_sentences_go_by_the_clocks_of_the_ward() -> None:
     """One setting for both: no card shows a time of the one beside a time of the other."""
     settings = read_settings({"FORESHOCK_TIME_ZONE": "Asia/Kolkata"})
-    assert settings.zone == mind_of(settings).policy.zone == ZoneInfo("Asia/Kolkata")
+    assert settings.zone == mind_of(settings, Own(load())).policy.zone == ZoneInfo("Asia/Kolkata")
     assert read_settings({}).zone.key == "UTC"
 
 

@@ -15,6 +15,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.boards.asked import Asked
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.events import Response
@@ -38,10 +39,11 @@ _log = structlog.get_logger()
 
 
 class KafkaBoard:
-    """An async context manager: `async with KafkaBoard(log) as board`. `speed`, `plays`: of what a feed plays."""
+    """An async context manager: `async with KafkaBoard(log) as board`. `speed`, `plays`: of what a feed plays;
+    `chances`: whether they were checked at this hospital."""
 
-    def __init__(self, log: Log, speed: float = 1.0, plays: str | None = None) -> None:
-        self._names, self._speed, self._plays = log, speed, plays
+    def __init__(self, log: Log, speed: float = 1.0, plays: str | None = None, chances: str | None = None) -> None:
+        self._names, self._speed, self._plays, self._chances = log, speed, plays, chances
         self._views: dict[str, BedView] = {}
         self._pulses: dict[int, tuple[Pulse, float]] = {}
         self._waiting: dict[asyncio.Queue[None], dict[str, None]] = {}
@@ -70,6 +72,13 @@ class KafkaBoard:
 
     def bed(self, encounter: str) -> BedView | None:
         return self._views.get(encounter)
+
+    async def ask(self, encounter: str, question: str) -> Asked | None:
+        """A board over Kafka has pictures of the beds only: what a question needs, the workers have."""
+        if encounter not in self._views:
+            return None
+        why = "over Kafka a board cannot ask yet: `foreshock ask` does, on the machine of the store"
+        return Asked(encounter=encounter, question=question, now=self._now, refused=why)
 
     async def bring(self, encounter: str) -> None:
         """The newest whole picture of every bed is here, also of one that rests."""
@@ -117,6 +126,7 @@ class KafkaBoard:
             speed=self._speed,
             shell="kafka",
             plays=self._plays,
+            chances=self._chances,
             lag_s=self._lag(),
             away_since=None if away is None else max(EARLIEST, self._now),
             away_why=away,

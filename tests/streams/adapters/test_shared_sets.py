@@ -12,6 +12,7 @@ from schemas.events.quarantine import Fault
 from streams.adapters import READERS, Stay
 
 SETS = {
+    "challenge2012": ("challenge2012/observations.parquet", 8_000, 60),
     "challenge2019": ("challenge2019/setB.parquet", 10_020, 400),
     "mimic3": ("mimic3_demo", 136, 40),
     "clif": ("mimic4_demo/clif", 310, 60),
