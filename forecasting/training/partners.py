@@ -3,7 +3,6 @@
 They read what the network reads. Their number is chosen on patients that they are not grown on.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -24,9 +23,13 @@ from forecasting.training.labels import RULES, Rule, label
 from forecasting.training.trees import arrays
 
 WITHIN_H = 6
-_ABOUT = "about"
 RECIPE = Recipe(rate=0.08, leaves=31, rows_a_leaf=200, l2=20.0, trees_max=300, patience=20)
 """Fewer and larger steps than the baseline takes: all of them are walked through when a bed is looked at."""
+SOURCES = (
+    "network/chart.py", "network/inputs.py", "training/boosting.py", "training/charted.py", "training/labels.py",
+    "training/partners.py", "training/trees.py", "training/windows.py",
+)  # fmt: skip
+"""What the trees come from, besides data and seed."""
 
 
 class Partners(NamedTuple):
@@ -35,15 +38,10 @@ class Partners(NamedTuple):
     trees: dict[str, NDArray[np.generic]]
     about: dict[int, dict[str, Any]]  # by the number of the question
 
-    def as_arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it, to be kept."""
-        return {**self.trees, _ABOUT: np.array(json.dumps(self.about))}
-
     @classmethod
-    def of_arrays(cls, found: Mapping[str, NDArray[Any]]) -> "Partners":
-        """What was kept."""
-        about = {int(number): own for number, own in json.loads(str(found[_ABOUT])).items()}
-        return cls({name: values for name, values in found.items() if name != _ABOUT}, about)
+    def kept(cls, trees: dict[str, NDArray[Any]], about: Mapping[str, dict[str, Any]]) -> "Partners":
+        """As they come back from where they were kept: JSON has no numbers for names."""
+        return cls(trees, {int(number): own for number, own in about.items()})
 
     def read(self) -> dict[int, Partner]:
         """As they are served."""

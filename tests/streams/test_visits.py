@@ -58,7 +58,7 @@ def test_every_stay_is_visited_in_order_with_what_is_known_of_the_patient(cohort
 class Everything:
     """An outlook that has a chance of every line."""
 
-    def said(self, asked: Compare, hours: float) -> Said:
+    def said(self, _: Compare, hours: float) -> Said:
         return Said(Question("map", "below", (65.0,), TRUST), hours / 100)
 
 
