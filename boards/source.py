@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 
@@ -38,6 +39,10 @@ class BoardSource(Protocol):
 
         May raise as `bed` does.
         """
+        ...
+
+    async def looked_back(self, encounter: str) -> Hindsight | None:
+        """Earlier chances against what came of them; None when no such patient is here. May raise as `bed` does."""
         ...
 
     def changes(self) -> AsyncIterator[str]:

@@ -17,6 +17,7 @@ from guidelines.book.units import load_units
 from infra.clocks import Clock
 from infra.settings import Settings
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.clinical.findings import StepState
@@ -25,6 +26,7 @@ from schemas.events.quarantine import Fault, Rejected
 from schemas.frozen import EARLIEST
 from streams.core.asking import answered
 from streams.core.bed import Bed
+from streams.core.hindsight import looked_back
 from streams.core.judge import Mind
 from streams.core.policy import Policy
 from streams.shells.embedded import Embedded, Update
@@ -105,6 +107,13 @@ class EmbeddedBoard:
             return Asked(encounter=encounter, question=question, now=now, refused=f"this bed {RESTS}")
         now = max(self._clock.now(), bed.line.clock or EARLIEST)
         return await asyncio.to_thread(answered, bed, question, now, self._service.mind)  # others are served meanwhile
+
+    async def looked_back(self, encounter: str) -> Hindsight | None:
+        """Of a bed of which nothing was foreseen there is nothing to look back on."""
+        bed = self._service.beds.get(encounter)
+        if bed is None or bed.chart.discharged or bed.foreseen_at is None:
+            return None
+        return await asyncio.to_thread(looked_back, bed, bed.foreseen_at, self._service.mind.of(bed))
 
     async def bring(self, encounter: str) -> None:
         try:

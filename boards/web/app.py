@@ -32,6 +32,7 @@ from boards.web.places import ALL_MAX, NoPlace, Places
 from forecasting.contract import Forecaster
 from guidelines.asking.tokens import QUESTION_CHARS_MAX
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -320,7 +321,8 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages, forecaster: Fore
         await source.bring(encounter)
         view = _made(pages, encounter, lambda view: view)
         because = await run_in_threadpool(reasons, view, forecaster)  # a fifth of a second, while others are served
-        return _made(pages, encounter, lambda _: pages.bed(view, because))
+        back = await _looked_back(source, encounter)
+        return _made(pages, encounter, lambda _: pages.bed(view, because, back))
 
     @app.get("/trends/{encounter:path}")
     async def trends(encounter: str) -> Response:
@@ -331,6 +333,14 @@ def _add_pages(app: FastAPI, source: BoardSource, pages: Pages, forecaster: Fore
     @app.get("/checklist/{alert_id}/{encounter:path}", response_class=HTMLResponse)
     async def checklist(alert_id: str, encounter: str) -> str:
         return _made(pages, encounter, lambda view: pages.checklist(view, _alert(view, alert_id)))
+
+
+async def _looked_back(source: BoardSource, encounter: str) -> Hindsight | None:
+    try:
+        return await source.looked_back(encounter)
+    except Exception as problem:  # of the past: the page of now is shown without it
+        log.error("not_looked_back", component="boards", exc_info=problem)
+        return None
 
 
 def _add_problems(app: FastAPI, pages: Pages) -> None:

@@ -32,6 +32,7 @@ from boards.station.urgency import NOT_SHOWN, Urgency
 from boards.web.live import Place
 from guidelines.asking.tokens import QUESTION_CHARS_MAX
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.views import BedView
 from schemas.clinical.alerts import Alert
 from schemas.clinical.findings import StepState
@@ -285,14 +286,15 @@ class Pages:
         """The page of a bed that cannot be shown."""
         return self._render("broken.html", broken=bed, now=self._source.status().now, **self._standing())
 
-    def bed(self, view: BedView, because: Reasons) -> str:
-        """The data summary, with the reasons of its chances."""
+    def bed(self, view: BedView, because: Reasons, back: Hindsight | None) -> str:
+        """The data summary, with the reasons of its chances, and with what came of earlier ones."""
         rests_on = summary.evidence_of(cards.standing(view))
         return self._render(
             "bed.html",
             card=self._card(view),
             view=view,
             because=because,
+            back=back,
             rows=summary.rows(view),
             charts=summary.charts(view),
             notes=[(note, summary.note_pieces(note, rests_on)) for note in reversed(view.notes)],

@@ -39,11 +39,11 @@ def explained(bed: Imagined, ahead: Fitted, asked: Sequence[Crossing]) -> Explan
     known = typical()
     moves = moved(bed, asked)
     by_values = bed.chances(bed.unpatterned(np.ones((1, len(PLAYERS)), bool)), asked)[0].tolist()
-    narrows = narrowed(bed, asked, ahead.questions, _unknown(bed, known))
+    narrows = narrowed(bed, asked, ahead.questions, unknown(bed, known))
     return Explanation(tuple(map(Explained, moves, by_values, narrows)), unlike(bed, known))
 
 
-def _unknown(bed: Imagined, known: Typical) -> Mapping[str, Usual]:
+def unknown(bed: Imagined, known: Typical) -> Mapping[str, Usual]:
     """What was never measured, or so long ago that it may not be carried forward (in intensive care).
 
     A pressure is known where one of its numbers is: nobody measures the others alone.

@@ -41,10 +41,10 @@ class Moved(NamedTuple):
     shares: tuple[Share, ...]
 
 
-def moved(bed: Imagined, asked: Sequence[Crossing]) -> tuple[Moved, ...]:
+def moved(bed: Imagined, asked: Sequence[Crossing], pairs: int = PAIRS) -> tuple[Moved, ...]:
     """Of each chance what moved it: the same answer whenever it is asked."""
     own = np.flatnonzero(bed.players)
-    orders = list(_orders(own))
+    orders = list(_orders(own, pairs))
     kept = np.zeros((len(orders), len(own) + 1, len(PLAYERS)), bool)
     for order, steps in zip(orders, kept, strict=True):
         for step, player in enumerate(order, 1):
@@ -75,9 +75,9 @@ def logit(p: Array) -> Array:
     return np.asarray(np.log(kept) - np.log1p(-kept))
 
 
-def _orders(players: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+def _orders(players: NDArray[np.intp], pairs: int) -> Iterator[NDArray[np.intp]]:
     draw = np.random.default_rng(SEED)
-    for _ in range(PAIRS):
+    for _ in range(pairs):
         order = draw.permutation(players)
         yield order
         yield order[::-1]

@@ -31,6 +31,13 @@ class Clue(NamedTuple):
     nearest: tuple[Compare, ...]
 
 
+class Happening(NamedTuple):
+    """What a forecaster may know by name: how it is told, and a sentence about what its chance is of."""
+
+    said: str
+    meant: str
+
+
 class Entry(NamedTuple):
     """What a phrase is: a terminal of the grammar (empty: a filler), and what it stands for."""
 
@@ -56,7 +63,7 @@ class Lexicon(NamedTuple):
     other_units: Mapping[str, tuple[str, ...]]
     lines: Mapping[str, Compare]
     needs: Mapping[str, tuple[Compare, ...]]
-    happenings: Mapping[str, str]  # name -> how it is told
+    happenings: Mapping[str, Happening]
     called: Mapping[str, str]  # concept -> the name that a question is written with
 
 
@@ -76,7 +83,7 @@ def lexicon() -> Lexicon:
         other_units={concept: tuple(units) for concept, units in table["other_units"].items()},
         lines={concept: _line(f"{concept} {line}") for concept, line in table["lines"].items()},
         needs={item: tuple(map(_line, lines)) for item, lines in table["needs"].items()},
-        happenings={name: row["said"] for name, row in table["happenings"].items()},
+        happenings={name: Happening(row["said"], row["meant"]) for name, row in table["happenings"].items()},
         called={c: _called(CONCEPTS[c], phrases) for c in sorted({e.value.concept for e in _quantities(phrases)})},
     )
 
@@ -122,7 +129,7 @@ def _of_codes(table: Mapping[str, Any]) -> Iterator[tuple[str, Entry]]:
     """The names of drugs, then of concepts: a word that is both is the concept."""
     no_names, no_concepts = set(table["not_names"]["words"]), set(table["not_names"]["concepts"])
     for item in DRUGS.values():
-        for word in {normal(w.replace("_", " ")) for w in (item.id, item.name, *item.aliases)}:
+        for word in {normal(w.replace("_", " ")) for w in (item.id, item.name, *item.aliases)} - no_names:
             yield word, Entry("TREATMENT", item.id)
     yield from ((name.replace("_", " "), Entry("TREATMENT", name)) for name in classes())
     for concept in CONCEPTS.values():

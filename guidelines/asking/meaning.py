@@ -58,6 +58,8 @@ class When(NamedTuple):
 def meaning(sentence: Sentence) -> Question:
     """The question. Raises Refused."""
     parts = _headed(sentence.parts)
+    if any(_begins(part) for part in parts[1:]) and not _begins(parts[0]):
+        raise Refused("it asks two questions")
     when = _when([mark for part in parts for mark in part.marks])
     if len(parts) > PARTS_MAX:
         raise Refused(f"a question has at most {PARTS_MAX} conditions")
@@ -84,6 +86,11 @@ def _headed(parts: Sequence[Part]) -> list[Part]:
             raise Refused("it does not say of what")
         made.append(part._replace(head=head))
     return made
+
+
+def _begins(part: Part) -> bool:
+    """Whether a part says by itself that it asks, and of when."""
+    return any(mark.kind in (*_FORETELLS, "IS", "WAS", "HAS") for mark in part.leads)
 
 
 def _joined(conditions: tuple[Condition, ...], joins: Sequence[str]) -> Condition:
@@ -249,15 +256,10 @@ def _treatment(part: Part, when: When) -> Condition:
     if when.tense == "now" and part.has("ON") and not part.has("GIVEN"):
         _only(part, when, "ON")
         return On(head.value)
-    if (
-        when.tense == "past"
-        and when.span is not None
-        and part.has("GIVEN", "HAS", "WAS")
-        and when.span.of is not Of.ALL
-    ):
-        _only(part, when, "GIVEN", "EVER")
-        if part.has("GIVEN"):
-            return Given(head.value, when.span.long)
+    is_given = part.has("GIVEN") or (part.has("WAS") and part.has("HAS", "GO"))  # has she had, did she get
+    if when.tense == "past" and when.span is not None and is_given and when.span.of is not Of.ALL:
+        _only(part, when, "GIVEN", "GO", "EVER")
+        return Given(head.value, when.span.long)
     raise Refused(f"of {head.text} it can be asked whether it is running now, or was given in the last hours")
 
 

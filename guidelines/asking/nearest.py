@@ -4,15 +4,16 @@ Made of the words that are known: misspelled ones put right, each quantity with 
 unit that the number can have; where there is none, of what `guidelines/knowledge/asking.toml` says is near.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
-from guidelines.asking.amounts import number
+from guidelines.asking.amounts import number, step
 from guidelines.asking.grammar import Amount
 from guidelines.asking.lexicon import Quantity, lexicon
 from guidelines.asking.question import Question, Refused
@@ -21,7 +22,7 @@ from guidelines.asking.times import HOUR, Ward, with_times
 from guidelines.asking.tokens import Token, tokens
 from schemas.codes.concepts import CONCEPTS
 from schemas.codes.drugs import DRUGS
-from schemas.conditions import Aggregate, AnyOf, Compare, Condition, Named, On, Op, Windowed
+from schemas.conditions import Aggregate, AllOf, AnyOf, Change, Compare, Condition, Given, Named, On, Op, Windowed
 
 NEAREST_MAX = 3
 """Questions that are offered in the place of one."""
@@ -40,9 +41,13 @@ _SIDES = {
     "ABOVE": Op.ABOVE, "RISE": Op.ABOVE, "RISING": Op.ABOVE, "ROSE": Op.ABOVE, "AT_LEAST": Op.AT_LEAST,
     "OVER": Op.ABOVE, "OR_LESS": Op.AT_MOST, "OR_MORE": Op.AT_LEAST,
 }  # fmt: skip
+_MOVES = ("FALL", "FALLING", "FELL", "RISE", "RISING", "ROSE")
 _OPPOSITE = {Op.BELOW: Op.AT_LEAST, Op.ABOVE: Op.AT_MOST, Op.AT_MOST: Op.ABOVE, Op.AT_LEAST: Op.BELOW}
 _OF_THE_FUTURE = ("CHANCE", "WILL", "GOING", "NEXT", "WITHIN", "BEFORE")
 _OF_THE_PAST = ("WAS", "BEEN", "LAST", "SINCE", "FELL", "ROSE")
+
+_DECIMAL_COMMA = re.compile(r"\d{1,3},\d{1,2}")
+_Join = type[AnyOf] | type[AllOf]
 
 Understood = Callable[[Sequence[Token], Ward], Question]
 
@@ -83,13 +88,14 @@ def _corrected(words: Sequence[Token], mended: Sequence[Token], ward: Ward, unde
 
 def _of_words(words: Sequence[Token], ward: Ward) -> Iterator[str]:
     within = _within(words, ward)
+    yield from _changes(words, within)
     yield from _of_lines([lines for lines in _lines(words) if lines], {word.kind for word in words}, within)
     for word in words:
         match word.kind:
             case "CLUE":
                 yield from (_ahead([_Line(line, "")], within) for line in word.value.nearest)
             case "TREATMENT":
-                yield from _of_treatment(word.value, within)
+                yield from _of_treatment(word.value, within, {word.kind for word in words})
             case "HAPPENING":
                 yield written(Question(condition=Named(word.value), within=WITHIN))
 
@@ -99,42 +105,66 @@ def _of_lines(lines: Sequence[Sequence[_Line]], kinds: set[str], within: timedel
     together = [of_one[0] for of_one in lines]
     alone = [[line] for of_one in lines for line in of_one]
     each = alone if len(lines) == 1 else [together, *alone] if lines else []
+    join = AllOf if "AND" in kinds and "OR" not in kinds else AnyOf
     if kinds & {*_OF_THE_PAST} and not kinds & {*_OF_THE_FUTURE}:
-        yield from (text for some in each[:1] for text in _past(some, within))
+        yield from (text for some in each[:1] for text in _past(some, within, join))
     elif kinds & {"IS", "NOW"} and not kinds & {*_OF_THE_FUTURE}:
-        yield from (_now(some) for some in each[:1])
-    yield from (_ahead(some, within) for some in each)
+        yield from (_now(some, join) for some in each[:1])
+    yield from (_ahead(some, within, join) for some in each)
     if not kinds & {*_OF_THE_FUTURE, *_OF_THE_PAST}:
-        yield from (_now(some) for some in each)
+        yield from (_now(some, join) for some in each)
 
 
-def _any_of(parts: Sequence[Condition]) -> Condition:
-    return parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
+def _joined(parts: Sequence[Condition], join: _Join) -> Condition:
+    return parts[0] if len(parts) == 1 else join(tuple(parts))
 
 
-def _ahead(lines: Sequence[_Line], within: timedelta) -> str:
-    return written(Question(condition=_any_of([line.compare for line in lines]), within=within), _units(lines))
+def _ahead(lines: Sequence[_Line], within: timedelta, join: _Join = AnyOf) -> str:
+    return written(Question(condition=_joined([line.compare for line in lines], join), within=within), _units(lines))
 
 
-def _now(lines: Sequence[_Line]) -> str:
-    return written(Question(condition=_any_of([line.compare for line in lines])), _units(lines))
+def _now(lines: Sequence[_Line], join: _Join) -> str:
+    return written(Question(condition=_joined([line.compare for line in lines], join)), _units(lines))
 
 
-def _past(lines: Sequence[_Line], span: timedelta) -> Iterator[str]:
+def _past(lines: Sequence[_Line], span: timedelta, join: _Join) -> Iterator[str]:
     """Once in that time, and all of it."""
     once = [
         Windowed(Aggregate.MIN if c.op in (Op.BELOW, Op.AT_MOST) else Aggregate.MAX, c.quantity, span, c.op, c.value)
         for c in (line.compare for line in lines)
     ]
     held = [Compare(c.quantity, c.op, c.value, span) for c in (line.compare for line in lines)]
-    yield from (written(Question(condition=_any_of(parts)), _units(lines)) for parts in (once, held))
+    yield from (written(Question(condition=_joined(parts, join)), _units(lines)) for parts in (once, held))
+
+
+def _changes(words: Sequence[Token], span: timedelta) -> Iterator[str]:
+    """Of a quantity that rose or fell: that change at least, or any."""
+    kinds = {word.kind for word in words}
+    moves = [word.kind for word in words if word.kind in _MOVES]
+    quantity = next((word.value for word in words if word.kind == "QUANTITY"), None)
+    is_line = "BY" not in kinds and any(
+        before.kind in ("TO", *_SIDES) and before.kind not in _MOVES and word.kind == "NUMBER"
+        for before, word in pairwise(words)
+    )
+    if quantity is None or not moves or is_line or not kinds & {*_OF_THE_PAST}:
+        return
+    by = 10.0 ** -CONCEPTS[quantity.concept].decimals
+    place = next((place for place, word in enumerate(words) if word.kind == "NUMBER"), None)
+    if place is not None:
+        unit = next((word for word in words[place + 1 : place + 2] if word.kind == "UNIT"), None)
+        with suppress(Refused):
+            by = step(quantity, Amount(words[place], unit, None))
+    if by > 0:
+        yield written(Question(condition=Change(quantity.concept, moves[0] in ("RISE", "RISING", "ROSE"), by, span)))
 
 
 def _units(lines: Sequence[_Line]) -> dict[str, str]:
     return {line.compare.quantity: line.unit for line in lines if line.unit}
 
 
-def _of_treatment(item: str, within: timedelta) -> Iterator[str]:
+def _of_treatment(item: str, within: timedelta, kinds: set[str]) -> Iterator[str]:
+    if kinds & {*_OF_THE_PAST}:
+        yield written(Question(condition=Given(item, within)))
     yield written(Question(condition=On(item)))
     names = {item, *(DRUGS[item].classes if item in DRUGS else ())}
     for name, lines in lexicon().needs.items():
@@ -179,6 +209,10 @@ def _near(quantity: Quantity, rest: Sequence[Token], lasts: bool) -> list[_Line]
         return []
     after = [word for word in rest[place + 1 : place + 3] if word.kind in ("UNIT", "OR_LESS", "OR_MORE")]
     unit = next((word for word in after if word.kind == "UNIT"), None)
+    before = {word.kind for word in rest[:place]}
+    is_line = bool(after) or bool(before & ({"TO", *_SIDES} - {*_MOVES})) or not before & {*_MOVES}
+    if "BY" in before or not is_line:
+        return []  # a change, by so much
     sides = [_SIDES[word.kind] for word in (*rest[:place], *after) if word.kind in _SIDES]
     usual = lexicon().lines.get(quantity.concept)
     if not sides and usual is None:
@@ -209,11 +243,22 @@ def _in_use(quantity: Quantity) -> list[Token]:
 
 def _mended(words: Sequence[Token]) -> list[Token]:
     """The words, the first unknown ones that nearly are known as those that they are nearest to."""
-    unknown = [
-        word for word in words if word.kind == "UNKNOWN" and word.text.isalpha() and len(word.text) >= LETTERS_MIN
-    ]
+    pointed = [_with_point(word) for word in words]
+    unknown = [word for word in pointed if word.kind == "UNKNOWN" and _may_be_misspelled(word.text)]
     near = {word: _nearest_word(word) for word in unknown[:MENDED_MAX]}
-    return [near.get(word, word) if word.kind == "UNKNOWN" else word for word in words]
+    return [near.get(word, word) if word.kind == "UNKNOWN" else word for word in pointed]
+
+
+def _may_be_misspelled(text: str) -> bool:
+    return text.isalpha() and len(text) >= LETTERS_MIN
+
+
+def _with_point(word: Token) -> Token:
+    """7,25 as 7.25"""
+    if word.kind != "UNKNOWN" or not _DECIMAL_COMMA.fullmatch(word.text):
+        return word
+    text = word.text.replace(",", ".")
+    return Token("NUMBER", text, float(text))
 
 
 def _nearest_word(word: Token) -> Token:

@@ -104,7 +104,7 @@ def _ahead(condition: Condition, units: Units) -> str:
             lasts = "" if hold is None else f" for {span_told(hold)}"
             return f"{_name(quantity)} {_FALLS[op].format(_value(quantity, value, units))}{lasts}"
         case Named(name):
-            return f"{lexicon().happenings[name]} develops"
+            return f"{lexicon().happenings[name].said} develops"
     raise TypeError(f"no chance is asked of {type(condition).__name__}")
 
 
@@ -148,7 +148,7 @@ def _told(condition: Condition) -> str:
         case Given(item, within):
             return f"{_item(item)} given in the last {span_told(within)}"
         case Named(name):
-            return lexicon().happenings[name]
+            return lexicon().happenings[name].said
     raise TypeError(f"no question is made of {type(condition).__name__}")
 
 

@@ -56,7 +56,8 @@ class Ward(NamedTuple):
     hours: Hours
 
 
-_ANY_OF = {"IN": Of.ANY, "WITHIN": Of.ANY, "": Of.ANY, "FOR": Of.ALL}
+_ANY_OF = {"IN": Of.ANY, "WITHIN": Of.ANY, "FOR": Of.ALL}
+_BARE = ("NEXT", "DURATION")  # a time without a preposition
 _PREPOSITIONS = ("IN", "OVER", "WITHIN", "DURING", "FOR")
 _NAMED: Mapping[str, Callable[[Hours], time]] = {
     "MIDNIGHT": lambda hours: time(0),  # noqa: ARG005
@@ -112,7 +113,7 @@ _Made = tuple[str, Span | timedelta] | None
 
 def _span_of_days(kinds: Sequence[str], rest: Sequence[Token], ward: Ward) -> _Made:  # noqa: ARG001
     """[in] next 6 hours, [over] last 6 hours"""
-    preposition, rest_kinds = (kinds[0], kinds[1:]) if len(kinds) == 3 else ("", kinds)  # noqa: PLR2004
+    preposition, rest_kinds = ("", kinds) if len(kinds) == len(_BARE) else (kinds[0], kinds[1:])
     if preposition not in (*_PREPOSITIONS, ""):
         return None
     match [*rest_kinds]:
@@ -219,9 +220,13 @@ def _minutes(span: timedelta, *, up: bool = False) -> timedelta:
 def _without_commas_beside_times(tokens: Sequence[Token]) -> Iterator[Token]:
     """A comma before or after a time parts no two conditions; nor does one at an end."""
     for place, token in enumerate(tokens):
-        around = tokens[max(place - 1, 0) : place + 2 : 2] if 0 < place < len(tokens) - 1 else []
-        if token.kind != "COMMA" or (len(around) == 2 and not any(t.kind in ("AHEAD", "PAST", "NOW") for t in around)):  # noqa: PLR2004
+        is_inside = 0 < place < len(tokens) - 1
+        if token.kind != "COMMA" or (is_inside and not _is_time(tokens[place - 1]) and not _is_time(tokens[place + 1])):
             yield token
+
+
+def _is_time(token: Token) -> bool:
+    return token.kind in ("AHEAD", "PAST", "NOW")
 
 
 def told(span: timedelta) -> str:

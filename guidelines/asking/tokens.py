@@ -21,7 +21,7 @@ _NUMBER = re.compile(rf"[-−]?\d{{1,{NUMBER_CHARS_MAX}}}(?:\.\d{{1,{NUMBER_CHAR
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?:\s*(am|pm|h)\b)?(?![\w:])|(\d{1,2})\s*(am|pm)\b")
 _CLOCK_OF_FOUR = re.compile(r"([01]\d|2[0-3])([0-5]\d)(?:\s*(?:h|hrs|hours))?(?![\w.:/])")
 _ENDS = re.compile(r"[?!]+|\.(?!\d)")
-_REST = re.compile(r"[^\s,;?!]+|.", re.DOTALL)
+_REST = re.compile(r"(?:[^\s,;?!]|(?<=\d),(?=\d))+|.", re.DOTALL)
 _ALONE = re.compile(r"(?=[\s;?!<>=≤≥]|[.,](?!\d)|$)")  # what may stand after a number
 _HOUR = re.compile(r"(?<![\w/'+-])(?:hour|minute)(?![\w/'+-])")
 _ONE = {"hour": timedelta(hours=1), "minute": timedelta(minutes=1)}  # "the next hour"
@@ -81,7 +81,7 @@ class _Words:
             return Token("COMMA", text[place]), place + 1
         rest = _REST.match(text, place)
         assert rest is not None  # it takes whatever there is
-        return Token("UNKNOWN", rest[0].rstrip(".:")), rest.end()
+        return Token("UNKNOWN", rest[0].rstrip(".:") or rest[0]), rest.end()
 
     def _phrase_at(self, text: str, place: int) -> tuple[Token, int] | None:
         phrase = self._phrase.match(text, place)

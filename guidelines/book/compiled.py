@@ -1,7 +1,7 @@
 """A rule book as nodes of one graph: every guideline's triggers, steps and blocks, each condition once for all."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from guidelines.rules.registry import given_of
 from schemas.clinical.facts import NoteFact
 from schemas.clinical.findings import Level, Passage, Truth
 from schemas.conditions import Condition
+from schemas.events import Reading
 
 
 class BlockNode(NamedTuple):
@@ -170,10 +171,12 @@ def _requirement(required: Requirement, graph: Graph) -> Node:
         newest = max((at for source in known.sources if (at := observed_at(source)) is not None), default=case.now)
         if max_age is None:
             return YES
-        if case.now - newest > max_age:
+        rounds = (case.snapshot.entry(s) for s in known.sources if isinstance(s, Reading) and s.observed_at == newest)
+        span = max_age + max(rounds, default=timedelta())
+        if case.now - newest > span:
             why = f"last {clock(case, newest)}, needed within {int(max_age.total_seconds() // 60)} min"
             return Answer(Truth.UNKNOWN, (), (Missing(what, why),))
-        case.leaves(newest, max_age)
+        case.leaves(newest, span)
         return YES
 
     reads = reads_of(what, graph) | (weighed.reads if what == "weight" else frozenset())

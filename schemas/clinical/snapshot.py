@@ -7,11 +7,17 @@ from zoneinfo import ZoneInfo
 
 from schemas.clinical.facts import NoteFact
 from schemas.codes.concepts import CONCEPTS, Situation
-from schemas.events import Patient, Quality, Reading, Treatment
+from schemas.events import Patient, Quality, Reading, Source, Treatment
 from schemas.frozen import Record
 from schemas.local_time import UTC
 
 Setting = Literal["icu", "ward"]
+
+ROUNDS = frozenset({"vital", "neuro", "output"})  # the groups of concepts that people chart by rounds
+ROUND = timedelta(hours=1)  # and of these what stays valid so long, or longer
+ENTRY = timedelta(minutes=15)  # so long after its time a round may be entered, and is not missed yet (decision 0010)
+AT_ONCE = timedelta(minutes=1)  # what is known so soon was not entered late
+ROUNDS_SEEN = 6  # the newest readings that tell whether rounds are entered late here
 
 
 class Snapshot(Record, frozen=True):
@@ -54,7 +60,17 @@ class Snapshot(Record, frozen=True):
         than in an ICU: where it was taken is not what it was taken for."""
         since = self.setting_since
         setting = "icu" if since is not None and reading.observed_at < since else self.setting or "icu"
-        return CONCEPTS[reading.concept].validity(setting, reading.method, reading.value, self.situations)
+        valid = CONCEPTS[reading.concept].validity(setting, reading.method, reading.value, self.situations)
+        return valid + self.entry(reading) if valid >= ROUND else valid
+
+    def entry(self, reading: Reading) -> timedelta:
+        """How much later than this reading's age alone would say the next round is missed: none where rounds are known
+        at once, else as long as one may still be on its way into the chart."""
+        if reading.source is not Source.MANUAL or CONCEPTS[reading.concept].group not in ROUNDS:
+            return timedelta()
+        rounds = self.readings.get(reading.concept, (reading,))[-ROUNDS_SEEN:]
+        late = any(r.source is Source.MANUAL and r.available_at - r.observed_at >= AT_ONCE for r in rounds)
+        return ENTRY if late else timedelta()
 
     def window(self, concept: str, span: timedelta) -> tuple[Reading, ...]:
         """The `ok` readings observed in (now - span, now], oldest first."""

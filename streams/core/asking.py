@@ -6,6 +6,7 @@ It is asked of what the bed knows, at a moment not before the bed's own clock; n
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from guidelines.asking.lexicon import lexicon
 from guidelines.asking.question import NotRead, Question
 from guidelines.asking.reading import read
 from guidelines.asking.saying import told, written
@@ -64,7 +65,6 @@ def _ahead(found: Question, question: str, seen: Snapshot, ward: Ward, outlook: 
     answer = outlook.chance(found.condition, within)
     known = [truth(part, seen) for part in _comparisons(found.condition)]  # the newest values, or why there are none
     is_given = isinstance(answer, Odds)
-    remarks = (AS_TREATED, AS_IF_INDEPENDENT) if isinstance(found.condition, AnyOf) else (AS_TREATED,)
     return Asked(
         encounter=seen.encounter,
         question=question,
@@ -76,9 +76,17 @@ def _ahead(found: Question, question: str, seen: Snapshot, ward: Ward, outlook: 
         missing=answer if isinstance(answer, Unavailable) else None,
         evidence=tuple(dict.fromkeys(evidence for verdict in known for evidence in verdict.evidence)),
         needs=tuple(dict.fromkeys(need for verdict in known for need in verdict.needs)),
-        remarks=remarks if is_given else (),
+        remarks=tuple(_remarks(found.condition)) if is_given else (),
         nearest=() if is_given else _answerable(found, outlook),
     )
+
+
+def _remarks(condition: Condition) -> Iterator[str]:
+    yield AS_TREATED
+    if isinstance(condition, AnyOf):
+        yield AS_IF_INDEPENDENT
+    if isinstance(condition, Named):
+        yield lexicon().happenings[condition.name].meant
 
 
 def _comparisons(condition: Condition) -> Iterator[Compare]:

@@ -92,13 +92,8 @@ def looked_at(url: str) -> Iterator[Looked]:
 def _engine(url: str) -> Engine:
     address = address_of(url)
     if address.get_backend_name() == "postgresql":
-        settings = {"options": "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"}
-        return create_engine(
-            address.set(drivername="postgresql+psycopg"),
-            poolclass=NullPool,
-            hide_parameters=True,
-            connect_args=settings,
-        )
+        engine = create_engine(address.set(drivername="postgresql+psycopg"), poolclass=NullPool, hide_parameters=True)
+        return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     path = Path(address.database or "").absolute()
     if not path.is_file():
         raise StoreUnreachable("there is no store: nothing was served from this data folder yet")

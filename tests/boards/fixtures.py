@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from boards.source import BoardStatus, RefusalGroup, Verb
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.views import BedView, Point, ShownNote, ShownTreatment, Vital
 from schemas.clinical.alerts import Alert
 from schemas.clinical.cards import Card, CardSource
@@ -491,6 +492,7 @@ class FakeSource:
         self.views = {view.encounter: view for view in views}
         self.answers: list[tuple[str, str, str, str | None, str]] = []
         self.broken: str | None = None
+        self.hindsight: Hindsight | Exception | None = None
         self.apply = True  # whether an answer shows on its bed as soon as it is kept
         self.now_status = BoardStatus(
             now=NOW,
@@ -536,6 +538,11 @@ class FakeSource:
 
     async def bring(self, encounter: str) -> None:
         """All of it is here."""
+
+    async def looked_back(self, encounter: str) -> Hindsight | None:
+        if isinstance(self.hindsight, Exception):
+            raise self.hindsight
+        return self.hindsight if encounter in self.views else None
 
     async def ask(self, encounter: str, question: str) -> Asked | None:
         if isinstance(self.asked, Exception):

@@ -9,17 +9,20 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from boards.icu.why import WORTH, Reasons, reasons
+from boards.web.app import create_app
 from forecasting.baselines import trend
 from forecasting.contract import Forecaster
 from forecasting.network.forecaster import CrossingNetwork, load
 from guidelines.book import load as book
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.views import BedView
 from schemas.events import Event
 from schemas.frozen import from_json, to_json
 from streams.core.judge import Mind
 from streams.core.policy import Policy
 from streams.core.view import view
-from tests.boards.fixtures import calm, septic
+from tests.boards.fixtures import FakeSource, calm, septic
+from tests.boards.test_app import Client
 from tests.streams.bedside import admitted, at, play, reading
 
 MIND = Mind(book.load(), load(), Policy(allowed_lateness=timedelta(seconds=0.5)))
@@ -138,3 +141,22 @@ def test_without_chances_there_is_nothing_to_explain(other: object) -> None:
     forecaster: Forecaster = MIND.forecaster
     assert callable(other)
     assert reasons(other(), forecaster) == Reasons()
+
+
+@pytest.mark.parametrize(
+    ("hindsight", "says"),
+    [
+        (RuntimeError("lost"), None),
+        (Hindsight(at=at("04:00"), missing="the patient was not here yet"), "the patient was not here yet"),
+    ],
+)
+def test_a_look_back_that_is_not_to_be_had_takes_nothing_along(hindsight: Hindsight | Exception, says: str) -> None:
+    """A page whose look back fails, or has nothing to tell, has everything else."""
+    source = FakeSource(shown())
+    source.hindsight = hindsight
+    with capture_logs():
+        page = Client(create_app(source)).get("/bed/e1")
+    assert page.status_code == 200
+    assert "Within the next 6 hours" in page.text
+    assert (says is None) is ("What was likely" not in page.text)
+    assert says is None or says in page.text

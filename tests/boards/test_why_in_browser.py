@@ -6,12 +6,21 @@ import pytest
 from msgspec.structs import replace
 from playwright.sync_api import Page, expect
 
+from schemas.boards.hindsight import Came, Hindsight
 from schemas.boards.views import BedView
+from schemas.clinical.forecasts import Odds
 from tests.boards.fixtures import FakeSource
 from tests.boards.test_browser import Served
 from tests.boards.test_why import MIND, shown
+from tests.streams.bedside import at
 
 pytestmark = pytest.mark.browser
+
+
+def _came(came: bool | None) -> Came:
+    odds = Odds(probability=0.346, low=0.3, high=0.4, within_h=6.0, model="network@1")
+    told = {} if came is None else {"at": at("07:30"), "shown": "64 mmHg" if came else "66 mmHg"}
+    return Came(asked="MAP below 65 mmHg", odds=odds, came=came, **told)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -19,6 +28,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     view: BedView = request.param
     source = FakeSource(view)
     source.now_status = replace(source.now_status, now=view.now)
+    source.hindsight = Hindsight(at=at("04:00"), of=(_came(True), _came(False), _came(None)))
     served = Served(source, forecaster=MIND.forecaster)
     served.start()
     yield served
@@ -60,3 +70,13 @@ def test_on_a_narrow_screen_nothing_is_cut_off(page: Page, served: Served) -> No
     page.goto(f"{served.address}/bed/e1")
     expect(page.locator("#ahead tr.moved").first).to_be_visible()
     assert page.evaluate("document.querySelector('#ahead .wide').scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("served", [shown()], indirect=True)
+def test_what_came_of_an_earlier_look_is_told_in_a_word(page: Page, served: Served) -> None:
+    """Each earlier chance says that it came, that it did not, or that nobody can know."""
+    page.goto(f"{served.address}/bed/e1")
+    rows = page.locator("#ahead table.back tbody tr")
+    expect(rows.nth(0)).to_contain_text("● came: 64 mmHg at 07:30")
+    expect(rows.nth(1)).to_contain_text("○ did not come: 66 mmHg at the furthest, 07:30")
+    expect(rows.nth(2)).to_contain_text("? nothing was measured")

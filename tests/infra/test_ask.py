@@ -7,18 +7,22 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from typer.testing import CliRunner
 
+import infra.commands.cli
 from forecasting.network import forecaster
 from guidelines.book import load as book
 from infra.commands.ask import CannotAsk, moment, run_ask
+from infra.service import EmbeddedBoard
 from infra.settings import Settings
 from schemas.clinical.findings import Truth
-from schemas.events import Event
+from schemas.events import Event, Movement
 from streams.core.judge import Mind
 from streams.core.policy import Policy
 from streams.shells.embedded import Embedded
 from streams.stores.failures import StoreFailed
 from streams.stores.looking import looked_at
+from tests.infra.test_serve import Standing
 from tests.streams.bedside import admitted, at, reading, treatment, vitals
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +103,40 @@ async def test_a_service_that_runs_goes_on(settings: Settings) -> None:
         await service.submit_event(reading("lactate", 3.0, "11:20"), at("11:20"), until_applied=True)
         await service.advance(at("11:21"))
         assert run_ask(settings, "e1", "is lactate above 4", None)[0].truth is Truth.NO
+
+
+async def test_a_board_asks_the_bed_that_it_shows(settings: Settings) -> None:
+    """By the clock of the service; who is not here, or has left, is asked nothing."""
+    async with Embedded(settings.database_url, mind()) as service:
+        clock = Standing()
+        clock.moment = at("11:06")
+        board = EmbeddedBoard(service, clock)
+        asked = await board.ask("e1", "chance of MAP below 65 in the next 6 hours")
+        assert asked is not None
+        assert asked.odds is not None
+        assert asked.now == at("11:06")
+        assert await board.ask("e2", ROSE) is None
+        left = Movement(encounter="e1", observed_at=at("11:07"), available_at=at("11:07"), action="discharge")
+        await service.submit_event(left, at("11:07"), until_applied=True)
+        await service.advance(at("11:09"))
+        assert await board.ask("e1", ROSE) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "status"), [(ROSE, 0), ("is potassium above 6", 0), ("glucose above 8 within 6 hours", 1)]
+)
+async def test_the_status_tells_a_program_whether_there_is_an_answer(
+    settings: Settings, question: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """0, also where it cannot be told (an answer); 1 where the question was not read, 2 where there is no stay."""
+    monkeypatch.setattr(infra.commands.cli, "configure_logs", lambda _: None)
+    folder = {"FORESHOCK_DATA_DIR": str(settings.data_dir)}
+    told = CliRunner().invoke(infra.commands.cli.app, ["ask", "e1", question], env=folder)
+    assert (told.exit_code, told.stderr) == (status, "")
+    assert told.stdout.startswith("Read as: " if status == 0 else "Not asked: ")
+    nobody = CliRunner().invoke(infra.commands.cli.app, ["ask", "e2", question], env=folder)
+    assert (nobody.exit_code, nobody.stdout) == (2, "")
+    assert "there is no such stay" in nobody.stderr
 
 
 async def test_what_cannot_be_asked_of_is_said(settings: Settings, tmp_path: Path) -> None:

@@ -135,10 +135,11 @@ def test_of_two_together_each_alone_is_offered() -> None:
 
 
 def test_sepsis_is_asked_by_name() -> None:
-    """As far ahead as its chance is told."""
+    """As far ahead as its chance is told, with what is meant by it."""
     found = ask("what is the risk of sepsis in the next 6 hours")
     assert found.odds == chance("is sepsis", 6)
     assert found.condition == "is sepsis"
+    assert any("or has begun" in remark for remark in found.remarks)
 
 
 def test_what_is_not_read_is_not_answered() -> None:

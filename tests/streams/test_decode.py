@@ -131,6 +131,8 @@ ABOUT = [
      ("e1", "leeches", None, None)),
     ("a dose", message(kind="treatment", item="heparin", action="given", amount=1, amount_unit="jar", **BARE),
      ("e1", "heparin", "jar", None)),
+    ("a dose of a pump", message(kind="treatment", item="heparin", action="start", rate=1, rate_unit="jar/h",
+                                 sender="pump-3", **BARE), ("e1", "heparin", "jar/h", "pump-3")),
     ("broken JSON", message(sender="GW-7")[:-1] + b",", ("e1", "map", "mm[Hg]", "GW-7")),
     ("two beds in broken bytes", message() + message(encounter="e2"), (None, "map", "mm[Hg]", None)),
     ("a name for a bed", message(encounter="Jane Doe"), (None, "map", "mm[Hg]", None)),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.clinical.findings import StepState
 from schemas.events import Event
@@ -110,6 +111,25 @@ def test_no_step_changes_while_nothing_changes(name: str, pace: int, setting: Se
     told = [event for minute in range(0, HOURS * 60 + 1, pace) for event in rounds(minute)]
     events = [admitted(CAME, setting=setting), *besides, *told]
     assert list(turned(events, guideline, range(pace + 10, HOURS * 60))) == []
+
+
+LATE = (0, 7, 2, 14, 5, 11)  # minutes after the hour at which the rounds are entered
+
+
+def entered(minute: int, rounds: Rounds) -> list[Event]:
+    """A round that somebody writes down some minutes later, as it comes."""
+    known = at(minute + LATE[minute // 60 % len(LATE)])
+    return [replace(event, available_at=known) for event in rounds(minute)]
+
+
+@pytest.mark.parametrize("setting", ["icu", "ward"])
+@pytest.mark.parametrize("name", COURSES)
+def test_no_step_changes_while_rounds_of_the_hour_are_entered_late(name: str, setting: Setting) -> None:
+    """The same round each hour, entered up to a quarter of an hour later: between hour and entry no step turns."""
+    guideline, besides, rounds = COURSES[name]
+    told = [event for minute in range(0, HOURS * 60 + 1, 60) for event in entered(minute, rounds)]
+    events = [admitted(CAME, setting=setting), *besides, *told]
+    assert list(turned(events, guideline, range(60 + LATE[1] + 1, HOURS * 60))) == []
 
 
 SECOND = timedelta(seconds=1)

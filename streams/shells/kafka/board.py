@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from schemas.boards.asked import Asked
+from schemas.boards.hindsight import Hindsight
 from schemas.boards.status import BoardStatus, RefusalGroup
 from schemas.boards.views import BedView
 from schemas.events import Response
@@ -79,6 +80,12 @@ class KafkaBoard:
             return None
         why = "over Kafka a board cannot ask yet: `foreshock ask` does, on the machine of the store"
         return Asked(encounter=encounter, question=question, now=self._now, refused=why)
+
+    async def looked_back(self, encounter: str) -> Hindsight | None:
+        """It takes the chart as it was then, which the workers have."""
+        if encounter not in self._views:
+            return None
+        return Hindsight(at=self._now, missing="over Kafka a board has no chart to look back with")
 
     async def bring(self, encounter: str) -> None:
         """The newest whole picture of every bed is here, also of one that rests."""

@@ -264,6 +264,7 @@ def test_a_time_in_the_hour_that_clocks_are_changed_is_refused() -> None:
         ("urea above 20 mmol/L", "bun above 56.028"),
         ("platelets below 50k", "platelets below 50"),
         ("HR above 130 bpm", "hr above 130"),
+        ("GCS ≥ 9", "gcs_total at_least 9"),
     ],
 )
 def test_a_unit_is_converted_and_the_conversion_is_told(text: str, condition: str) -> None:
@@ -332,7 +333,13 @@ def test_what_no_living_patient_has_is_refused() -> None:
         ("is she septic", "only a chance", "chance that sepsis develops within 6 h"),
         ("has MAP been < 65 over the last 2 hours", "once in", "was the lowest MAP below 65 mmHg in the last 2 h"),
         ("has MAP been < 65 over the last 2 hours", "all of it", "has MAP been below 65 mmHg for 2 h"),
+        ("has MAP been below 65 the last 30 min", "all of it", "has MAP been below 65 mmHg for 30 min"),
         ("MAP < 65", "when", "is MAP below 65 mmHg now"),
+        ("did HR increase by more than 20 in the last hour", "", "did heart rate rise by 20/min in the last 1 h"),
+        ("has lactate been rising over the last 6 hours", "rising", "did lactate rise by 0.1 mmol/L in the last 6 h"),
+        ("chance MAP drops by 20 mmHg within 6 hours", "which value", "chance that MAP falls below 65 mmHg within 6 h"),
+        ("was she on noradrenaline in the last 6 h", "was given", "was norepinephrine given in the last 6 h"),
+        ("pH < 7,25 within 6 h", "“7,25”", "chance that arterial pH falls below 7.25 within 6 h"),
         ("will MAP fall below 65 in 6 hours", "", "chance that MAP falls below 65 mmHg within 6 h"),
     ],
 )
@@ -341,6 +348,33 @@ def test_a_refusal_says_why_and_offers_what_is_meant(text: str, why: str, near: 
     found = refused(text)
     assert near in found.nearest
     assert why in found.why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gcs < 9 and risk of SBP under 90 before midnight",
+        "platelets below 50 and was the highest lactate above 4 in the last 24 h",
+        "is lactate above 4 or will MAP fall below 65 in the next 6 h",
+        "will MAP fall below 65 in the next 6 h and is lactate above 4",
+    ],
+)
+def test_two_questions_are_not_read_as_one(text: str) -> None:
+    """Where only the second part says of when it asks, the first may be of another time."""
+    refused(text)
+
+
+@pytest.mark.parametrize("text", ["chance MAP drops by 20 in the next 6 h", "did HR rise 20 in the last hour"])
+def test_the_size_of_a_change_is_never_offered_as_a_line(text: str) -> None:
+    """A fall by 20 is no pressure of 20."""
+    assert not any(" below 20" in near or " above 20" in near for near in refused(text).nearest)
+
+
+def test_and_is_offered_as_and() -> None:
+    """What joins two conditions in the question joins them in what is offered."""
+    assert refused("chance of both MAP < 65 and lactate > 4 within 6 h").nearest[0] == (
+        "chance that MAP falls below 65 mmHg and lactate rises above 4 mmol/L within 6 h"
+    )
 
 
 def test_a_question_that_is_too_long_is_refused() -> None:
