@@ -8,23 +8,27 @@ from types import ModuleType
 
 import pytest
 
+from forecasting.local import moments, teaching, versions
 from guidelines import checklist, evidence, findings, wording
 from guidelines.asking import meaning, nearest, tokens
 from guidelines.asking import reading as asked
 from guidelines.notes import copied, reading, scope, values
 from guidelines.quantities import pressure
+from infra.commands import teach
 from schemas import events
 from schemas.boards import views
 from schemas.clinical import cards as hooks
 from schemas.codes import units
 from schemas.conditions import text
 from schemas.events import quarantine, wire
+from streams.cohorts import visits
 from streams.core import asking, cards, chart, ordering, resting, retention, source_clock, step, view
 
 MODULES: tuple[ModuleType, ...] = (
     events, wire, quarantine, hooks, units, text, views, checklist, evidence, findings, wording, copied, reading, scope,
     values, pressure, tokens, meaning, nearest, asked, asking, cards, chart, ordering, resting, retention, source_clock,
-    step, view,
+    step, view, visits, moments,
+    versions, teaching, teach,
 )  # fmt: skip
 PAGE = Path(__file__).parents[1] / "docs" / "limits.md"
 ROW = re.compile(r"^\| `([\w.]+)\.(\w+)` \| ([\d.e]+) ?([^|]*?) \|", re.MULTILINE)

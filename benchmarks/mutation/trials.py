@@ -99,10 +99,13 @@ def _file(test: str) -> str:
 
 
 NOTES, RULES = "guidelines/notes/lexicon.py", "guidelines/book/load.py"
+QUESTIONS = "guidelines/asking/lexicon.py"
 
 
 def _read_by(path: str) -> str:
     """The module that reads a data file; a module itself."""
+    if path == "guidelines/knowledge/asking.toml":
+        return QUESTIONS
     if path.startswith("guidelines/knowledge/"):
         return NOTES if "/notes/" in path else RULES
     return Path(path).with_suffix(".py").as_posix()

@@ -1,149 +1,211 @@
 """Recalibration at three places: the two hospital systems of 2019, and that of 2012, which the network never saw.
 
-    python -m benchmarks.recalibration --data DIR --date 2026-11-30 [--at-most 1500]
+    python -m benchmarks.recalibration --data DIR --date 2026-11-30 [--stays 700]
 
 Of the two systems only patients are taken that nothing was fitted on: those that an epoch was chosen on, and those that
-bounds were counted on (`forecasting.training.serve`). Each place is a hospital with a data folder of its own, and the
-very command is run; half of its patients are withheld from it altogether. Their chances before and after are compared
-here, each patient told by the whole recalibration that serves, and counted with the very same figures.
+bounds were counted on (`forecasting.training.serve`). The charts of 2012 are put into hours (means). All are asked as
+protocol D asks, many at once: every third hour, all lines and times, where the line was not crossed for three hours.
+
+Half of the `--stays` patients of each place are withheld from the recalibration altogether. What is shown are their
+chances before and after, each told by the scale that would serve them.
 """
 
 import argparse
 import json
-import tempfile
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
-from rich.console import Console
 
 from forecasting.evaluation.metrics import draws
+from forecasting.evaluation.stays import Floats, Ints, laid, place_in, stay_of
 from forecasting.local.compared import HEAD, row
-from forecasting.local.moments import Cohort
-from forecasting.local.own import own
-from forecasting.local.recalibrating import DRAWS, Compared, compared_by, of_many, parts_of, too_few_of
+from forecasting.local.moments import Cohort, Moments, Patient
+from forecasting.local.recalibrating import DRAWS, Compared, compared_by, of_many, parts_of, recalibrated, too_few_of
+from forecasting.network.crossing import Scale
 from forecasting.network.fitted import HERE, MANIFEST
 from forecasting.protocols.report import Report, Table, machine
-from forecasting.training.cohorts import HOSPITALS, hourly
+from forecasting.training import charted
+from forecasting.training.charted import COLUMNS
+from forecasting.training.cohorts import ABOUT, HOSPITALS, PARAMETERS, VARIABLES, Events, Hourly, events, hourly
+from forecasting.training.collections import PARAMETERS_2012
+from forecasting.training.crossings import EDGES_H, LINES, QUESTIONS
+from forecasting.training.labels import Rule, label
+from forecasting.training.said import chances, hidden_of
 from forecasting.training.serve import KEPT_BACK, PARTS
 from forecasting.training.splits import folds, strata
-from infra.commands.recalibrate import SEED, SHOWN, run_recalibrate
-from infra.service import policy_of
-from infra.settings import Settings
-from streams.cohorts import visits
-from streams.cohorts.visits import fitted_or_why, visited
+from infra.commands.recalibrate import SEED, SHOWN
+from streams.cohorts.visits import EVERY_H, fitted_or_why
 
 OUT = Path(__file__).parent
+ROWS = 49  # of two days
+MORE_2012 = {
+    "fio2": ("FiO2",), "paco2": ("PaCO2",), "sao2": ("SaO2",), "bilirubin": ("Bilirubin",), "ast": ("AST",),
+    "alp": ("ALP",), "mg": ("Mg",), "hct": ("HCT",),
+}  # fmt: skip
+"""What the network reads besides the concepts of `forecasting.training.collections.PARAMETERS_2012`."""
 Rows = list[tuple[str, Compared]]
 
 
-def unseen(data: Path) -> dict[str, list[str]]:
-    """The stays of each hospital that nothing was fitted on, by the split of the fit."""
+class Place(NamedTuple):
+    """The scales that were made there, and patients who had no part in them."""
+
+    name: str
+    scales: Mapping[str, Scale]
+    withheld: Cohort
+    how: str
+
+
+# --- 2019, many at once ----------------------------------------------------------------------------------------------
+
+
+def systems(data: Path, at_most: int, hospitals: Sequence[str] = HOSPITALS) -> Iterator[Place]:
+    """Both hospital systems."""
     seed = json.loads((HERE / MANIFEST).read_text(encoding="utf-8"))["plan"]["seed"]
-    both = [hourly(data, hospital) for hospital in HOSPITALS]
-    hospital = np.concatenate([one.hospital for one in both])
-    septic = np.concatenate([one.septic for one in both])
-    part = folds(strata(hospital, septic), PARTS, seed)
-    names = [name for one in both for name in one.stays]
-    kept = np.flatnonzero(part < KEPT_BACK)
-    return {name: [names[stay] for stay in kept if hospital[stay] == place] for place, name in enumerate(HOSPITALS)}
+    cohort = Hourly.joined([hourly(data, hospital) for hospital in HOSPITALS])
+    part = folds(strata(cohort.hospital, cohort.septic), PARTS, seed)
+    for hospital in hospitals:
+        number = HOSPITALS.index(hospital)
+        stays = np.flatnonzero((part < KEPT_BACK) & (cohort.hospital == number))
+        drawn = np.random.default_rng(SEED).permutation(stays)[:at_most]
+        yield placed(f"2019, system {hospital}", cohort, drawn)
 
 
-def halves(data: Path, folder: Path, at_most: int) -> Iterator[tuple[str, str, Path, Path]]:
-    """Each place with its format: a file of patients to recalibrate on, and one of patients that are withheld."""
-    for hospital, names in unseen(data).items():
-        table = pl.read_parquet(data / "challenge2019" / f"set{hospital}.parquet")
-        yield (
-            f"2019, system {hospital}",
-            "challenge2019",
-            *_split(table, "patient_id", names, folder / hospital, at_most),
-        )
-    table = pl.read_parquet(data / "challenge2012" / "observations.parquet")
-    names = table["record_id"].unique(maintain_order=True).to_list()
-    yield "2012", "challenge2012", *_split(table, "record_id", names, folder / "2012", at_most)
+def placed(name: str, cohort: Hourly, drawn: Ints) -> Place:
+    """Half of these stays to recalibrate on, half withheld."""
+    past, withheld = (told(cohort.taken(np.sort(some))) for some in np.array_split(drawn, 2))
+    made = recalibrated(past, SHOWN, SEED)
+    right = sum(one.left is None for one in made.questions.values())
+    how = f"made on {len(past.patients)} patients; {right} of {len(made.questions)} questions set right"
+    return Place(name, {name: one.scale for name, one in made.questions.items()}, withheld, how)
 
 
-def _split(table: pl.DataFrame, key: str, names: list[Any], folder: Path, at_most: int) -> tuple[Path, Path]:
-    folder.mkdir()
-    drawn = np.random.default_rng(SEED).permutation(len(names))[:at_most]
-    paths = folder / "past.parquet", folder / "withheld.parquet"
-    for path, some in zip(paths, np.array_split(drawn, 2), strict=True):
-        table.filter(pl.col(key).is_in([names[place] for place in some])).write_parquet(path)
-    return paths
+def told(cohort: Hourly) -> Cohort:
+    """What the network says of every third hour, and what came."""
+    network = fitted_or_why().network
+    rows = place_in(cohort.offsets) % EVERY_H == 0
+    places = np.cumsum(rows) - 1
+    hidden = hidden_of(network, charted.table(cohort)[rows])
+    stays = stay_of(cohort.offsets)
+    questions = {}
+    for number, (name, lines) in enumerate(LINES.items()):
+        column = COLUMNS[name.split()[0]]
+        values = np.ascontiguousarray(cohort.column(column))
+        said, found = chances(network, hidden, number), []
+        for place, line in enumerate(lines):
+            rule = Rule(name, column, "above" if name.endswith("above") else "below", line)
+            for interval, hours in enumerate(EDGES_H):
+                came, asked = label(rule, values, cohort.offsets, int(hours))
+                here = np.flatnonzero(asked & rows)
+                told_p = said[places[here], interval, place].astype(np.float64)
+                found.append((told_p, came[here], _all(line, here), _all(hours, here), stays[here]))
+        p, came, line_of, hours_of, patient = (np.concatenate(column) for column in zip(*found, strict=True))
+        questions[name] = Moments(p, came, np.zeros(len(p), bool), line_of, hours_of, patient)
+    return Cohort(tuple(_patients(cohort)), {name: questions[name] for name in QUESTIONS})
 
 
-def measured(place: str, source: str, past: Path, withheld: Path, processes: int) -> tuple[list[Table], dict[str, Any]]:
-    """What the command did there, and what it is worth to the patients that were withheld from it."""
-    console = Console(stderr=True)
-    settings = Settings(data_dir=past.parent / "own")
-    began = datetime.now(UTC)
-    run_recalibrate(past, source, processes, settings, began, console)
-    minutes = (datetime.now(UTC) - began).total_seconds() / 60
-    served = own(settings.data_dir).recalibration
-    if served is None:
-        raise SystemExit(f"{place}: what was recalibrated is not served")
-    found = list(visited(visits.Cohort(withheld, source, policy_of(settings)), processes))
-    told = Cohort.of(found, [question.name for question in fitted_or_why().questions])
-    drawn = draws(len(told.patients), DRAWS, SEED)
+def _all(value: float, like: Any) -> Floats:
+    return np.full(len(like), float(value))
+
+
+def _patients(cohort: Hourly) -> Iterator[Patient]:
+    sexes, units = {1.0: "male", 0.0: "female"}, {1.0: "MICU", 0.0: "SICU"}
+    for name, about in zip(cohort.stays, cohort.about.tolist(), strict=True):
+        known = dict(zip(ABOUT, about, strict=True))
+        age = known["Age"] if np.isfinite(known["Age"]) else None
+        yield Patient(name, age, sexes.get(known["Gender"]), units.get(known["Unit1"]))
+
+
+# --- 2012, put into hours --------------------------------------------------------------------------------------------
+
+
+def of_2012(data: Path, at_most: int) -> Iterator[Place]:
+    """The hospital of 2012."""
+    cohort = in_hours(events(data, at_most=at_most))
+    drawn = np.random.default_rng(SEED).permutation(len(cohort.stays))
+    yield placed("2012", cohort, drawn)
+
+
+def in_hours(found: Events) -> Hourly:
+    """The mean of each hour; row i holds what was charted after hour i - 1, up to hour i."""
+    stays = len(found.stays)
+    row, values = (
+        found.stay * ROWS + np.ceil(found.hour).astype(np.int64),
+        np.full((stays * ROWS, len(VARIABLES)), np.nan),
+    )
+    for concept, column in COLUMNS.items():
+        named = [PARAMETERS.index(name) for name in (*PARAMETERS_2012.get(concept, ()), *MORE_2012.get(concept, ()))]
+        here = np.isin(found.parameter, named)
+        count = np.bincount(row[here], minlength=stays * ROWS)
+        total = np.bincount(row[here], found.value[here], stays * ROWS)
+        values[count > 0, VARIABLES.index(column)] = total[count > 0] / count[count > 0]
+    about = np.full((stays, len(ABOUT)), np.nan, np.float32)
+    for name in ("Age", "Gender"):
+        here = found.parameter == PARAMETERS.index(name)
+        about[found.stay[here], ABOUT.index(name)] = found.value[here]
+    lengths = np.full(stays, ROWS)
+    return Hourly(
+        values=values.astype(np.float32),
+        about=about,
+        iculos=np.tile(np.arange(1, ROWS + 1), stays),
+        label=np.zeros(stays * ROWS, bool),
+        offsets=laid(lengths),
+        stays=found.stays,
+        hospital=np.zeros(stays, np.int64),
+    )
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def measured(place: Place) -> tuple[list[Table], tuple[Any, ...]]:
+    """Before and after on the patients that were withheld: tables, and a line of the summary."""
+    told, drawn = place.withheld, draws(len(place.withheld.patients), DRAWS, SEED)
     questions: Rows = []
     shown: Rows = []
     groups: Rows = []
     for name, moments in told.questions.items():
-        if name not in served.questions or too_few_of(moments) is not None:
+        if name not in place.scales or too_few_of(moments) is not None:
             continue
-        after = of_many(served.questions[name].scale, moments.said)
+        after = of_many(place.scales[name], moments.said)
         questions.append((name, compared_by(moments, after, drawn)))
         for what, which, of in parts_of(name, moments, told, SHOWN):
             one = f"{name}, {which}", compared_by(moments.of(of), after[of], drawn)
             (shown if what == "shown" else groups).append(one)
-    note = f"{len(told.patients)} patients that the recalibration never saw; it was made in {minutes:.1f} min."
     titles = (("all lines and times", questions), ("what boards show", shown), ("groups of patients", groups))
-    tables = [Table(f"{place}: {what}", HEAD, [row(*each) for each in rows], note) for what, rows in titles]
-    return tables, _summed(questions, shown, groups) | {"patients": len(told.patients), "minutes": round(minutes, 1)}
+    note = f"{len(told.patients)} withheld patients; {place.how}."
+    tables = [Table(f"{place.name}: {what}", HEAD, [row(*each) for each in rows], note) for what, rows in titles]
+    counted = [_right(which, rows) for rows in (questions, shown, groups) for which in ("before", "after")]
+    return tables, (place.name, len(told.patients), place.how, *counted)
 
 
-def _summed(*kinds: Rows) -> dict[str, Any]:
-    """How many slopes lie between 0.9 and 1.1, and how many could as well."""
-
-    def within(which: str, rows: Rows) -> str:
-        slopes = [getattr(one, which).slope for _, one in rows]
-        inside = sum(0.9 <= slope.value <= 1.1 for slope in slopes)
-        touching = sum(slope.low <= 1.1 and slope.high >= 0.9 for slope in slopes)
-        return f"{inside} of {len(rows)} ({touching} by their intervals)"
-
-    names = ("questions", "what boards show", "groups")
-    return {
-        f"{name}, {which}": within(which, rows)
-        for name, rows in zip(names, kinds, strict=True)
-        for which in ("before", "after")
-    }
+def _right(which: str, rows: Rows) -> str:
+    """How many slopes lie from 0.9 to 1.1, and how many may."""
+    slopes = [getattr(one, which).slope for _, one in rows]
+    inside = sum(0.9 <= slope.value <= 1.1 for slope in slopes)
+    may = sum(slope.low <= 1.1 and slope.high >= 0.9 for slope in slopes)
+    return f"{inside} of {len(rows)} ({may})"
 
 
 def main() -> None:
     ask = argparse.ArgumentParser(description="Measure what recalibration does at three places.")
     ask.add_argument("--data", type=Path, required=True, help="folder with challenge2019 and challenge2012")
     ask.add_argument("--date", required=True, help="as the report bears it")
-    ask.add_argument("--at-most", type=int, default=2000, help="stays of each place")
-    ask.add_argument("--processes", type=int, default=1)
+    ask.add_argument("--stays", type=int, default=700, help="of each place, half of them withheld")
     said = ask.parse_args()
+    about = {"date": said.date, "model": fitted_or_why().digest, "seed": SEED, **machine()}
+    head = ("place", "withheld", "recalibration", "questions before", "questions after", "shown lines before",
+            "shown lines after", "groups before", "groups after")  # fmt: skip
+    note = "Slopes from 0.9 to 1.1, of withheld patients; in brackets those whose 95 % interval reaches into it."
     tables: list[Table] = []
     summary: list[tuple[Any, ...]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for place, source, past, withheld in halves(said.data, Path(folder), said.at_most):
-            found, sums = measured(place, source, past, withheld, said.processes)
-            tables += found
-            summary.append((place, *sums.values()))
-            head = ("place", *(name for name in sums))
-            about = {"date": said.date, "model": fitted_or_why().digest, "stays of each place at most": said.at_most,
-                     "seed": SEED, **machine()}  # fmt: skip
-            note = (
-                "Slopes from 0.9 to 1.1, on withheld patients; in brackets those whose 95 % interval reaches into it."
-            )
-            summed = Table("In short", head, summary, note)
-            Report("Recalibration at three places", about, [summed, *tables]).write(OUT, "result")
+    for make in (lambda: of_2012(said.data, said.stays), lambda: systems(said.data, said.stays)):
+        for place in make():
+            more, line = measured(place)
+            tables, summary = [*tables, *more], [*summary, line]
+            whole = [Table("In short", head, summary, note), *tables]
+            Report("Recalibration at three places", about, whole).write(OUT, "result")
 
 
 if __name__ == "__main__":

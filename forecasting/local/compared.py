@@ -7,8 +7,8 @@ from forecasting.evaluation.metrics import Interval
 from forecasting.local.recalibrating import Compared, Figures, Result
 from forecasting.protocols.report import Report, Table
 
-HEAD = ("question", "patients, with the event", "slope before", "after", "intercept before", "after", "Brier before",
-        "after", "log loss before", "after")  # fmt: skip
+HEAD = ("question", "patients, with the event", "slope before", "slope after", "intercept before", "intercept after",
+        "Brier before", "Brier after", "log loss before", "log loss after")  # fmt: skip
 
 
 def kept(result: Result, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -258,6 +258,41 @@ def ask(
 
 
 @app.command()
+def teach(  # noqa: PLR0913, PLR0917, the words of a command
+    name: Annotated[str | None, typer.Argument(help="What it is called in rules.", show_default=False)] = None,
+    examples: Annotated[Path | None, typer.Option(help="CSV or NDJSON: encounter, time, label 0 or 1.")] = None,
+    cohort: Annotated[Path | None, typer.Option(help="The stays that they are of.")] = None,
+    source: Annotated[Format | None, typer.Option("--from", help="The format of the stays.")] = None,
+    within: Annotated[float | None, typer.Option(help="How far ahead the labels look, in hours.")] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Say what was taught, and what is in force.")] = False,
+    use: Annotated[str | None, typer.Option(help="Put a version in force that was kept.", metavar="VERSION")] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Go back to what was in force before.")] = False,
+) -> None:
+    """Teach the model a named event by 10 to 300 labelled stays; refused where it is not better than the base rate."""
+    from guidelines.book.check import BadBook
+    from infra.commands import teach as command
+
+    current, now, console = _prepared(), datetime.now(UTC), Console(stderr=True)
+    task = command.task(name, within, examples, cohort, source and source.value)
+    given = [one is not None for one in (examples, cohort, source, within)]
+    if [any(given), listed, use is not None, undo].count(True) != 1 or (any(given) and task is None):
+        raise _fail(
+            "expected a NAME with --examples, --cohort, --from and --within, or one of --list, --use and --undo"
+        )
+    try:
+        if task is not None:
+            command.run_teach(task, current, now, console)
+        elif listed:
+            command.listed(current, console)
+        else:
+            command.stepped(name, use, current, now, console)
+    except (command.CannotTeach, BadBook) as problem:
+        raise _fail(problem) from None
+    except OSError as problem:
+        raise _fail(_of_the_system(problem)) from None
+
+
+@app.command()
 def check() -> None:
     """Look whether this installation can serve: settings, rules, model, browser libraries, store."""
     from infra.commands.check import findings

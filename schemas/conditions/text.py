@@ -234,7 +234,7 @@ def _depth(text: str) -> int:
 def _number(value: float) -> str:
     if value == int(value) and abs(value) < WHOLE_MAX:
         return str(int(value))
-    return format(value, ".12f").rstrip("0")
+    return format(value, ".12f").rstrip("0").rstrip(".")
 
 
 def _span(span: timedelta) -> str:

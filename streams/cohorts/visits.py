@@ -8,7 +8,7 @@ Of a stay every third hour is looked at, of a long one fewer, never more than si
 decides. At each, each line is asked within six hours and within one other time in turn.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -27,6 +27,7 @@ from forecasting.network import forecaster
 from forecasting.network.crossing import Question
 from forecasting.network.fitted import Fitted
 from forecasting.network.forecaster import RISE_WITHIN, NetworkOutlook, Said
+from forecasting.network.inputs import VITALS
 from guidelines.book import load as books
 from guidelines.book.load import Book
 from schemas.clinical.forecasts import Fan
@@ -170,6 +171,55 @@ class _Visit:
             hours = [(time - self.stay.start) / HOUR for time in times]
             found[concept] = Heard(np.array(hours), np.array([values[time] for time in times]))
         return found
+
+
+# --- at given moments ------------------------------------------------------------------------------------------------
+
+
+Moment = float | datetime
+"""Hours since the stay's start, or a time."""
+
+
+class Found(NamedTuple):
+    """What the network makes of one patient at one moment (D,), or why it makes nothing of him."""
+
+    hidden: Array | None
+    why: str | None = None
+
+
+def states_at(cohort: Cohort, wanted: Mapping[str, Sequence[Moment]]) -> dict[tuple[str, Moment], Found]:
+    """By encounter and moment; what is not in the answer is not in the cohort. Of two stays of one name the first
+    counts. Raises WrongFormat; ValueError where the network cannot be used."""
+    fitted_or_why()
+    mind, missing = cohort.mind(), set(wanted)
+    found: dict[tuple[str, Moment], Found] = {}
+    for stay in cohort.stays():
+        if stay.encounter in missing:
+            missing.remove(stay.encounter)
+            found |= {(stay.encounter, at): own for at, own in _at(stay, wanted[stay.encounter], mind).items()}
+        if not missing:
+            break
+    return found
+
+
+def _at(stay: Stay, moments: Sequence[Moment], mind: Mind) -> dict[Moment, Found]:
+    times = {at: at if isinstance(at, datetime) else stay.start + at * HOUR for at in moments}
+    rising = sorted({at for at in times.values() if stay.start <= at <= last_of(stay)})
+    visit = _Visit(stay, rising, range(len(rising)), ())
+    _play([visit], mind)
+    made = dict(zip((look.seen.now for look in visit.looks), _outlooks(visit.looks), strict=True))
+    return {moment: _made_of(made.get(at), at in rising) for moment, at in times.items()}
+
+
+def _made_of(outlook: NetworkOutlook | None, within: bool) -> Found:
+    if not within:
+        return Found(None, "the time is not in the stay")
+    if outlook is None or not any(isinstance(outlook.fan(concept), Fan) for concept in VITALS):
+        return Found(None, "no vital sign is known that is not too old, or it is no adult in intensive care")
+    return Found(outlook.hidden)
+
+
+# --- what came -------------------------------------------------------------------------------------------------------
 
 
 def _patient(visit: _Visit) -> Patient:

@@ -238,6 +238,15 @@ def test_a_clock_in_doubt_is_said_on_every_page(source: FakeSource, client: Clie
         assert "⚠ Clock in doubt. This machine’s clock leapt 1 h 00 min ahead." in words(html)
 
 
+def test_every_page_says_whether_chances_were_checked_at_this_hospital(source: FakeSource, client: Client) -> None:
+    """Once a page, beside what the board is not; where nothing is known of it, nothing is said."""
+    unsaid = client.get("/").text
+    said = "Chances are not checked at this hospital."
+    source.now_status = replace(source.now_status, chances=said)
+    assert [client.get(page).text.count(said) for page in ("/", SEPTIC, CHECKLIST, "/refused")] == [1, 1, 1, 1]
+    assert "at this hospital" not in unsaid
+
+
 def test_a_source_that_is_away_is_said_on_every_page(source: FakeSource, client: Client) -> None:
     """When the broker cannot be reached the page says since when, and that what it shows is old."""
     source.now_status = replace(source.now_status, away_since=at("10:20"), away_why="Kafka is down.")

@@ -93,6 +93,13 @@ def test_the_forms_of_the_design_are_read(text: str, condition: c.Condition) -> 
     assert parse(text) == condition
 
 
+def test_every_whole_percent_is_written_as_it_is_read() -> None:
+    """0.29 times 100 is a little less than 29 and is written 29, not 29 with a point and nothing behind it."""
+    for percent in range(1, 100):
+        text = f"chance of (map below 65) within 4 h at_least {percent} %"
+        assert write(parse(text)) == text
+
+
 def test_a_unit_is_converted_on_reading() -> None:
     """A lactate threshold in mg/dL is kept in mmol/L."""
     condition = parse("lactate above 36.03 mg/dL")
