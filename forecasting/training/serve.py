@@ -2,8 +2,9 @@
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -53,23 +54,12 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
     about = {"shape": asdict(shape), **made_from, "source": hash_of(SOURCES)}
     name = blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=8).hexdigest()
     weights = fit(prepared, (fit_on, chosen_on), shape, plan, say, build / f"{name}.pt")
-
-    def keep(what: str, sources: Sequence[str], make: Callable[[], tuple[Arrays, Any]]) -> tuple[Arrays, Any]:
-        made_by = name_of({**made_from, "source": hash_of(sources)})
-        return unpacked(kept(build / f"{made_by}.{what}.npz", lambda: packed(*make())))
-
-    all_stays = fit_on, chosen_on, trusted_by
-    sepsis = Sepsis(
-        *keep(
-            "sepsis", fit_sepsis.SOURCES, lambda: fit_sepsis.fit_sepsis(prepared.inputs, cohort, all_stays, plan.seed)
-        )
-    )
+    stays, keep = (fit_on, chosen_on, trusted_by), partial(_kept, build, made_from)
+    fit_events = partial(fit_sepsis.fit_sepsis, prepared.inputs, cohort, stays, plan.seed)
+    fit_beside = partial(partners.fit_partners, prepared, cohort, stays[:2], plan.seed, say)
+    sepsis = Sepsis(*keep("sepsis", fit_sepsis.SOURCES, fit_events))
     say(f"sepsis: {sepsis.about['trees']} trees, {sepsis.about['on those it is counted on']}")
-    beside = Partners.kept(
-        *keep(
-            "partners", partners.SOURCES, lambda: partners.fit_partners(prepared, cohort, all_stays[:2], plan.seed, say)
-        )
-    )
+    beside = Partners.kept(*keep("partners", partners.SOURCES, fit_beside))
     all_numbers = {**weights, **sepsis.trees, **beside.trees}
     raw = save({name: np.ascontiguousarray(value) for name, value in sorted(all_numbers.items())})
     network = Network(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
@@ -94,18 +84,35 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
         "edges_h": list(EDGES_H),
         "inputs": [name for name, _ in inputs.named()],
         "events": {SEPSIS: sepsis.about},
-        "questions": [
-            {
-                "concept": question.split()[0],
-                "direction": question.split()[1],
-                "lines": list(own),
-                "partner": beside.about.get(number),
-                "reliability": found,
-            }
-            for number, ((question, own), found) in enumerate(zip(LINES.items(), trust, strict=True))
-        ],
+        "questions": _questions(beside, trust),
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / WEIGHTS).write_bytes(raw)
     (out / MANIFEST).write_text(json_rows.dumps(manifest), encoding="utf-8")
     say(f"written: {out / WEIGHTS}, {len(raw) / 1e6:.1f} MB")
+
+
+def _questions(beside: Partners, trust: Sequence[dict[str, list[float]]]) -> list[dict[str, Any]]:
+    """Of the manifest."""
+    return [
+        {
+            "concept": question.split()[0],
+            "direction": question.split()[1],
+            "lines": list(own),
+            "partner": beside.about.get(number),
+            "reliability": found,
+        }
+        for number, ((question, own), found) in enumerate(zip(LINES.items(), trust, strict=True))
+    ]
+
+
+def _kept(
+    build: Path,
+    made_from: Mapping[str, object],
+    what: str,
+    sources: Sequence[str],
+    make: Callable[[], tuple[Arrays, Any]],
+) -> tuple[Arrays, Any]:
+    """Trees and what is said of them: made, or as they were made before from the same."""
+    name = name_of({**made_from, "source": hash_of(sources)})
+    return unpacked(kept(build / f"{name}.{what}.npz", lambda: packed(*make())))
