@@ -48,7 +48,10 @@ def main() -> None:
             found["challenge 2019"] = measured(kept / "challenge2019") | {"stays": given.stays, "seed": given.seed}
     print(json.dumps(found, indent=1, ensure_ascii=False))
     if given.write:
-        (HERE / "result.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        results = HERE / "result.json"
+        before = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
+        text = json.dumps({**before, **found}, indent=1, ensure_ascii=False)  # what was not measured again stays
+        results.write_text(text + "\n", encoding="utf-8")
 
 
 def _drawn(folder: Path, to: Path, stays: int, seed: int) -> None:

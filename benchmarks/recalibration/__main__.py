@@ -13,6 +13,7 @@ chances before and after, each told by the scale that would serve them.
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,12 +202,11 @@ def main() -> None:
     note = "Slopes from 0.9 to 1.1, of withheld patients; in brackets those whose 95 % interval reaches into it."
     tables: list[Table] = []
     summary: list[tuple[Any, ...]] = []
-    for make in (lambda: of_2012(said.data, said.stays), lambda: systems(said.data, said.stays)):
-        for place in make():
-            more, line = measured(place)
-            tables, summary = [*tables, *more], [*summary, line]
-            whole = [Table("In short", head, summary, note), *tables]
-            Report("Recalibration at three places", about, whole).write(OUT, "result")
+    for place in chain(of_2012(said.data, said.stays), systems(said.data, said.stays)):
+        more, line = measured(place)
+        tables, summary = [*tables, *more], [*summary, line]
+        whole = [Table("In short", head, summary, note), *tables]
+        Report("Recalibration at three places", about, whole).write(OUT, "result")
 
 
 if __name__ == "__main__":

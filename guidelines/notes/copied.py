@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from guidelines.notes.facts import Fact
-from guidelines.notes.words import Text, cut
+from guidelines.notes.words import Text, cut, ranges
 from schemas.events import Note
 
 EARLIER_MAX = 64  # earlier notes that are searched for copied text, the newest
@@ -18,23 +18,16 @@ def _charted(words: Sequence[str]) -> bool:
     return len(words) <= CHARTED_MAX and ":" in words[:6]
 
 
-def _passages(text: Text) -> list[tuple[int, int]]:
-    """The sentences, as (first word, word after the last)."""
-    starts = [k for k, s in enumerate(text.sentence) if k == 0 or text.sentence[k - 1] != s]
-    return list(zip(starts, [*starts[1:], len(text.words)], strict=True))
-
-
-def _prints(text: Text) -> tuple[list[tuple[int, int, str]], list[tuple[int, int]]]:
+def _prints(text: Text) -> tuple[list[tuple[int, str]], list[tuple[int, int]]]:
     """What is compared of a note: its sentences, and every run of 25 words as (first word, hash)."""
-    sentences: list[tuple[int, int, str]] = []
+    sentences: list[tuple[int, str]] = []
     running: list[int] = []
-    for start, end in _passages(text):
-        words = text.words[start:end]
-        if _charted(words):
+    for at in ranges(text.sentence).values():
+        if _charted(text.words[at.start : at.stop]):
             continue
-        kept = [k for k in range(start, end) if text.words[k][0].isalnum()]
+        kept = [k for k in at if text.words[k][0].isalnum()]
         running += kept
-        sentences.append((start, end, " ".join(text.words[k] for k in kept)))
+        sentences.append((at.start, " ".join(text.words[k] for k in kept)))
     flow = [text.words[k] for k in running]
     windows = [(running[k], hash(tuple(flow[k : k + COPIED_RUN]))) for k in range(len(flow) - COPIED_RUN + 1)]
     return sentences, windows
@@ -57,7 +50,7 @@ def mark_copied(text: Text, facts: Sequence[Fact], earlier: Sequence[Note]) -> N
     for old in sorted(earlier, key=lambda note: note.observed_at, reverse=True):
         said, runs = _earlier_prints(old.text)
         copied: set[int] = set()
-        for start, _end, plain in sentences:
+        for start, plain in sentences:
             here = of_sentence.get(text.sentence[start], [])
             long = plain.count(" ") + 1 >= COPIED_SENTENCE and len({f.concept for f in here}) > 1
             if long and plain in said:

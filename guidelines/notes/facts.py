@@ -3,6 +3,7 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from guidelines.notes.lexicon import KINDS, LISTS, SECTION_KINDS, VERBS, Entry
 from guidelines.notes.phrases import NAMES
@@ -13,6 +14,7 @@ from schemas.clinical.facts import Experiencer, Polarity, Temporality, usable
 
 _PAST = frozenset({"historical", "background", "course"})
 AROUND = 30  # words to either side in which the sentence is looked at for what an entry wants near it
+NAMES_KEPT = 4096  # phrases whose name is remembered
 BEHIND = 8  # words behind a phrase in which a count is looked for ("40 mg IV push given x 2-3 days")
 
 
@@ -38,17 +40,17 @@ class Fact:
         return usable(self.polarity, self.experiencer, self.temporality, self.copied)
 
 
-def _named(entry: Entry, words: Sequence[str]) -> str | None:
-    """The id of the drug or device that the phrase names: the longest name in it."""
-    if entry.names is None:
-        return None
-    names = NAMES[entry.names]
+@lru_cache(maxsize=NAMES_KEPT)
+def _named(table: str, words: tuple[str, ...]) -> str | None:
+    """The id of the drug or device that a phrase names: the longest name in it."""
+    names = NAMES[table]
     spans = ((k, n) for n in range(len(words), 0, -1) for k in range(len(words) - n + 1))
     return next((names[name] for k, n in spans if (name := " ".join(words[k : k + n])) in names), None)
 
 
 def _detail(entry: Entry, words: Sequence[str], classes: Set[str]) -> str | None:
-    return _named(entry, words) or (None if "again" in classes else entry.detail)
+    named = None if entry.names is None else _named(entry.names, tuple(words))
+    return named or (None if "again" in classes else entry.detail)
 
 
 def _count(text: Text, one: Found) -> float:
@@ -78,7 +80,7 @@ def _temporality(entry: Entry, classes: Set[str]) -> Temporality:
 def _under(section: str, entry: Entry, classes: Set[str]) -> bool:
     """Whether a header qualifies the phrase; what is said to be done stands under "Plan:" as what is done."""
     done = section == "planned" and "done" in classes
-    return bool(section) and not done and entry.kind in SECTION_KINDS.get(section, KINDS)
+    return not done and entry.kind in SECTION_KINDS.get(section, KINDS)
 
 
 def _fits(text: Text, one: Found, entry: Entry) -> bool:
@@ -119,7 +121,7 @@ def _polarity(entry: Entry, classes: Set[str]) -> Polarity:
 
 def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) -> Fact | None:
     """The fact that a phrase found in the text states; None where its numbers or its verbs do not fit."""
-    classes = {*one.classes, section} if _under(section, entry, one.classes) else one.classes
+    classes = {*one.classes, section} if section and _under(section, entry, one.classes) else one.classes
     if "undone" in classes and Temporality.PLANNED not in classes:
         classes = {*classes, "negated"}
     words = text.words[one.start : one.end]
@@ -129,7 +131,7 @@ def fact_of(text: Text, one: Found, entry: Entry, section: str, at: datetime) ->
     if not fits:
         return None
     experiencer = Experiencer.PATIENT
-    for other in (Experiencer.OTHER, Experiencer.FAMILY):
+    for other in (Experiencer.OTHER, Experiencer.FAMILY) if classes else ():
         if other in classes:
             experiencer = other
     return Fact(

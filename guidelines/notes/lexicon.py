@@ -126,6 +126,7 @@ _CUE_TABLE = _table("cues.toml")
 LIMITED: Mapping[str, str] = _CUE_TABLE["limits"]  # a treatment of last resort -> what it is to be limited in it
 BARE: Mapping[str, str] = _CUE_TABLE["bare"]  # what a phrase says where it is a clause of its own
 GONE: Mapping[str, Sequence[str]] = _CUE_TABLE["gone"]  # a sign that something is over -> what is over
+ENDED: Mapping[str, Sequence[str]] = _CUE_TABLE["ended"]  # a treatment that ended -> what ended with it
 IMPLIED: Mapping[str, str] = _CUE_TABLE["implied"]  # what is so where something else is
 PLACES: tuple[Place, ...] = tuple(TypeAdapter(list[Place]).validate_python(_CUE_TABLE["place"]))
 LISTS: Mapping[str, frozenset[str]] = {name: frozenset(words) for name, words in _CUE_TABLE["lists"].items()}

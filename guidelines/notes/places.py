@@ -7,12 +7,13 @@ from guidelines.notes.lexicon import PLACES
 from guidelines.notes.words import Text
 
 BEFORE, AFTER = 13, 7  # words that may name the place
+_PLACED = frozenset().union(*(place.of for place in PLACES))
 
 
 def locate(text: Text, facts: Sequence[Fact]) -> None:
     """Give what is named by no more than such a word ("infection", "abscess", "bleed") the place its sentence names."""
     for fact in facts:
-        for place in PLACES:
+        for place in PLACES if fact.concept in _PLACED else ():
             if fact.concept in place.of and place.words.issuperset(text.words[fact.start : fact.end]):
                 here = _near(text, fact)
                 fact.concept = next((c for c, words in place.near.items() if not words.isdisjoint(here)), fact.concept)

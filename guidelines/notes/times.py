@@ -11,6 +11,7 @@ from guidelines.notes.words import Text
 
 CLOCK_SLACK = timedelta(minutes=15)  # a time in the text may be so much later than the note
 CLOCK_REACH = timedelta(hours=12)  # and so much earlier; beyond, the note's own time is used
+LAST_REACH = 30  # words behind a phrase within which its "last dose 0900" may begin
 _CLOCK_CHARS = range(4, 6)
 _HOUR_MAX, _MINUTE_MAX, _YEARS = 23, 59, range(1900, 2100)
 
@@ -69,30 +70,30 @@ def times(text: Text, ward: Ward) -> tuple[dict[int, list[tuple[int, datetime]]]
     """Per clause the times in it (word, time), and per clause the time that was last put first on its line."""
     inside: dict[int, list[tuple[int, datetime]]] = {}
     leading: dict[int, datetime] = {}
-    lead: datetime | None = None
-    for at, clause in enumerate(text.clause):
-        if at and text.line[at - 1] != text.line[at]:
-            lead = None
-        minutes = _clock(text, at) if text.words[at][0].isdecimal() else None
-        if minutes is not None:
-            moment = ward.moment(minutes)
-            inside.setdefault(clause, []).append((at, moment))
-            if at == 0 or text.clause[at - 1] != clause:
-                lead = moment
-        if lead is not None:
-            leading[clause] = lead
+    lead: tuple[int, datetime] | None = None  # the line, and the time that was last put first on it
+    for clause, words in text.clauses.items():
+        for at in words:
+            minutes = _clock(text, at) if text.words[at][0].isdecimal() else None
+            if minutes is not None:
+                moment = ward.moment(minutes)
+                inside.setdefault(clause, []).append((at, moment))
+                lead = (text.line[at], moment) if at == words.start else lead
+        if lead is not None and lead[0] == text.line[words.stop - 1]:
+            leading[clause] = lead[1]
     return inside, leading
 
 
 def when(text: Text, one: Found, inside: Mapping[int, list[tuple[int, datetime]]]) -> datetime | None:
     """The time said for a phrase: in its clause, or in a following "last dose 0900"."""
+    if not inside:
+        return None
     clause = text.clause[one.start]
     after = next((moment for at, moment in inside.get(clause, ()) if at >= one.start), None)
     if after is not None:
         return after
-    if "last" not in text.words[one.end : one.end + 30]:
+    follows = max(text.clauses[clause].stop, one.end)
+    if follows >= min(one.end + LAST_REACH, len(text.words)) or text.words[follows] != "last":
         return None
-    follows = next((k for k in range(one.end, min(one.end + 30, len(text.words))) if text.clause[k] != clause), None)
-    if follows is not None and text.words[follows] == "last" and text.sentence[follows] == text.sentence[one.start]:
-        return next((moment for _, moment in inside.get(text.clause[follows], ())), None)
-    return None
+    if text.sentence[follows] != text.sentence[one.start]:
+        return None
+    return next((moment for _, moment in inside.get(text.clause[follows], ())), None)

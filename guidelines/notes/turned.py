@@ -16,13 +16,14 @@ def turn_past(text: Text, found: Sequence[Found]) -> None:
         if isinstance(one.item, Cue) and one.item.cls == "turned":
             turned = True
         elif isinstance(one.item, Entry) and ((turned and "was" in one.classes) or _was_on(text, one)):
-            one.classes.add("historical")
+            one.classes |= {"historical"}
 
 
 def _was_on(text: Text, one: Found) -> bool:
     """ "Was on BiPAP": as a phrase, or with the "was" before it."""
-    at = one.start + (text.words[one.start] in LISTS["were"])
-    return at > 0 and text.words[at : at + 1] == ["on"] and text.words[at - 1] in LISTS["were"]
+    words, were = text.words, LISTS["were"]
+    at = one.start + (words[one.start] in were)
+    return 0 < at < len(words) and words[at] == "on" and words[at - 1] in were
 
 
 def turn_again(text: Text, found: Sequence[Found]) -> None:
@@ -35,5 +36,5 @@ def turn_again(text: Text, found: Sequence[Found]) -> None:
             again = again or (one.start > 0 and text.words[one.start - 1] in LISTS["resumes"])
         elif isinstance(one.item, Entry) and again and one.item.kind == "act":
             if one.item.detail == "stopped" or "negated" in one.classes:
-                one.classes.add("again")
+                one.classes |= {"again"}
             again = False

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from guidelines.notes.facts import Fact
-from guidelines.notes.lexicon import BARE, GONE, IMPLIED, LISTS
+from guidelines.notes.lexicon import BARE, ENDED, GONE, IMPLIED, LISTS
 from guidelines.notes.limits import limit
 from guidelines.notes.places import locate
 from guidelines.notes.words import Text, is_number
@@ -12,7 +12,8 @@ from schemas.clinical.facts import Experiencer, Polarity, Temporality
 
 _LEFT = frozenset({"l", "left", "lul", "lll", "lt"})
 _RIGHT = frozenset({"r", "right", "rul", "rll", "rml", "rt"})
-_VITALS = ("spo2", "resp.desat", "hr", "hr.high", "hr.low", "bp.low", "resp.rr", "resp.rr_high", "resp.rr_low", "rr")
+_VITALS = ("spo2", "resp.desat", "hr", "hr.high", "hr.low", "bp.low", "resp.rr", "resp.rr_high", "resp.rr_low", "rr",
+           "ecg.ventricular", "ecg.afib")  # fmt: skip
 _REACTIONS = ("skin.urticaria_angioedema", "resp.throat_tight", "resp.stridor")
 _BREATHING = ("resp.", "infection.source_lung", "dx.copd", "o2.", "spo2", "img.effusion", "img.p", "cardiac.adhf")
 _PATIENT = frozenset({"pt", "patient", "pts"})
@@ -53,13 +54,12 @@ def _relatives(text: Text, facts: Sequence[Fact]) -> None:
 
 def _labels(text: Text, facts: list[Fact]) -> None:
     """Of a label and what is said behind it of the same thing only this counts: "Delirium: CAM negative"."""
+    labels = [f for f in facts if text.words[f.end : f.end + 1] == [":"] and f.value is None]
+    if not labels:
+        return
     last = {(text.sentence[f.start], f.concept): f.start for f in facts}
-
-    def is_label(fact: Fact) -> bool:
-        named = text.words[fact.end : fact.end + 1] == [":"] and fact.value is None
-        return named and last[text.sentence[fact.start], fact.concept] > fact.start
-
-    facts[:] = [f for f in facts if not is_label(f)]
+    named = {id(f) for f in labels if last[text.sentence[f.start], f.concept] > f.start}
+    facts[:] = [f for f in facts if id(f) not in named]
 
 
 def _bare(text: Text, facts: list[Fact]) -> None:
@@ -67,6 +67,8 @@ def _bare(text: Text, facts: list[Fact]) -> None:
 
     Litres are oxygen where the sentence is of breathing, or holds nothing else.
     """
+    if BARE.keys().isdisjoint([f.concept for f in facts]):
+        return
     breathing = {text.sentence[f.start] for f in facts if f.concept not in BARE and f.concept.startswith(_BREATHING)}
     for fact in facts:
         if fact.concept in BARE and _is_alone(text, fact, text.clause):
@@ -85,14 +87,20 @@ def _is_alone(text: Text, fact: Fact, parts: Sequence[int]) -> bool:
 def _gone(text: Text, facts: list[Fact]) -> None:
     """What was so before the note says that it is no more: "BP 78/52 -> 112/70", "rash ... now gone"."""
     over = {concept: f.start for f in facts if f.concept in GONE for concept in GONE[f.concept]}
-    gone = LISTS["over"]
-    ended = {clause for word, clause in zip(text.words, text.clause, strict=True) if word in gone}
-    over |= {f.concept: f.start for f in facts if f.polarity is Polarity.NEGATED and text.clause[f.start] in ended}
-    over |= {f.concept: f.start for f in facts if _is_ended(f)}
+    denied = [f for f in facts if f.polarity is Polarity.NEGATED]
+    over |= {f.concept: f.start for f in denied if not LISTS["over"].isdisjoint(_clause(text, f))}
+    ended = [f for f in facts if _is_ended(f)]
+    over |= {concept: f.start for f in ended for concept in (f.concept, *ENDED.get(f.concept, ()))}
     for fact in facts:
         if fact.start < over.get(fact.concept, 0) and fact.temporality is Temporality.CURRENT:
             fact.temporality = Temporality.HISTORICAL
     facts[:] = [f for f in facts if f.concept not in GONE]
+
+
+def _clause(text: Text, fact: Fact) -> list[str]:
+    """The words of the clause that a fact stands in."""
+    at = text.clauses[text.clause[fact.start]]
+    return text.words[at.start : at.stop]
 
 
 def _is_ended(fact: Fact) -> bool:
@@ -105,14 +113,12 @@ def _prophylaxis(text: Text, facts: Sequence[Fact]) -> None:
     """An antimicrobial beside words of prevention prevents, and treats nothing."""
     if LISTS["prevention"].isdisjoint(text.words):
         return
-    clauses: dict[int, set[str]] = {}
-    for word, clause in zip(text.words, text.clause, strict=True):
-        clauses.setdefault(clause, set()).add(word)
     for fact in facts:
         if fact.concept == "abx.started":
-            here = clauses[text.clause[fact.start]]
+            here = _clause(text, fact)
             if text.words[fact.end : fact.end + 1] == ["("]:  # "cefazolin 2 g (ppx)"
-                here = here | clauses.get(text.clause[fact.start] + 1, set())
+                behind = text.clauses.get(text.clause[fact.start] + 1, range(0))
+                here = here + text.words[behind.start : behind.stop]
             if not LISTS["prevention"].isdisjoint(here) and LISTS["prevented_otherwise"].isdisjoint(here):
                 fact.concept = "abx.prophylaxis"
 
@@ -192,6 +198,9 @@ def _baseline(text: Text, facts: Sequence[Fact]) -> None:
 
 def _weak(text: Text, facts: list[Fact]) -> None:
     """A weak sign ("black stools") or a guess ("AKI, likely ATN") adds nothing where the note says plainly what is."""
+    doubted = [f for f in facts if Polarity.UNCERTAIN in (f.polarity, f.entry.polarity)]
+    if not doubted:
+        return
     plain = {f.concept for f in facts if f.entry.polarity is Polarity.AFFIRMED and f.usable}
     beside = {(text.sentence[f.start], f.concept) for f in facts if f.usable}
 
@@ -200,7 +209,8 @@ def _weak(text: Text, facts: list[Fact]) -> None:
         near = guessed and (text.sentence[fact.start], fact.concept) in beside
         return near or (fact.entry.polarity is Polarity.UNCERTAIN and fact.concept in plain)
 
-    facts[:] = [f for f in facts if not is_weak(f)]
+    weak = {id(f) for f in doubted if is_weak(f)}
+    facts[:] = [f for f in facts if id(f) not in weak]
 
 
 def _resolved(text: Text, facts: list[Fact]) -> None:

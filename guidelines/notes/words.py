@@ -1,6 +1,7 @@
 """A note cut into words, each in its sentence, clause and line."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,12 +13,14 @@ WRAP_COLUMN = 60  # a line at least so long, that goes on with a small letter, w
 # Every replacement is one character for one, so that offsets stay those of the note.
 _SAME = str.maketrans("’‘`´“”—−≥≤×µμ₂₃Ø\v\f\x85\u2028\u2029", "''''\"\"–-><xuu23∅\n\n\n\n\n")
 _WORD = re.compile(
+    r"[^\S\n]*+(?:("  # the blanks before a word are no places to look for one
     r"[^\W\d_]++(?=[\s.,;:()])"  # the usual word first, for speed
     r"|w/o(?:ut)?(?![^\W_])"
     r"|(?:sp|sa|fi|pa|et|eti)?o2(?![^\W_])|(?:p|pa|pv|pt|et|eti)?co2(?![^\W_])|hco3|d(?:50|10|5)(?!\d)"  # with a digit
     r"|\d+(?:[.,:]\d+)*|(?<![\w.])\.\d+|[^\W\d_]+(?:'[^\W\d_]+)?"
     r"|\[ ?\]|\[[x✓✔]\]|\(?[-–+]ve\)?(?![^\W_])"  # boxes; "-ve" is negative
-    r"|\([-+–s]\)|=>|--?>|<--?|\n|([^\w\s])\1*"  # signs in a row ("+++", "...") are one
+    r"|\([-+–s]\)|=>|--?>|<--?|\n|([^\w\s])\2*"  # signs in a row ("+++", "...") are one
+    r")|_|$)"  # nothing fails, so that a long row of blanks is gone through once
 )
 _SIGNS = {
     **dict.fromkeys(("->", "-->", "→", "=>"), "->"),
@@ -25,6 +28,8 @@ _SIGNS = {
     **dict.fromkeys(("(-)", "(–)", "✗", "✘", "[ ]", "[]", "☐", "□"), "⊖"),
     **dict.fromkeys(("(+)", "✓", "✔", "[x]", "[✓]", "[✔]", "☑", "☒", "■"), "⊕"),
 }
+# Signs that are what they are wherever they stand, and what they end.
+_PLAIN = {**dict.fromkeys(",()", "clause"), **dict.fromkeys(";•●▪", "sentence"), **dict.fromkeys("/%+&=@~#*:", "")}
 # Answers in columns: "Headache: yes  Rash: no" is two labels, and what stands behind each is its own.
 _ANSWERED = re.compile(
     r"[ \t]*(?:no|none|n|nil|neg|negative|denied|denies|yes|y|pos|positive|absent|present)"
@@ -55,6 +60,7 @@ class Text:
     clause: list[int] = field(default_factory=list)
     line: list[int] = field(default_factory=list)
     blank_before: set[int] = field(default_factory=set)  # lines that follow an empty one
+    clauses: dict[int, range] = field(default_factory=dict)  # of each clause its words: `clause`, turned round
 
 
 def _normal(text: str) -> str:
@@ -64,6 +70,16 @@ def _normal(text: str) -> str:
     low = text.translate(_SAME)
     lower = low.lower()
     return lower if len(lower) == len(low) else "".join(c.lower() if len(c.lower()) == 1 else c for c in low)
+
+
+def ranges(parts: Sequence[int]) -> dict[int, range]:
+    """Per clause, sentence or line the places of its words, from the place of each word."""
+    found: dict[int, range] = {}
+    begin = 0
+    for part, count in Counter(parts).items():  # they only rise
+        found[part] = range(begin, begin + count)
+        begin += count
+    return found
 
 
 def is_number(word: str) -> bool:
@@ -97,8 +113,10 @@ def _ends_sentence(low: str, original: str, words: Sequence[str], at: int) -> bo
     if named is not None and named[1] in LISTS["species"]:
         return False  # "E. coli"
     rest = low[at + 1 : at + 4].lstrip()
-    abbreviated = bool(words) and words[-1] in LISTS["abbreviations"]
-    return not (abbreviated and rest and (original[at + 1 : at + 4].lstrip()[:1].islower() or rest[0].isdecimal()))
+    if not (words and rest and words[-1] in LISTS["abbreviations"]):
+        return True
+    counts = rest[0].isdecimal() and words[-1] in LISTS["counted"]
+    return not (counts or original[at + 1 : at + 4].lstrip()[:1].islower())
 
 
 def cut(original: str) -> Text:
@@ -109,8 +127,10 @@ def cut(original: str) -> Text:
     last = ""
     answered = -1  # offset where the answer to a label ends
     for match in _WORD.finditer(low):
-        word, span = match[0], match.span()
+        word, span = match[1], match.span(1)
         ends = ""  # what the word ends: a clause or its sentence
+        if word is None:
+            continue
         if not word[0].isalnum():
             if word == "\n":
                 if not _is_wrap(original, span[0]):
@@ -119,7 +139,8 @@ def cut(original: str) -> Text:
                         text.blank_before.add(line)
                     last = word
                 continue
-            word, ends = _sign(low, original, words, span, word)
+            plain = _PLAIN.get(word)
+            word, ends = _sign(low, original, words, span, word) if plain is None else (word, plain)
             if not word:
                 continue
             answered = _answered(low, span[1], answered) if word == ":" else answered
@@ -132,6 +153,7 @@ def cut(original: str) -> Text:
         if ends or span[1] == answered:
             clause += 1
             sentence += ends == "sentence"
+    text.clauses = ranges(clauses)
     return text
 
 
@@ -163,13 +185,11 @@ def _mark(low: str, original: str, words: Sequence[str], span: tuple[int, int], 
     before, end = low[span[0] - 1 : span[0]], span[1]
     if sign == ">" and before.isdecimal() and low[end : end + 1].isdecimal():
         return "->", ""  # "WBC 22>11"
-    if sign == "!" and low[end : end + 1] == ")":
-        return "", ""
+    if sign == "!":
+        return ("", "") if low[end : end + 1] == ")" else (sign, "sentence")
     if sign == ".":
         return sign, "sentence" if _ends_sentence(low, original, words, end - 1) else ""
-    if sign in ";!•●▪":
-        return sign, "sentence"
-    return sign, "clause" if sign in ",()" or (sign == "–" and not before.strip()) else ""
+    return sign, _PLAIN.get(sign, "") if sign != "–" or before.strip() else "clause"
 
 
 def _question(low: str, before: str, end: int) -> tuple[str, str]:

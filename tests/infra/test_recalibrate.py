@@ -99,8 +99,8 @@ def test_it_can_be_listed_undone_and_used_again(ran: Ran) -> None:
 def test_one_of_another_model_is_said_and_not_used(ran: Ran, tmp_path: Path) -> None:
     """By the list, by `use` and by `foreshock check`."""
     settings, version, _ = ran
-    kept = recalibrations(settings.data_dir).text(version)
-    text = kept.replace(made_up().ahead.digest, "0" * 32)  # type: ignore[union-attr]
+    digest = made_up().ahead.digest  # type: ignore[union-attr]
+    text = recalibrations(settings.data_dir).text(version).replace(digest, "0" * 32)
     other = recalibrations(tmp_path).add(text, NOW)
     elsewhere = Settings(data_dir=tmp_path)
     assert "of another version of the model" in told(lambda out: recalibrate.listed(elsewhere, out))

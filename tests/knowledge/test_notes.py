@@ -672,6 +672,14 @@ def test_twenty_five_words_in_a_row_are_copied(run: int, copied: bool) -> None:
     assert fact.effective_at == (AT - timedelta(days=1) if copied else AT)
 
 
+@pytest.mark.parametrize("blank", ["", "\n", "__"])
+def test_an_earlier_note_without_a_word_copies_nothing(blank: str) -> None:
+    """What comes after an empty note is read as ever."""
+    old = Note(encounter="e1", text=blank, observed_at=AT - timedelta(days=1), available_at=AT)
+    (fact,) = read(Note(encounter="e1", text="mottled", observed_at=AT, available_at=AT), [old])
+    assert not fact.copied
+
+
 @pytest.mark.parametrize(
     ("sentence", "copied"),
     [

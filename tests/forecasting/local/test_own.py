@@ -81,8 +81,8 @@ def test_what_is_in_force_is_served(tmp_path: Path) -> None:
 def test_what_is_fitted_on_is_what_the_network_says(tmp_path: Path) -> None:
     """A recalibration is made of what was said, not of what an earlier one told."""
     kept(tmp_path)
-    models = made_up(), own(tmp_path).forecaster
-    both = [foreseen(model, SINKING).said(LOW, 6).p for model in models]  # type: ignore[attr-defined]
+    outlooks = [foreseen(model, SINKING) for model in (made_up(), own(tmp_path).forecaster)]
+    both = [outlook.said(LOW, 6).p for outlook in outlooks]  # type: ignore[attr-defined]
     assert both[0] == both[1]
 
 

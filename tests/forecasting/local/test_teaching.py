@@ -152,7 +152,8 @@ def test_the_usual_patient_is_that_of_the_last_normalisation() -> None:
 
 def file(**changed: Any) -> str:
     rows = kept.rows(np.ones((3, WIDTH)) / 7, np.zeros(3))
-    own = {"name": "tired", "within_h": 24.0, "belongs_to": made_up().ahead.digest, "rows": rows}  # type: ignore[union-attr]
+    digest = made_up().ahead.digest  # type: ignore[union-attr]
+    own = {"name": "tired", "within_h": 24.0, "belongs_to": digest, "rows": rows}
     return json.dumps(own | changed)
 
 

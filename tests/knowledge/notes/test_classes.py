@@ -543,3 +543,131 @@ def test_midazolam_is_sedation(text: str) -> None:
     """By whatever short name; an opioid beside it is none."""
     assert [(f.concept, f.detail) for f in facts(text)] == [("tx.sedation", "midazolam")]
     assert "med.home" not in usable("Morphine 4 mg IV")
+
+
+# -- what is said beside a word that looks like it happened
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wants covid test",
+        "Flu swab sent",
+        "RSV antigen pending",
+        "C diff toxin sent",
+        "MRSA screen done",
+        "VRE swab sent",
+    ],
+)
+def test_a_test_by_name_is_no_result(text: str) -> None:
+    """Who is tested for an infection has none yet, and carries nothing."""
+    assert not usable(text) & {"infection.other", "infection.level", "infection.colonized"}
+
+
+@pytest.mark.parametrize("text", ["Flu swab positive", "Covid PCR +", "C diff toxin positive", "RSV antigen detected",
+                                  "Influenza A"])  # fmt: skip
+def test_a_result_is_one(text: str) -> None:
+    """The same tests with what came out of them."""
+    assert "infection.other" in usable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Call your doctor for fever", "Call the clinic if fever", "Return immediately for fever",
+     "Call your surgeon about fever", "Diabetes education: fever", "Contact your GP if fever"],
+)  # fmt: skip
+def test_what_a_patient_is_told_to_look_out_for_has_not_come(text: str) -> None:
+    """Instructions, whoever is to be called."""
+    assert usable(text) == set()
+
+
+@pytest.mark.parametrize("drug", ["lasix", "metoprolol", "heparin", "insulin", "lisinopril"])
+def test_a_limit_for_holding_is_no_holding(drug: str) -> None:
+    """ "Hold lasix for SBP < 100" says when it will be held; "lasix held" that it is."""
+    assert "med.held" not in usable(f"Hold {drug} for SBP < 100")
+    assert "med.held" in usable(f"{drug} held") | usable(f"Hold {drug}")
+
+
+@pytest.mark.parametrize("adjective", ["urgent", "emergent", "acute", "immediate", "clear", "absolute"])
+def test_no_indication_of_any_kind_denies(adjective: str) -> None:
+    """ "No urgent indication for dialysis": nobody is dialysed."""
+    assert "renal.dialysis" in denied(f"No {adjective} indication for dialysis today")
+    assert "tx.vasopressor" in denied(f"No {adjective} need for pressors")
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [("While here she had melena", "bleed.melena"), ("While inpatient he had a seizure", "neuro.seizure"),
+     ("During this admission had hematemesis", "bleed.hematemesis"), ("Brief course: he was hypotensive", "bp.low"),
+     ("Was hypotensive 70s in ED, off levo before transfer", "bp.low")],
+)  # fmt: skip
+def test_what_is_told_of_the_stay_has_been(text: str, concept: str) -> None:
+    """A course that is told to its end, with or without its header."""
+    assert concept not in usable(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [("Levo and vent withdrawn", "resp.imv"), ("ETT pulled, intubated 3 d", "o2.niv"), ("Was intubated, extubated 3/2",
+      "resp.intubated"), ("TTM complete", "tx.temp_control"), ("Rewarmed", "tx.temp_control"),
+     ("BiPAP removed", "o2.niv")],
+)  # fmt: skip
+def test_what_was_taken_away_is_gone(text: str, concept: str) -> None:
+    """Withdrawn, removed, complete: it does not go on, nor what goes with it."""
+    assert concept not in usable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Family asking about comfort care",
+        "Son asked about CMO",
+        "Wife talking about hospice",
+        "Transition to CMO tomorrow",
+        "Daughter inquiring about comfort measures",
+        "Transition to CMO once son arrives",
+    ],
+)
+def test_a_limit_that_is_asked_about_or_to_come_is_none_yet(text: str) -> None:
+    """Talk of it, and its day."""
+    assert not {c for c in usable(text) if c.startswith("limit.")}
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [("Apnea test scheduled", "resp.apnea"), ("NV intact", "gi.nausea"), ("NV checks q1h", "gi.vomiting"),
+     ("Cr plateau 3.1", "resp.imv"), ("Insulin pump failure", "cardiac.cardiogenic"), ("Tele for AF", "ecg.afib"),
+     ("Epipen rx given", "tx.epinephrine_im"), ("Epiglottitis, moderate edema", "vol.overload"),
+     ("PIV phlebitis L arm", "infection.source_skin"), ("ID: AF, no abx", "ecg.afib"),
+     ("Iso: droplet", "infection.colonized"), ("Pain worse with movement", "change.up")],
+)  # fmt: skip
+def test_a_word_with_two_meanings_is_read_by_what_stands_beside_it(text: str, concept: str) -> None:
+    """Neither the rhythm, nor the ventilator, nor the heart."""
+    assert concept not in usable(text)
+
+
+@pytest.mark.parametrize("sign", ["VT", "AF", "HR 180", "SpO2 60", "desat"])
+def test_an_alarm_that_was_an_artefact_is_none(sign: str) -> None:
+    """A rhythm as well as a number."""
+    assert usable(f"Alarm for {sign}, artifact, pt brushing teeth") <= {"quality.artifact"}
+
+
+@pytest.mark.parametrize("site", ["line", "picc", "port", "cvc", "catheter"])
+def test_a_likely_source_is_a_guess(site: str) -> None:
+    """ "Source likely line" is as uncertain as "likely line infection"."""
+    assert "infection.source_line" not in usable(f"Source likely {site}")
+
+
+@pytest.mark.parametrize("abbreviation", ["sx", "hx", "neg", "pos", "meds", "dc"])
+def test_a_number_begins_a_sentence_behind_an_abbreviation_that_counts_nothing(abbreviation: str) -> None:
+    """ "No localizing sx. 500 cc LR given" denies no fluid; "approx. 500 cc" is one."""
+    assert "tx.fluid_bolus" in usable(f"No other {abbreviation}. 500 cc LR bolus given")
+    assert "tx.fluid_bolus" in usable("Given approx. 500 cc LR bolus")
+
+
+@pytest.mark.parametrize("text", ["AMS improved, now at baseline", "Confused, now back to baseline",
+                                  "Confusion, returned to baseline", "Confused at start of shift, clear since 0400",
+                                  "Disoriented, recovered to baseline"])  # fmt: skip
+def test_who_is_back_at_the_baseline_is_not_confused(text: str) -> None:
+    """What was, and what is."""
+    assert "neuro.confusion" not in usable(text)

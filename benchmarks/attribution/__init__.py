@@ -1,0 +1,1 @@
+"""What explains a chance, measured on patients that nothing was fitted on."""
