@@ -84,11 +84,9 @@ def placed(name: str, cohort: Hourly, drawn: Ints) -> Place:
 
 def told(cohort: Hourly) -> Cohort:
     """What the network says of every third hour, and what came."""
-    ahead = fitted_or_why()
-    partners = {number: asked.partner for number, asked in enumerate(ahead.questions) if asked.partner is not None}
     rows = place_in(cohort.offsets) % EVERY_H == 0
     places = np.cumsum(rows) - 1
-    of = Said.of(ahead.network, partners, charted.table(cohort)[rows])
+    of = Said.served(fitted_or_why(), charted.table(cohort)[rows])
     stays = stay_of(cohort.offsets)
     questions = {}
     for number, (name, lines) in enumerate(LINES.items()):

@@ -11,6 +11,7 @@ import numpy as np
 from forecasting.evaluation.stays import Floats, Values
 from forecasting.model import Network
 from forecasting.network.crossing import CERTAIN, Partner
+from forecasting.network.fitted import Fitted
 from forecasting.training.crossings import EDGES_H, LINES, SIGNS
 
 ROWS_AT_ONCE = 4096
@@ -29,6 +30,12 @@ class Said:
         """From what is read of each row (N, F)."""
         alone = cls(network, hidden_of(network, read), {})
         return cls(network, alone.hidden, {q: _ratio(alone, q, partner, read) for q, partner in partners.items()})
+
+    @classmethod
+    def served(cls, ahead: Fitted, read: Values) -> "Said":
+        """As what is served says it, before a hospital's own scales."""
+        partners = {number: asked.partner for number, asked in enumerate(ahead.questions) if asked.partner is not None}
+        return cls.of(ahead.network, partners, read)
 
     def chances(self, question: int) -> Floats:
         """(N, J, T) the chance of crossing each line up to the end of each interval."""

@@ -20,8 +20,7 @@ def test_it_is_put_together_as_for_one_patient(name: str) -> None:
     draw = np.random.default_rng(12)
     read = np.where(draw.random((ROWS, len(named()))) < 0.3, np.nan, draw.normal(60, 40, (ROWS, len(named()))))
     read = read.astype(np.float32)
-    partners = {} if question.partner is None else {number: question.partner}
-    of = Said.of(network, partners, read)
+    of = Said.served(fitted(), read)
     hazards, measured = network.raw(of.hidden, number)
     whole = of.chances(number)
     for place, line in enumerate(question.lines):
