@@ -1,6 +1,7 @@
 """The chance of a condition, put together from the chances of its single comparisons.
 
     Compare  `map below 65`    asked of the model: `Crosses`
+    Change   `creatinine rises_by 50 % within 7 d`    likewise
     any_of   parts as above    as if independent; the interval, from the likeliest part to the sum of all, holds however
                                they depend on each other
 
@@ -13,7 +14,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from schemas.clinical.forecasts import Odds, Unavailable
-from schemas.conditions import AllOf, AnyOf, Compare, Condition
+from schemas.conditions import AllOf, AnyOf, Change, Compare, Condition
 
 HOLD_MAX = timedelta(minutes=30)  # what charted readings can speak of
 PARTS_MAX = 4
@@ -27,7 +28,7 @@ class Chance(NamedTuple):
     high: float
 
 
-Crosses = Callable[[Compare, float], Chance | Unavailable]
+Crosses = Callable[[Compare | Change, float], Chance | Unavailable]
 """A model's chance that a comparison comes true within so many hours."""
 
 
@@ -43,7 +44,7 @@ def chance(condition: Condition, within: timedelta, crosses: Crosses, model: str
 
 def _chance(condition: Condition, hours: float, crosses: Crosses) -> Chance | Unavailable:
     match condition:
-        case Compare():
+        case Compare() | Change():
             return crosses(condition, hours)
         case AnyOf(parts):
             if not 1 <= len(parts) <= PARTS_MAX or not all(isinstance(part, Compare) for part in parts):

@@ -41,7 +41,7 @@ from forecasting.training import charted
 from forecasting.training.cohorts import ABOUT, HOSPITALS, VARIABLES, Hourly, hourly
 from forecasting.training.collections import hashes
 from forecasting.training.fit_network import Plan
-from forecasting.training.said import chances_of, hidden_of
+from forecasting.training.said import Said
 from forecasting.training.serve import CHOSEN_ON, KEPT_BACK, PARTS
 from forecasting.training.splits import folds, strata
 from streams.core.questions import ASKED, WITHIN
@@ -152,14 +152,8 @@ def _came(cohort: Hourly, rows: Values) -> tuple[Floats, Flags]:
 
 def _told(patients: Patients, rows: Values) -> Floats:
     """(N, Q) chances of rows."""
-    hidden, hour = hidden_of(patients.ahead.network, rows), patients.ahead.edges_h.index(WITHIN_H)
-    return np.stack(
-        [
-            chances_of(patients.ahead.network, hidden, one.question, np.full(len(rows), one.line))[:, hour]
-            for one in patients.asked
-        ],
-        axis=1,
-    )
+    said, hour = Said.served(patients.ahead, rows), patients.ahead.edges_h.index(WITHIN_H)
+    return np.stack([said.chances_of(one.question, one.line)[:, hour] for one in patients.asked], axis=1)
 
 
 def of_rows(patients: Patients) -> dict[str, Any]:

@@ -31,9 +31,9 @@ from forecasting.training import charted
 from forecasting.training.charted import COLUMNS
 from forecasting.training.cohorts import ABOUT, HOSPITALS, PARAMETERS, VARIABLES, Events, Hourly, events, hourly
 from forecasting.training.collections import PARAMETERS_2012
-from forecasting.training.crossings import EDGES_H, LINES, QUESTIONS
+from forecasting.training.crossings import EDGES_H, KINDS, LINES, QUESTIONS
 from forecasting.training.labels import Rule, label
-from forecasting.training.said import chances, hidden_of
+from forecasting.training.said import Said
 from forecasting.training.serve import KEPT_BACK, PARTS
 from forecasting.training.splits import folds, strata
 from infra.commands.recalibrate import SEED, SHOWN
@@ -84,18 +84,17 @@ def placed(name: str, cohort: Hourly, drawn: Ints) -> Place:
 
 def told(cohort: Hourly) -> Cohort:
     """What the network says of every third hour, and what came."""
-    network = fitted_or_why().network
     rows = place_in(cohort.offsets) % EVERY_H == 0
     places = np.cumsum(rows) - 1
-    hidden = hidden_of(network, charted.table(cohort)[rows])
+    of = Said.served(fitted_or_why(), charted.table(cohort)[rows])
     stays = stay_of(cohort.offsets)
     questions = {}
     for number, (name, lines) in enumerate(LINES.items()):
         column = COLUMNS[name.split()[0]]
         values = np.ascontiguousarray(cohort.column(column))
-        said, found = chances(network, hidden, number), []
+        said, found = of.chances(number), []
         for place, line in enumerate(lines):
-            rule = Rule(name, column, "above" if name.endswith("above") else "below", line)
+            rule = Rule(name, column, KINDS[number], line)
             for interval, hours in enumerate(EDGES_H):
                 came, asked = label(rule, values, cohort.offsets, int(hours))
                 here = np.flatnonzero(asked & rows)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from forecasting.chances import HOLD_MAX, Chance, Crosses
 from schemas.clinical.forecasts import LEVELS, Fan, Unavailable
 from schemas.codes.concepts import CONCEPTS
-from schemas.conditions import Compare, Op
+from schemas.conditions import Change, Compare, Op
 
 MEDIAN = LEVELS.index(0.5)
 TOO_RARE = "too few such events in the fitted data to give a chance"
@@ -94,7 +94,9 @@ class Table:
 def crosses(start: Callable[[str], Start | Unavailable], tables: Mapping[str, Table]) -> Crosses:
     """The chances of single comparisons of one patient."""
 
-    def answer(asked: Compare, hours: float) -> Chance | Unavailable:
+    def answer(asked: Compare | Change, hours: float) -> Chance | Unavailable:
+        if isinstance(asked, Change):
+            return Unavailable(reason="the chance of a change was not validated")
         return _crosses(asked, hours, start, tables)
 
     return answer

@@ -3,7 +3,11 @@
     measured(j) · hazard(j)      chance that interval j brings the first value beyond the line
     within h                     1 − Π (1 − measured · hazard), over 1 − Π (1 − measured): if it is measured at all
 
-It rises with the horizon (the largest of the horizons up to it counts) and with every line that is nearer, by
+A question may have a partner: boosted trees that say one of its chances (a line, a time) on their own. The odds of all
+its chances are then multiplied alike, so that the logit of this very one becomes the mean of both: what rose with lines
+and time rises as before.
+
+A chance rises with the horizon (the largest of the horizons up to it counts) and with every line that is nearer, by
 construction. Between two lines the logit of the hazard is linear, within an interval the chance that nothing has
 happened yet is. A chance is of a crossing that would be *measured*, of patients treated as usual.
 """
@@ -13,12 +17,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Literal
 
 from forecasting.chances import Chance
 from forecasting.forest import Forest
 
 Rows = Sequence[Sequence[float]]
+CERTAIN = 1e-6  # nearer to 0 or 1 no chance counts as
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,24 +78,34 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """Trees that say the logit of one chance of a question: that of this line, within this time."""
+
+    forest: Forest
+    line: float
+    within_h: float
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """A concept and a direction: `lines` run towards what happens more often."""
+    """A concept and a direction: `lines` run towards what happens more often. Of a `rise` a line is a multiple of the
+    lowest value of the stay."""
 
     concept: str
-    above: bool
+    direction: Literal["below", "above", "rise"]
     lines: tuple[float, ...]
     reliability: Reliability
+    partner: Partner | None = None
     scale: Scale = AS_SAID
 
     @property
     def name(self) -> str:
-        return f"{self.concept} {'above' if self.above else 'below'}"
+        return f"{self.concept} {self.direction}"
 
-    @classmethod
-    def of(cls, fields: Mapping[str, Any]) -> "Question":
-        """From the manifest."""
-        above, lines = fields["direction"] == "above", tuple(fields["lines"])
-        return cls(fields["concept"], above, lines, Reliability.read(fields["reliability"]))
+    @property
+    def above(self) -> bool:
+        """Whether beyond a line is above it."""
+        return self.direction != "below"
 
     def told(self, p: float, *, lasting: bool) -> Chance:
         """What is told where the network says p, with its bounds."""
@@ -108,6 +123,17 @@ class Question:
         if rising[after] == at:
             return float(after)
         return after - 1 + (at - rising[after - 1]) / (rising[after] - rising[after - 1])
+
+
+def odds_ratio(of_trees: float, alone: float) -> float:
+    """By what odds are multiplied: half-way, in logits, from what the network says alone to the logit of the trees."""
+    kept = min(max(alone, CERTAIN), 1.0 - CERTAIN)
+    return math.exp(0.5 * (of_trees - math.log(kept / (1.0 - kept))))
+
+
+def tilted(p: float, ratio: float) -> float:
+    """A chance whose odds are multiplied."""
+    return p if ratio == 1.0 else p * ratio / (1.0 - p + p * ratio)
 
 
 def crossed(hazards: Rows, measured: Sequence[float], place: float, edges_h: Sequence[float], hours: float) -> float:

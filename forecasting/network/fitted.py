@@ -1,6 +1,7 @@
 """What was fitted, as it lies beside this file: `weights.safetensors`, and `manifest.json` that says what they mean.
 
-    questions    concept, direction, lines, and how far what is said of each can be trusted
+    questions    concept, direction, lines, how far what is said of each can be trusted, and of which line trees speak
+                 as well
     edges_h      ends of the intervals of the hours ahead
     events       what is told by trees: within which time, from which chance on to alarm, how far it can be trusted
     inputs       the names of what is read, in their order: other code than the weights were fitted with is refused
@@ -25,7 +26,7 @@ import forecasting
 from forecasting.forest import Forest
 from forecasting.model import Network
 from forecasting.network import inputs
-from forecasting.network.crossing import Event, Question, Reliability
+from forecasting.network.crossing import Event, Partner, Question, Reliability
 from forecasting.network.taught import Taught, Usual, usual
 
 HERE = Path(__file__).parent
@@ -69,16 +70,30 @@ def fitted(folder: Path = HERE) -> Fitted:
             raise Unreadable(f"{WEIGHTS} is not the file that {MANIFEST} was written for")
         if manifest["inputs"] != [name for name, _ in inputs.named()]:
             raise Unreadable(f"{MANIFEST} is of a network that reads something else")
-        questions = tuple(Question.of(each) for each in manifest["questions"])
+        found = load(raw)
+        questions = tuple(_question(fields, found) for fields in manifest["questions"])
         edges_h = tuple(manifest["edges_h"])
         lines_max = max(len(question.lines) for question in questions)
-        found = load(raw)
         network = Network(found, len(questions), len(edges_h), lines_max)
         events = {name: _event(name, fields, found) for name, fields in manifest["events"].items()}
         known = usual(found)
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as problem:
         raise Unreadable(f"{WEIGHTS} or {MANIFEST} is damaged ({type(problem).__name__})") from problem
     return Fitted(network, questions, edges_h, events, known, _digest(raw, described))
+
+
+def _question(fields: Mapping[str, Any], found: Mapping[str, NDArray[Any]]) -> Question:
+    concept, direction, beside = fields["concept"], fields["direction"], fields["partner"]
+    partner = None
+    if beside is not None:
+        forest = Forest.read(found, partner_named(concept, direction))
+        partner = Partner(forest, beside["line"], beside["within_h"])
+    return Question(concept, direction, tuple(fields["lines"]), Reliability.read(fields["reliability"]), partner)
+
+
+def partner_named(concept: str, direction: str) -> str:
+    """What the trees of a question are called in the weights' file."""
+    return f"{concept}_{direction}"
 
 
 def _event(name: str, fields: Mapping[str, Any], found: Mapping[str, NDArray[Any]]) -> Event:

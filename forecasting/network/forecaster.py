@@ -19,22 +19,24 @@ from forecasting.baselines.parameters import NAME as TREND
 from forecasting.chances import HOLD_MAX, Chance, chance
 from forecasting.contract import ModelState, Seen
 from forecasting.exact import Array
+from forecasting.forest import Forest
 from forecasting.moments import microseconds
 from forecasting.network import inputs, memory
-from forecasting.network.crossing import Question, chance_of, crossed
+from forecasting.network.crossing import Question, Rows, chance_of, crossed, odds_ratio, tilted
 from forecasting.network.fitted import Fitted, Unreadable, fitted
 from forecasting.network.inputs import Person
 from forecasting.network.taught import Taught
-from forecasting.readings import newest
+from forecasting.readings import newest, usable
 from schemas.clinical.forecasts import HORIZONS_H, Fan, Odds, Outlook, Unavailable
 from schemas.clinical.snapshot import Snapshot
 from schemas.codes.concepts import CONCEPTS
-from schemas.conditions import Compare, Condition, Named, Op
+from schemas.conditions import Change, Compare, Condition, Named, Op
 from schemas.frozen import EARLIEST
 
 NAME, VERSION = "crossing-network", "1"
 MODEL = f"{NAME}@{VERSION}"
 WITHIN_MIN_H = 1.0  # hourly data cannot say what happens sooner
+RISE_WITHIN = timedelta(days=7)  # KDIGO's window; the fitted stays were no longer, but for a few
 _MALE = {"male": 1.0, "female": 0.0, None: np.nan}
 
 
@@ -125,8 +127,8 @@ class Wave:
         self._charts, self._people = charts, [known_of(snapshot) for snapshot in snapshots]
         self._inputs: Array | None = None
         self._hidden: Array | None = None
-        self._events: dict[str, Array] = {}
-        self._last: tuple[int, int, list[list[float]], list[float]] | None = None
+        self._trees: dict[str, Sequence[float]] = {}
+        self._last: tuple[int, int, list[list[float]], list[float], float] | None = None
 
     @classmethod
     def of_rows(cls, ahead: Fitted, rows: Array) -> "Wave":
@@ -137,9 +139,13 @@ class Wave:
 
     def event(self, bed: int, name: str) -> float:
         """The chance of a named event for one bed."""
-        if name not in self._events:
-            self._events[name] = self.ahead.events[name].forest.of(self.inputs)
-        return chance_of(float(self._events[name][bed]))
+        return chance_of(self._of_trees(name, self.ahead.events[name].forest)[bed])
+
+    def _of_trees(self, name: str, forest: Forest) -> Sequence[float]:
+        """What trees say of each bed: a logit. Asked once for all beds of the batch."""
+        if name not in self._trees:
+            self._trees[name] = forest.of(self.inputs).tolist()
+        return self._trees[name]
 
     @property
     def inputs(self) -> Array:
@@ -158,11 +164,24 @@ class Wave:
 
     def chance(self, bed: int, question: int, line: float, hours: float) -> float:
         """Of one bed and question."""
+        asked, edges_h = self.ahead.questions[question], self.ahead.edges_h
         if self._last is None or self._last[:2] != (bed, question):  # of one question many lines may be asked
-            hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
-            self._last = bed, question, hazards[0].tolist(), measured[0].tolist()
-        place = self.ahead.questions[question].place(line)
-        return crossed(*self._last[2:], place, self.ahead.edges_h, hours)
+            hazards, measured = self._raw(bed, question)
+            self._last = bed, question, hazards, measured, self._ratio(bed, asked, hazards, measured)
+        _, _, hazards, measured, ratio = self._last
+        return tilted(crossed(hazards, measured, asked.place(line), edges_h, hours), ratio)
+
+    def _raw(self, bed: int, question: int) -> tuple[list[list[float]], list[float]]:
+        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
+        return hazards[0].tolist(), measured[0].tolist()
+
+    def _ratio(self, bed: int, asked: Question, hazards: Rows, measured: Sequence[float]) -> float:
+        """What a question's partner multiplies odds by; 1 without one."""
+        beside = asked.partner
+        if beside is None:
+            return 1.0
+        alone = crossed(hazards, measured, asked.place(beside.line), self.ahead.edges_h, beside.within_h)
+        return odds_ratio(self._of_trees(asked.name, beside.forest)[bed], alone)
 
 
 class Known(NamedTuple):
@@ -243,11 +262,11 @@ class NetworkOutlook:
         found = event.reliability.of(self._wave.event(self._place, name), lasting=False)
         return replace(_odds(found, hours, MODEL), alarm_at=event.alarm_at)
 
-    def _crosses(self, asked: Compare, hours: float) -> Chance | Unavailable:
-        said = self.said(asked, hours)
-        return said if isinstance(said, Unavailable) else said.question.told(said.p, lasting=asked.hold is not None)
+    def _crosses(self, asked: Compare | Change, hours: float) -> Chance | Unavailable:
+        said, lasting = self.said(asked, hours), isinstance(asked, Compare) and asked.hold is not None
+        return said if isinstance(said, Unavailable) else said.question.told(said.p, lasting=lasting)
 
-    def said(self, asked: Compare, hours: float) -> Said | Unavailable:
+    def said(self, asked: Compare | Change, hours: float) -> Said | Unavailable:
         """What the network says of one comparison, before a hospital's own scale: what that is fitted on."""
         if isinstance(self._wave, str):
             return Unavailable(reason=f"the network cannot be used: {self._wave}")
@@ -258,10 +277,21 @@ class NetworkOutlook:
         fan = self._fans.fan(asked.quantity)
         if isinstance(fan, Unavailable):
             return fan
-        origin = newest(self._snapshot.readings[asked.quantity], self._snapshot.now)
-        if origin is not None and origin.value is not None and asked.op.holds(origin.value, asked.value):
+        if self._true_already(asked):
             return Unavailable(reason="it is true already: a chance is given only of what is still to come")
         return Said(ahead.questions[number], self._wave.chance(self._place, number, line_of(asked), hours))
+
+    def _true_already(self, asked: Compare | Change) -> bool:
+        """Whether it holds of the newest reading."""
+        row, now = self._snapshot.readings[asked.quantity], self._snapshot.now
+        origin = newest(row, now)
+        if origin is None or origin.value is None:
+            return False  # without a usable value there is no fan, and so no chance
+        if isinstance(asked, Compare):
+            return asked.op.holds(origin.value, asked.value)
+        since = now - asked.within
+        lately = (r.value for r in row if usable(r, now) and r.observed_at >= since and r.value is not None)
+        return origin.value >= min(lately, default=origin.value) * line_of(asked)
 
 
 def _odds(found: Chance, hours: float, model: str) -> Odds:
@@ -269,26 +299,42 @@ def _odds(found: Chance, hours: float, model: str) -> Odds:
     return Odds(probability=p, low=min(low, p), high=max(high, p), within_h=hours, model=model)
 
 
-def question_of(asked: Compare, hours: float, ahead: Fitted) -> int | Unavailable:
+def question_of(asked: Compare | Change, hours: float, ahead: Fitted) -> int | Unavailable:
     """The number of the question, or why it was not validated."""
-    direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
-    number = ahead.numbers.get(f"{asked.quantity} {direction}")
-    if number is None or asked.op is Op.EQUALS:
-        return Unavailable(reason=f"the chance of {asked.quantity[:64]} {asked.op} a value was not validated")
+    number = _number(asked, ahead)
+    if isinstance(number, Unavailable):
+        return number
     if not WITHIN_MIN_H <= hours <= ahead.edges_h[-1]:
         return Unavailable(
             reason=f"chances were validated from {WITHIN_MIN_H:g} h to {ahead.edges_h[-1]:g} h ahead only"
         )
-    if asked.hold is not None and asked.hold > HOLD_MAX:
+    if isinstance(asked, Compare) and asked.hold is not None and asked.hold > HOLD_MAX:
         return Unavailable(reason="how long a crossing lasts was validated up to 30 min only")
     question = ahead.questions[number]
     if not question.reaches(line_of(asked)):
         low, high = min(question.lines), max(question.lines)
-        return Unavailable(reason=f"its chance was validated for values from {low:g} to {high:g} only")
+        what = "values" if isinstance(asked, Compare) else "multiples"
+        return Unavailable(reason=f"its chance was validated for {what} from {low:g} to {high:g} only")
     return number
 
 
-def line_of(asked: Compare) -> float:
-    """The line as the fitted ones are meant: beyond it, not on it. `at_most 65` is below 65.5."""
+def _number(asked: Compare | Change, ahead: Fitted) -> int | Unavailable:
+    """Of the question with this concept and direction."""
+    if isinstance(asked, Change):
+        if not (asked.rises and asked.percent and asked.within >= RISE_WITHIN):
+            return Unavailable(reason="a change is forecast only as a rise in percent over the lowest of 7 days")
+        number, what = ahead.numbers.get(f"{asked.quantity} rise"), f"a rise of {asked.quantity[:64]}"
+    else:
+        direction = "below" if asked.op in (Op.BELOW, Op.AT_MOST) else "above"
+        number = None if asked.op is Op.EQUALS else ahead.numbers.get(f"{asked.quantity} {direction}")
+        what = f"{asked.quantity[:64]} {asked.op} a value"
+    return Unavailable(reason=f"the chance of {what} was not validated") if number is None else number
+
+
+def line_of(asked: Compare | Change) -> float:
+    """The line as the fitted ones are meant: beyond it, not on it. `at_most 65` is below 65.5; of a rise by 50 % it is
+    1.5 times the lowest value."""
+    if isinstance(asked, Change):
+        return 1 + asked.by / 100
     half: float = 0.5 * 10.0 ** -CONCEPTS[asked.quantity].decimals
     return asked.value + {Op.AT_MOST: half, Op.AT_LEAST: -half}.get(asked.op, 0.0)

@@ -2,11 +2,11 @@
 
     values    newest, lowest, highest, mean and trend of the last hours, change, ratios
     pattern   hours since each was measured, in how many of the last hours
-    tally     in how many hours so far: a pattern, and a clock in disguise
     person    age, sex
+    tally     in how many hours so far: a pattern, and a clock in disguise
     clock     hours since admission to the hospital, and since the first reading
 
-The first three groups come first: they are what the network reads. Trees read all.
+The first three groups come first: they are what the network reads. The trees that tell sepsis read all.
 
 Nothing is filled in: what was never measured is NaN. Shapes: B patients, V concepts, F inputs. Everything is computed
 element by element, or summed over hours in their order, so that a patient's bits are their own.
@@ -93,13 +93,15 @@ def blocks(lanes: Array, now: Whole, person: Person) -> Iterator[Block]:
     )
     hours = hourly(lanes, moment).reshape(-1, len(now), len(READ))[:, :, _VITALS]  # (24, B, vital signs)
     yield from _trends(hours, newest[:, _VITALS])
+    least = np.fmin(lowest, newest)
     for name, values in (
         ("change", newest - before),
-        ("above its lowest", newest - np.fmin(lowest, newest)),
+        ("above its lowest", newest - least),
         ("below its highest", np.fmax(highest, newest) - newest),
     ):
         yield Block([f"{concept}: {name}" for concept in CHANGING], "values", values[:, _CHANGING])
-    ratios = dict(_ratios(dict(zip(READ, newest.T, strict=True)), person.age_years))
+    now_of, least_of = (dict(zip(READ, values.T, strict=True)) for values in (newest, least))
+    ratios = dict(_ratios(now_of, least_of, person.age_years))
     yield Block([*ratios], "values", np.stack([*ratios.values()], axis=1))
     yield Block(("age", "male"), "person", np.stack([person.age_years, person.male], axis=1))
     tally = _of_beds(lanes[TALLY] + (at != NEVER))
@@ -146,7 +148,7 @@ def _trends(hours: Array, newest: Array) -> Iterator[Block]:
         yield block(f"since {back_h} h ago", newest - hours[back_h])
 
 
-def _ratios(newest: dict[str, Array], age_years: Array) -> Iterator[tuple[str, Array]]:
+def _ratios(newest: dict[str, Array], least: dict[str, Array], age_years: Array) -> Iterator[tuple[str, Array]]:
     with np.errstate(invalid="ignore", divide="ignore"):  # a rate of 0 is a reading
         shock = newest["hr"] / newest["sbp"]
         pulse = newest["sbp"] - newest["dbp"]
@@ -158,5 +160,6 @@ def _ratios(newest: dict[str, Array], age_years: Array) -> Iterator[tuple[str, A
         yield "SpO₂ over FiO₂", newest["spo2"] / newest["fio2"]
         yield "SpO₂ over FiO₂ over breaths", newest["spo2"] / newest["fio2"] / newest["rr"]
         yield "BUN over creatinine", newest["bun"] / np.maximum(newest["creatinine"], 0.1)
+        yield "creatinine over its lowest", newest["creatinine"] / np.maximum(least["creatinine"], 0.1)
         yield "heart rate above fever", newest["hr"] - 10 * (newest["temp"] - 37)
         yield "breaths over SpO₂", newest["rr"] / newest["spo2"]

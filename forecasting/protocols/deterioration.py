@@ -7,8 +7,8 @@ fold's models are fitted on others. Five scores:
     last value   how far the newest value lies towards the condition; a median where there is none
     NEWS2        as far as the data carry it
     LightGBM     one model per label and horizon
-    network      one model for all labels and horizons: the served network, fitted anew on each fold
-    both         the mean of their logits
+    network      one model for all labels and horizons, fitted anew on each fold
+    served       the same with its partners, trees for one horizon of each label
 """
 
 from collections.abc import Iterator, Sequence
@@ -111,15 +111,6 @@ def of_fold(bench: Bench, rule: Rule, horizon_h: int, split: Split, came: Label)
     return bench.kept.made(name, needs, make)
 
 
-def logit(p: Floats) -> Floats:
-    kept = np.clip(p, 1e-6, 1 - 1e-6)
-    return np.asarray(np.log(kept / (1 - kept)))
-
-
-def expit(x: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-x)))
-
-
 # -- what they are worth
 
 
@@ -194,13 +185,12 @@ def evaluate(run: Run) -> Iterator[Report]:
     rows: list[list[Cell]] = []
     events: list[list[Cell]] = []
     for horizon_h, rule in product(sorted(HORIZONS_H, key=lambda h: h != ALARMS_OF_H), rules):
-        boosting, network = boosted_score(bench, rule, horizon_h), crossing.score(networks, rule, horizon_h)
         scores = {
             "last value": last_value(bench, rule),
             "NEWS2": bench.table.column("NEWS2").astype(np.float64),
-            "LightGBM": boosting,
-            "network": network,
-            "both": expit((logit(boosting) + logit(network)) / 2),
+            "LightGBM": boosted_score(bench, rule, horizon_h),
+            "network": crossing.score(networks, rule, horizon_h, alone=True),
+            "served": crossing.score(networks, rule, horizon_h),
         }
         rows += by_row(bench, rule, horizon_h, scores)
         if horizon_h == ALARMS_OF_H:

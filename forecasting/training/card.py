@@ -14,7 +14,7 @@ from forecasting.network.inputs import READ
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "forecasting" / "deterioration.json"
-SHOWN = ("LightGBM", "network", "both")
+SHOWN = ("LightGBM", "network", "served")
 
 
 def card(manifest: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
@@ -31,6 +31,7 @@ def card(manifest: Mapping[str, Any], measured: Mapping[str, Any]) -> str:
         horizon=manifest["edges_h"][-1],
         events=", ".join(f"{name} within {about['within_h']:g} h" for name, about in events.items()),
         numbers=weights["numbers"],
+        beside=sum(question["partner"]["trees"] for question in manifest["questions"] if question["partner"]),
         trees=", ".join(str(about["trees"]) for about in events.values()),
         citations="; ".join(sorted(set(manifest["data_licence_and_citation"].values()))),
         hashes=", ".join(f"{name} `{value}`" for name, value in manifest["data_blake2b"].items()),

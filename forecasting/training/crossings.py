@@ -2,18 +2,21 @@
 lie beyond.
 
 A question is a concept and a direction, `map below`; its lines run towards what happens more often. Line 65 of `map
-below` is crossed by a value below 65, not by 65.
+below` is crossed by a value below 65, not by 65. Of `creatinine rise` a line is a multiple of the lowest value of the
+stay before: 1.5 is crossed by a value that is at least so many times as high.
 
 Shapes: N rows, Q questions, J intervals, T lines (padded with NaN).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, cast
 
 import numpy as np
 
 from forecasting.evaluation.stays import Floats, Ints, Values, stay_of
 from forecasting.training.charted import COLUMNS
 from forecasting.training.cohorts import VARIABLES, Hourly
+from forecasting.training.windows import lowest_before
 
 EDGES_H = (1.0, 2.0, 4.0, 6.0, 12.0, 24.0)
 """Ends of the intervals ahead: (0, 1], (1, 2], (2, 4] … hours."""
@@ -33,6 +36,7 @@ LINES: Mapping[str, Sequence[float]] = {
     "temp above": (39.5, 39.0, 38.5, 38.0, 37.5),
     "lactate above": (8, 6, 4, 3, 2),
     "creatinine above": (6.0, 4.0, 3.0, 2.0, 1.5, 1.2, 0.9),
+    "creatinine rise": (3.0, 2.0, 1.5, 1.25),
     "glucose below": (54, 70, 90),
     "glucose above": (300, 250, 200, 180, 140),
     "k below": (2.5, 3.0, 3.5, 4.0),
@@ -46,9 +50,15 @@ LINES: Mapping[str, Sequence[float]] = {
     "hco3 below": (15, 18, 20, 22),
 }
 QUESTIONS = tuple(LINES)
-SIGNS: Floats = np.array([-1.0 if question.endswith("above") else 1.0 for question in QUESTIONS])
+SIGNS: Floats = np.array([1.0 if question.endswith("below") else -1.0 for question in QUESTIONS])
 """(Q,) times a value and its lines, so that beyond is always below."""
+
+Kind = Literal["below", "above", "rise"]
+
 CONCEPTS_ASKED = tuple(question.split()[0] for question in QUESTIONS)
+KINDS = tuple(cast(Kind, question.split()[1]) for question in QUESTIONS)
+RISES = tuple(kind == "rise" for kind in KINDS)
+REACHED = 1 + 1e-6  # a rise is at least so large; beyond is beyond
 
 
 def lines() -> Values:
@@ -65,8 +75,11 @@ def furthest(cohort: Hourly) -> Values:
     ends = cohort.offsets[1:][stay_of(cohort.offsets)]
     starts = (0.0, *EDGES_H[:-1])
     found = np.empty((len(ends), len(QUESTIONS), len(EDGES_H)), np.float32)
-    for place, (concept, sign) in enumerate(zip(CONCEPTS_ASKED, SIGNS, strict=True)):
-        values = np.float32(sign) * np.ascontiguousarray(cohort.values[:, VARIABLES.index(COLUMNS[concept])])
+    for place, (concept, sign, rises) in enumerate(zip(CONCEPTS_ASKED, SIGNS, RISES, strict=True)):
+        values = np.ascontiguousarray(cohort.values[:, VARIABLES.index(COLUMNS[concept])])
+        if rises:
+            values = values / lowest_before(values, cohort.offsets) * np.float32(REACHED)
+        values = np.float32(sign) * values
         for interval, (start, end) in enumerate(zip(starts, EDGES_H, strict=True)):
             found[:, place, interval] = _lowest(values, ends, int(start), int(end))
     return found

@@ -23,7 +23,7 @@ from forecasting.network import inputs
 from forecasting.training import charted, crossings
 from forecasting.training.charted import COLUMNS
 from forecasting.training.cohorts import Hourly
-from forecasting.training.crossings import CONCEPTS_ASKED, EDGES_H, LINES, SIGNS
+from forecasting.training.crossings import CONCEPTS_ASKED, EDGES_H, LINES, REACHED, RISES, SIGNS
 from forecasting.training.labels import CLEAR_H, RULES
 from forecasting.training.network import Lines, Network, Shape, loss_of, truth_of
 
@@ -36,7 +36,7 @@ KNOT_ROWS = 200_000  # drawn to place the knots by
 BIAS_ROWS = 60_000  # drawn to begin from the frequencies of
 ROWS_AT_ONCE = 8192
 ASKED_WEIGHT = 5.0  # of the lines of protocol D, against any other
-LABORATORY_WEIGHT = 5.0  # of a value that few rows bring
+LABORATORY_WEIGHT = 3.0  # of a value that few rows bring
 Say = Callable[[str], None]
 Tensors = Sequence[torch.Tensor]
 
@@ -76,17 +76,23 @@ class Prepared:
         """Of these rows: inputs (B, F), furthest (B, Q, J), and the newest value of each question, signed as that is,
         where it is of the last three hours: (B, Q). What is older may be crossed again, by protocol D."""
         read = torch.from_numpy(self.inputs[rows, : inputs.network_reads()])
-        lately = (read[:, NEWEST] * SIGNED).masked_fill(read[:, GAP] >= CLEAR_H, torch.nan)
+        newest = read[:, NEWEST]
+        newest[:, RISE] /= (newest[:, RISE] - read[:, ABOVE_LOWEST]) / REACHED
+        lately = (newest * SIGNED).masked_fill(read[:, GAP] >= CLEAR_H, torch.nan)
         return read, torch.from_numpy(self.furthest[rows]), lately
 
 
-def _places(suffix: str) -> torch.Tensor:
-    """(Q,) of the inputs that are named for the questions' concepts."""
+def _places(suffix: str, concepts: Sequence[str]) -> torch.Tensor:
+    """Of the inputs that are named for these concepts."""
     names = [name for name, _ in inputs.named()]
-    return torch.tensor([names.index(f"{concept}{suffix}") for concept in CONCEPTS_ASKED])
+    return torch.tensor([names.index(f"{concept}{suffix}") for concept in concepts])
 
 
-NEWEST, GAP = _places(""), _places(": gap")
+NEWEST, GAP = _places("", CONCEPTS_ASKED), _places(": gap", CONCEPTS_ASKED)  # (Q,)
+RISE = torch.tensor(RISES)  # (Q,) whether its lines are multiples of the lowest value so far
+ABOVE_LOWEST = _places(
+    ": above its lowest", [concept for concept, rises in zip(CONCEPTS_ASKED, RISES, strict=True) if rises]
+)
 SIGNED = torch.tensor(SIGNS, dtype=torch.float32)
 
 

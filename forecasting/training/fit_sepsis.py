@@ -19,6 +19,11 @@ from forecasting.training.reliability import Moments, bounds
 from forecasting.training.trees import arrays
 
 NAME, WITHIN_H = "sepsis", 6.0
+SOURCES = (
+    "evaluation/utility.py", "network/chart.py", "network/inputs.py", "training/boosting.py", "training/charted.py",
+    "training/fit_sepsis.py", "training/reliability.py", "training/trees.py",
+)  # fmt: skip
+"""What it comes from, besides data and seed."""
 
 
 class Sepsis(NamedTuple):
@@ -28,10 +33,11 @@ class Sepsis(NamedTuple):
     about: dict[str, Any]
 
 
-def fit_sepsis(read: Values, cohort: Hourly, fit_on: Ints, chosen_on: Ints, counted_on: Ints, seed: int) -> Sepsis:
+def fit_sepsis(read: Values, cohort: Hourly, stays: tuple[Ints, Ints, Ints], seed: int) -> Sepsis:
     """Fitted on the first stays; the number of trees chosen on the second; the bounds counted on the third, and the
     threshold of the alarm on the second and third, as septic stays are few. read (N, F)."""
-    fit, choose, count = (rows_of(stays, cohort.offsets) for stays in (fit_on, chosen_on, counted_on))
+    _, chosen_on, counted_on = stays
+    fit, choose, count = (rows_of(some, cohort.offsets) for some in stays)
     came = cohort.label.astype(np.float64)
     model = boosted(Rows(read[fit], came[fit]), Rows(read[choose], came[choose]), "binary", STRONG, seed=seed)
     found = {f"{NAME}.{field}": values for field, values in arrays(model).items()}

@@ -14,12 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from forecasting.evaluation.stays import Flags, Floats, Ints, Values, stay_of
-from forecasting.model import Network
 from forecasting.training.charted import COLUMNS
 from forecasting.training.cohorts import Hourly
-from forecasting.training.crossings import EDGES_H, LINES, QUESTIONS
+from forecasting.training.crossings import CONCEPTS_ASKED, EDGES_H, KINDS, LINES, QUESTIONS
 from forecasting.training.labels import Rule, label
-from forecasting.training.said import chances, hidden_of
+from forecasting.training.said import Said
 from forecasting.training.windows import latest_before
 
 SAID = (0.0, 0.003, 0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)
@@ -40,16 +39,16 @@ class Moments(NamedTuple):
     line: Ints
 
 
-def moments(network: Network, hidden: Floats, cohort: Hourly, question: int) -> Moments:
-    """Of a cohort and one question all lines and horizons; hidden (N, D) of its rows."""
-    concept, kind = QUESTIONS[question].split()
+def moments(of: Said, cohort: Hourly, question: int) -> Moments:
+    """Of a cohort, whose rows were asked about, and one question all lines and horizons."""
+    concept, kind = CONCEPTS_ASKED[question], KINDS[question]
     lines, column = list(LINES.values())[question], COLUMNS[concept]
     values = np.ascontiguousarray(cohort.column(column))
     stays = stay_of(cohort.offsets)
-    said = chances(network, hidden, question)
+    said = of.chances(question)
     found: list[Moments] = []
     for place, line in enumerate(lines):
-        rule = Rule(QUESTIONS[question], column, "above" if kind == "above" else "below", line)
+        rule = Rule(QUESTIONS[question], column, kind, line)
         true = rule.true(values, cohort.offsets)
         fleeting = true & ~_true_next(values, true, cohort.offsets)
         lasting = np.where(fleeting, np.float32(np.nan), values)
@@ -96,10 +95,9 @@ def counted(came: Flags, stays: Ints) -> tuple[float, float]:
     return share, float(np.sqrt(((events - share * rows) ** 2).sum()) / rows.sum())
 
 
-def of_all(network: Network, read: Values, cohort: Hourly) -> list[dict[str, list[float]]]:
-    """The bounds of every question, from what was read at each row (N, F)."""
-    hidden = hidden_of(network, read)
-    return [bounds(moments(network, hidden, cohort, question)) for question in range(len(QUESTIONS))]
+def of_all(of: Said, cohort: Hourly) -> list[dict[str, list[float]]]:
+    """The bounds of every question, from what was said of each row of a cohort."""
+    return [bounds(moments(of, cohort, question)) for question in range(len(QUESTIONS))]
 
 
 def _true_next(values: Values, true: Flags, offsets: Ints) -> Flags:

@@ -2,9 +2,12 @@
 
 import json
 import platform
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +18,18 @@ from forecasting.model import Network
 from forecasting.network import inputs
 from forecasting.network.fitted import MANIFEST, WEIGHTS
 from forecasting.network.forecaster import NAME, VERSION
-from forecasting.training import charted, crossings, json_rows, reliability
+from forecasting.training import charted, crossings, fit_sepsis, json_rows, partners, reliability
 from forecasting.training.canary import refuse_leaks
 from forecasting.training.cohorts import HOSPITALS, Hourly, hourly
 from forecasting.training.collections import CITATIONS, hashes
 from forecasting.training.crossings import EDGES_H, LINES, QUESTIONS
 from forecasting.training.fit_network import SOURCES, Plan, Prepared, Say, fit
 from forecasting.training.fit_sepsis import NAME as SEPSIS
-from forecasting.training.fit_sepsis import fit_sepsis
+from forecasting.training.fit_sepsis import Sepsis
+from forecasting.training.keeping import Arrays, kept, name_of, packed, unpacked
 from forecasting.training.network import Shape
+from forecasting.training.partners import Partners
+from forecasting.training.said import Said
 from forecasting.training.sources import hash_of
 from forecasting.training.splits import folds, strata
 
@@ -44,17 +50,21 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
     fit_on = np.flatnonzero(part >= KEPT_BACK)
     say(f"{len(fit_on)} stays to fit on, {len(chosen_on)} to choose on, {len(trusted_by)} to count on")
     build.mkdir(parents=True, exist_ok=True)
-    about = {"shape": asdict(shape), "plan": plan.as_json(), "data": hashes(data, HOSPITALS), "stays": len(part),
-             "source": hash_of(SOURCES)}  # fmt: skip
+    made_from = {"plan": plan.as_json(), "data": hashes(data, HOSPITALS), "stays": len(part)}
+    about = {"shape": asdict(shape), **made_from, "source": hash_of(SOURCES)}
     name = blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=8).hexdigest()
     weights = fit(prepared, (fit_on, chosen_on), shape, plan, say, build / f"{name}.pt")
-    say("sepsis: trees")
-    sepsis = fit_sepsis(prepared.inputs, cohort, fit_on, chosen_on, trusted_by, plan.seed)
+    stays, keep = (fit_on, chosen_on, trusted_by), partial(_kept, build, made_from)
+    fit_events = partial(fit_sepsis.fit_sepsis, prepared.inputs, cohort, stays, plan.seed)
+    fit_beside = partial(partners.fit_partners, prepared, cohort, stays[:2], plan.seed, say)
+    sepsis = Sepsis(*keep("sepsis", fit_sepsis.SOURCES, fit_events))
     say(f"sepsis: {sepsis.about['trees']} trees, {sepsis.about['on those it is counted on']}")
-    raw = save({name: np.ascontiguousarray(value) for name, value in sorted((*weights.items(), *sepsis.trees.items()))})
+    beside = Partners.kept(*keep("partners", partners.SOURCES, fit_beside))
+    all_numbers = {**weights, **sepsis.trees, **beside.trees}
+    raw = save({name: np.ascontiguousarray(value) for name, value in sorted(all_numbers.items())})
     network = Network(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
-    some = cohort.taken(trusted_by)
-    trust = reliability.of_all(network, prepared.inputs[rows_of(trusted_by, cohort.offsets)], some)
+    said = Said.of(network, beside.read(), prepared.inputs[rows_of(trusted_by, cohort.offsets)])
+    trust = reliability.of_all(said, cohort.taken(trusted_by))
     manifest = {
         "what": f"{NAME}, version {VERSION}",
         "made_by": "foreshock train",
@@ -65,6 +75,7 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
         },
         "shape": asdict(shape),
         "plan": plan.as_json(),
+        "partners": partners.RECIPE.as_json(),
         "split": "by patient and hospital: 85 % fit, 5 % choose the epoch, 10 % count reliability",
         "stays": {"fit": len(fit_on), "choose": len(chosen_on), "count": len(trusted_by)},
         "data_blake2b": hashes(data, HOSPITALS),
@@ -73,17 +84,35 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
         "edges_h": list(EDGES_H),
         "inputs": [name for name, _ in inputs.named()],
         "events": {SEPSIS: sepsis.about},
-        "questions": [
-            {
-                "concept": question.split()[0],
-                "direction": question.split()[1],
-                "lines": list(own),
-                "reliability": found,
-            }
-            for (question, own), found in zip(LINES.items(), trust, strict=True)
-        ],
+        "questions": _questions(beside, trust),
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / WEIGHTS).write_bytes(raw)
     (out / MANIFEST).write_text(json_rows.dumps(manifest), encoding="utf-8")
     say(f"written: {out / WEIGHTS}, {len(raw) / 1e6:.1f} MB")
+
+
+def _questions(beside: Partners, trust: Sequence[dict[str, list[float]]]) -> list[dict[str, Any]]:
+    """Of the manifest."""
+    return [
+        {
+            "concept": question.split()[0],
+            "direction": question.split()[1],
+            "lines": list(own),
+            "partner": beside.about.get(number),
+            "reliability": found,
+        }
+        for number, ((question, own), found) in enumerate(zip(LINES.items(), trust, strict=True))
+    ]
+
+
+def _kept(
+    build: Path,
+    made_from: Mapping[str, object],
+    what: str,
+    sources: Sequence[str],
+    make: Callable[[], tuple[Arrays, Any]],
+) -> tuple[Arrays, Any]:
+    """Trees and what is said of them: made, or as they were made before from the same."""
+    name = name_of({**made_from, "source": hash_of(sources)})
+    return unpacked(kept(build / f"{name}.{what}.npz", lambda: packed(*make())))

@@ -20,18 +20,19 @@ from typing import NamedTuple
 import numpy as np
 
 from forecasting.contract import ModelState
+from forecasting.evaluation.stays import Floats
 from forecasting.exact import Array
 from forecasting.local.moments import Patient, Row, Visited
 from forecasting.network import forecaster
 from forecasting.network.crossing import Question
 from forecasting.network.fitted import Fitted
-from forecasting.network.forecaster import NetworkOutlook, Said
+from forecasting.network.forecaster import RISE_WITHIN, NetworkOutlook, Said
 from forecasting.network.inputs import VITALS
 from guidelines.book import load as books
 from guidelines.book.load import Book
 from schemas.clinical.forecasts import Fan
 from schemas.clinical.snapshot import Snapshot
-from schemas.conditions import Compare, Op
+from schemas.conditions import Change, Compare, Op
 from schemas.events import Movement, Quality
 from schemas.frozen import EARLIEST
 from streams.adapters import READERS, Stay
@@ -48,6 +49,7 @@ HORIZON_H = 6.0  # that of the board
 HORIZONS_H = (1.0, 2.0, 4.0, 12.0, 24.0)  # one of them in turn
 SIDE_BY_SIDE = 32  # stays that go through the model together
 STAYS_MAX = 20_000
+REACHED = 1 + 1e-9  # a rise is at least so large; what is reached counts as beyond
 
 
 @dataclass(frozen=True)
@@ -265,14 +267,29 @@ def _row(rows: Sequence[_Moment]) -> Row:
 def _moments(outlook: NetworkOutlook, now_h: float, question: Question, hours: float, own: Heard) -> Iterator[_Moment]:
     """One of each line for which there is a chance, if anything is measured within the time."""
     first, end = np.searchsorted(own.at, (now_h, now_h + hours), side="right")
-    if first == end:
+    values = own.value
+    if question.direction == "rise":
+        values, first = _over_lowest(values), max(first, 1)
+    if first >= end:
         return
-    signed = (-1.0 if question.above else 1.0) * own.value[first : end + 1]  # and the value after the last
+    signed = (-1.0 if question.above else 1.0) * values[first : end + 1]  # and the value after the last
     furthest = signed[: end - first].min()
     kept = np.maximum(signed[:-1], signed[1:])[: end - first]
     lasting = kept.min() if len(kept) else np.inf
     for line in question.lines:
-        said = outlook.said(Compare(question.concept, Op.ABOVE if question.above else Op.BELOW, line), hours)
+        said = outlook.said(_asked(question, line), hours)
         if isinstance(said, Said):
             beyond = -line if question.above else line
             yield _Moment(said.p, bool(furthest < beyond), bool(lasting < beyond), line, hours)
+
+
+def _over_lowest(values: Floats) -> Floats:
+    """(N,) each value as a multiple of the lowest before it, of which the first has none."""
+    before = np.concatenate([[np.nan], np.minimum.accumulate(values)[:-1]])
+    return np.asarray(REACHED * values / before)
+
+
+def _asked(question: Question, line: float) -> Compare | Change:
+    if question.direction == "rise":
+        return Change(question.concept, True, 100 * (line - 1), RISE_WITHIN, percent=True)
+    return Compare(question.concept, Op.ABOVE if question.above else Op.BELOW, line)

@@ -88,10 +88,10 @@ def test_a_replay_says_what_it_wrote(foreshock: Command, root: Path, tmp_path: P
 def test_check_names_each_part_and_what_is_wrong(foreshock: Command) -> None:
     """A sound installation ends with 0; a store that cannot be reached is named, and the other parts still are."""
     sound = foreshock("check")
-    assert (sound.exit_code, [line[:4] for line in sound.stdout.splitlines()]) == (0, ["ok  "] * 4)
+    assert (sound.exit_code, [line[:4] for line in sound.stdout.splitlines()]) == (0, ["ok  "] * 5)
     broken = foreshock("check", DATABASE_URL="sqlite:////dev/null/s.sqlite")
     assert broken.exit_code == 1
-    assert [line[:4] for line in broken.stdout.splitlines()] == ["ok  "] * 3 + ["BAD "]
+    assert [line[:4] for line in broken.stdout.splitlines()] == ["ok  "] * 4 + ["BAD "]
 
 
 @pytest.mark.parametrize("url", ["sqlite:////dev/null/s.sqlite", "nonsense:hunter2"])

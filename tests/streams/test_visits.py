@@ -58,8 +58,8 @@ def test_every_stay_is_visited_in_order_with_what_is_known_of_the_patient(cohort
 class Everything:
     """An outlook that has a chance of every line."""
 
-    def said(self, asked: Compare, hours: float) -> Said:
-        return Said(Question(asked.quantity, asked.op is Op.ABOVE, (asked.value,), TRUST), hours / 100)
+    def said(self, _: Compare, hours: float) -> Said:
+        return Said(Question("map", "below", (65.0,), TRUST), hours / 100)
 
 
 TRUST = Reliability((0.0, 1.0), (0.0, 1.0), (0.0, 1.0), (0.0, 1.0))
@@ -72,7 +72,7 @@ def test_what_came_is_what_was_charted(told: list[tuple[float, int]], now: int, 
     chart = sorted(dict(told).items())
     lines = (75.0, 65.0, 55.0) if above else (55.0, 65.0, 75.0)
     heard = Heard(np.array([at for at, _ in chart], float), np.array([value for _, value in chart], float))
-    question = Question("map", above, lines, TRUST)
+    question = Question("map", "above" if above else "below", lines, TRUST)
     found = list(visits._moments(Everything(), float(now), question, hours, heard))  # type: ignore[arg-type]
     within = [place for place, (at, _) in enumerate(chart) if now < at <= now + hours]
     assert len(found) == (len(lines) if within else 0)
@@ -81,6 +81,20 @@ def test_what_came_is_what_was_charted(told: list[tuple[float, int]], now: int, 
         assert moment.came == any(beyond[place] for place in within)
         assert moment.lasted == any(beyond[place] and beyond[place + 1] for place in within)
         assert (moment.said, moment.hours) == (hours / 100, hours)
+
+
+def test_a_rise_came_where_a_value_reached_that_multiple_of_the_lowest_before() -> None:
+    """0.8 is the lowest before 1.2: half as much again is reached, twice is not; of a first value there is no rise."""
+    question = Question("creatinine", "rise", (2.0, 1.5, 1.25), TRUST)
+    heard = Heard(np.array([1.0, 2.0, 5.0]), np.array([1.0, 0.8, 1.2]))
+
+    def came(now_h: float, hours: float) -> dict[float, bool]:
+        found = visits._moments(Everything(), now_h, question, hours, heard)  # type: ignore[arg-type]
+        return {moment.line: moment.came for moment in found}
+
+    assert came(2.0, 6.0) == {2.0: False, 1.5: True, 1.25: True}
+    assert came(0.0, 2.0) == {2.0: False, 1.5: False, 1.25: False}
+    assert came(0.0, 1.0) == {}
 
 
 def test_what_is_said_is_what_a_bed_says(cohort: Cohort) -> None:

@@ -10,10 +10,12 @@ from safetensors.numpy import save
 
 from forecasting.forest import FIELDS
 from forecasting.network import inputs
-from forecasting.network.fitted import MANIFEST, WEIGHTS, Fitted, fitted
+from forecasting.network.fitted import MANIFEST, WEIGHTS, Fitted, fitted, partner_named
 
 EDGES_H = (1.0, 2.0, 4.0, 6.0, 12.0, 24.0)
-LINES = {"map below": (55, 65, 75), "hr above": (150, 130, 110), "spo2 below": (88, 90, 94), "lactate above": (8, 4, 2)}
+LINES = {"map below": (55, 65, 75), "hr above": (150, 130, 110), "spo2 below": (88, 90, 94), "lactate above": (8, 4, 2),
+         "creatinine rise": (2, 1.5, 1.25)}  # fmt: skip
+PARTNERED = "map below"
 WIDTH, BLOCKS, PIECES = 16, 1, 4
 RELIABILITY = {"said": [0.01, 0.5], "low": [0.0, 0.4], "high": [0.05, 0.6], "lasting": [0.0, 0.2]}
 
@@ -46,23 +48,29 @@ def weights(seed: int = 5) -> dict[str, NDArray[np.float32]]:
     return {name: np.ascontiguousarray(values, np.float32) for name, values in found.items()}
 
 
-def stump() -> dict[str, NDArray[np.generic]]:
+def stump(name: str) -> dict[str, NDArray[np.generic]]:
     """One tree: a heart rate above 100 says one half, any other one in five or so."""
     heart_rate = [name for name, _ in inputs.named()].index("hr")
     told = ([heart_rate, 0, 0], [100.0, 0, 0], [1, 1, 2], [2, 1, 2], [1, 0, 0], [0, -1.5, 0.0])
-    return {f"sepsis.{field}": np.array([values], np.float64) for field, values in zip(FIELDS, told, strict=True)}
+    return {f"{name}.{field}": np.array([values], np.float64) for field, values in zip(FIELDS, told, strict=True)}
 
 
 def written(folder: Path) -> Fitted:
     """The network, by way of its files."""
-    raw = save({**weights(), **stump()})
+    raw = save({**weights(), **stump("sepsis"), **stump(partner_named(*PARTNERED.split()))})
     manifest = {
         "weights": {"blake2b": blake2b(raw, digest_size=16).hexdigest()},
         "edges_h": EDGES_H,
         "inputs": [name for name, _ in inputs.named()],
         "events": {"sepsis": {"within_h": 6.0, "alarm_at": 0.3, "reliability": RELIABILITY}},
         "questions": [
-            {"concept": name.split()[0], "direction": name.split()[1], "lines": lines, "reliability": RELIABILITY}
+            {
+                "concept": name.split()[0],
+                "direction": name.split()[1],
+                "lines": lines,
+                "reliability": RELIABILITY,
+                "partner": {"line": 65, "within_h": 6.0} if name == PARTNERED else None,
+            }
             for name, lines in LINES.items()
         ],
     }

@@ -1,11 +1,13 @@
 """A chance rises with the horizon and with every nearer line, whatever the network says; it stays within its bounds."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.network.crossing import Question, Reliability, Rows, crossed
+from forecasting.network.crossing import Question, Reliability, Rows, chance_of, crossed, odds_ratio, tilted
 
 EDGES_H = (1.0, 2.0, 4.0, 6.0, 12.0, 24.0)
 LINES = 4
@@ -56,11 +58,38 @@ def test_of_what_is_rarely_measured_it_is_the_chance_if_it_is() -> None:
 
 def test_a_line_between_two_fitted_ones_lies_between_them() -> None:
     """Half-way between two lines the logit is half-way, in either direction."""
-    below, above = (Question("map", above, lines, BOUNDS) for above, lines in ((False, (60, 70)), (True, (110, 100))))
+    below, above = Question("map", "below", (60, 70), BOUNDS), Question("map", "above", (110, 100), BOUNDS)
     assert [below.place(x) for x in (60, 65, 70)] == [0.0, 0.5, 1.0]
     assert [above.place(x) for x in (110, 105, 100)] == [0.0, 0.5, 1.0]
     assert [below.reaches(x) for x in (59.9, 60, 70, 70.1)] == [False, True, True, False]
     assert (below.name, above.name) == ("map below", "map above")
+
+
+def test_a_rise_is_asked_towards_what_happens_more_often() -> None:
+    """Of multiples of the lowest value the smaller is the nearer line, as of values above one."""
+    rise = Question("creatinine", "rise", (3, 2, 1.5, 1.25), BOUNDS)
+    assert [rise.place(x) for x in (3, 2, 1.75, 1.25)] == [0.0, 1.0, 1.5, 3.0]
+    assert (rise.name, rise.reaches(1.1)) == ("creatinine rise", False)
+
+
+chances = st.floats(0.001, 0.999)
+
+
+@given(chances, st.floats(-7, 7))
+def test_a_partner_takes_a_chance_to_the_mean_of_the_logits(alone: float, of_trees: float) -> None:
+    """Of the chance that it speaks of."""
+    together = tilted(alone, odds_ratio(of_trees, alone))
+    mean = (math.log(alone / (1 - alone)) + of_trees) / 2
+    assert together == pytest.approx(chance_of(mean), rel=1e-9)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(-700, 700), st.floats(0, 1))
+def test_chances_keep_their_order_with_a_partner(one: float, other: float, of_trees: float, alone: float) -> None:
+    """What is likelier stays so, what is certain too, whatever the trees say."""
+    ratio = odds_ratio(of_trees, alone)
+    low, high = sorted((one, other))
+    assert 0 <= tilted(low, ratio) <= tilted(high, ratio) <= 1
+    assert (tilted(0.0, ratio), tilted(1.0, ratio)) == (0.0, 1.0)
 
 
 BOUNDS = Reliability((0.1, 0.5), (0.05, 0.3), (0.2, 0.7), (0.0, 0.1))

@@ -1,5 +1,6 @@
 """The network keeps every promise of a forecaster, and says why where it cannot say."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,11 +16,11 @@ from forecasting import checks
 from forecasting.baselines import trend
 from forecasting.checks import foreseen
 from forecasting.contract import STATE_BYTES_MAX, Seen
-from forecasting.network.fitted import Unreadable
+from forecasting.network.fitted import Fitted, Unreadable
 from forecasting.network.forecaster import CrossingNetwork, load
 from schemas.clinical.forecasts import Fan, Odds, Unavailable
 from schemas.clinical.snapshot import Snapshot
-from schemas.conditions import AnyOf, Compare, Named, Op
+from schemas.conditions import AnyOf, Change, Compare, Named, Op
 from tests.forecasting.network.made_up import written
 from tests.forecasting.snapshots import bed, snapshots
 from tests.forecasting.test_contract import USUAL
@@ -29,9 +30,19 @@ Made = Callable[[], CrossingNetwork]
 
 
 @cache
-def made_up() -> CrossingNetwork:
+def fitted_made_up() -> Fitted:
     with TemporaryDirectory() as folder:
-        return CrossingNetwork(trend.load(), written(Path(folder)))
+        return written(Path(folder))
+
+
+def alone(whole: Fitted) -> Fitted:
+    """The same network without partners."""
+    return dataclasses.replace(whole, questions=tuple(dataclasses.replace(q, partner=None) for q in whole.questions))
+
+
+@cache
+def made_up() -> CrossingNetwork:
+    return CrossingNetwork(trend.load(), fitted_made_up())
 
 
 def unread() -> CrossingNetwork:
@@ -69,13 +80,13 @@ def test_its_state_is_bounded() -> None:
 # --- what it says ----------------------------------------------------------------------------------------------------
 
 
-def odds(snapshot: Snapshot, asked: Compare | AnyOf, hours: float = 6) -> Odds:
+def odds(snapshot: Snapshot, asked: Compare | Change | AnyOf, hours: float = 6) -> Odds:
     found = foreseen(load(), snapshot).chance(asked, hours * HOUR)
     assert isinstance(found, Odds), found
     return found
 
 
-def why_not(snapshot: Snapshot, asked: Compare, hours: float = 6) -> str:
+def why_not(snapshot: Snapshot, asked: Compare | Change, hours: float = 6) -> str:
     found = foreseen(load(), snapshot).chance(asked, hours * HOUR)
     assert isinstance(found, Unavailable)
     return found.reason
@@ -166,6 +177,47 @@ def test_it_says_why_it_cannot_say() -> None:
     assert "true already" in why_not(bed({"map": {5: 72}}), Compare("map", Op.BELOW, 75.0))
     assert "no usable" in why_not(STEADY, Compare("lactate", Op.ABOVE, 4.0))
     assert "30 min" in why_not(STEADY, Compare("map", Op.BELOW, 65.0, hold=HOUR))
+
+
+RISE = Change("creatinine", True, 50, timedelta(days=7), percent=True)
+
+
+def test_a_rise_is_told_against_the_lowest_value_so_far() -> None:
+    """Who has risen by a quarter is nearer to half as much again than who has fallen, and what is so is not told."""
+    rising = bed({"creatinine": {120: 1.2, 1500: 0.96, 2500: 0.96}, "map": {5: 70}})
+    falling = bed({"creatinine": {120: 0.96, 1500: 1.2, 2500: 1.2}, "map": {5: 70}})
+    assert odds(rising, RISE, 24).probability > odds(falling, RISE, 24).probability
+    assert "true already" in why_not(bed({"creatinine": {120: 1.44, 1500: 0.96}}), RISE)
+    odds(bed({"creatinine": {120: 1.43, 1500: 0.96}}), RISE)
+
+
+def test_no_other_change_is_told() -> None:
+    """A fall, a rise in units, over another time, beyond what was fitted, of another quantity."""
+    week = timedelta(days=7)
+    known = bed({"creatinine": {120: 1.0}, "map": {5: 70}})
+    for other in (
+        Change("creatinine", False, 50, week, percent=True),
+        Change("creatinine", True, 0.3, week),
+        Change("creatinine", True, 50, timedelta(days=2), percent=True),
+    ):
+        assert "only as a rise in percent over the lowest of 7 days" in why_not(known, other)
+    assert "multiples from 1.25 to 3" in why_not(known, Change("creatinine", True, 10, week, percent=True))
+    assert "not validated" in why_not(known, Change("map", True, 50, week, percent=True))
+
+
+def test_a_partner_is_heard() -> None:
+    """Of the made-up trees a fast heart makes a low pressure likelier, at every line and horizon; of another question
+    they say nothing."""
+    without = CrossingNetwork(trend.load(), alone(fitted_made_up()))
+    for line in (55.0, 60.0, 65.0):
+        for hours in (1, 6, 24):
+            asked = Compare("map", Op.BELOW, line), hours * HOUR
+            together, network = (foreseen(one, SINKING).chance(*asked) for one in (made_up(), without))
+            assert isinstance(together, Odds)
+            assert isinstance(network, Odds)
+            assert together.probability != network.probability
+    other = Compare("hr", Op.ABOVE, 130.0), 6 * HOUR
+    assert foreseen(made_up(), SINKING).chance(*other) == foreseen(without, SINKING).chance(*other)
 
 
 def test_it_speaks_of_adults_in_intensive_care_only() -> None:

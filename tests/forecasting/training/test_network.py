@@ -15,7 +15,7 @@ from forecasting.training.cohorts import Hourly  # noqa: E402
 from forecasting.training.crossings import EDGES_H, QUESTIONS  # noqa: E402
 from forecasting.training.fit_network import Plan, Prepared, all_lines, begun, fit, knots_of, loss_on  # noqa: E402
 from forecasting.training.network import Network, Shape, truth_of, within  # noqa: E402
-from forecasting.training.said import chances  # noqa: E402
+from forecasting.training.said import Said  # noqa: E402
 from tests.forecasting.training.stays import cohort, drawn  # noqa: E402
 
 LOW_MAP = QUESTIONS.index("map below")
@@ -33,6 +33,21 @@ def test_the_furthest_value_of_each_interval_is_found() -> None:
     assert np.array_equal(found[0], [70, 66, 64, 60, np.nan, np.nan], equal_nan=True)
     assert np.array_equal(found[5], [60, *[np.nan] * 5], equal_nan=True)
     assert np.isnan(found[6:]).all()
+
+
+def test_a_rise_is_over_the_lowest_value_before() -> None:
+    """1.5 times the 0.8 of the first hour; before it there is nothing to rise from; reached counts as beyond."""
+    stays = cohort({"Creatinine": [np.nan, 0.8, 1.0, 1.2, np.nan]})
+    rise, lines = QUESTIONS.index("creatinine rise"), all_lines()
+    data = Prepared.of(stays)
+    assert np.allclose(-data.furthest[:, rise, 0], [np.nan, 1.25, 1.5, np.nan, np.nan], equal_nan=True, atol=1e-5)
+    half = [k for k, q in enumerate(lines.question.tolist()) if q == rise and lines.at[k] == -1.5]
+    _, furthest, lately = data.batch(np.arange(5))
+    truth = truth_of(furthest, lately, lines)
+    assert truth.crossed[:, 0, half].flatten().tolist() == [False, False, True, False, False]
+    assert truth.clear[:, half].flatten().tolist() == [True, True, True, False, False], (
+        "from the third hour on it is so"
+    )
 
 
 def test_a_line_is_learnt_until_it_is_crossed_and_where_it_was_measured() -> None:
@@ -98,8 +113,7 @@ def test_it_learns_what_there_is_to_learn() -> None:
     served = Served(weights, len(QUESTIONS), len(EDGES_H), crossings.lines().shape[1])
     rows = np.arange(data.offsets[100], data.offsets[120])
     high = data.inputs[rows, [name for name, _ in named()].index("hr")] > 120
-    hidden = served.hidden(data.inputs[rows].astype(np.float64))
-    said = chances(served, hidden, LOW_MAP)[:, 1, crossings.LINES["map below"].index(65)]
+    said = Said.of(served, {}, data.inputs[rows]).chances(LOW_MAP)[:, 1, crossings.LINES["map below"].index(65)]
     assert said[high].mean() > 2 * said[~high].mean()  # of the others some had it an hour ago
 
 
@@ -133,12 +147,13 @@ def test_the_loss_is_that_of_patients_who_are_not_fitted_on() -> None:
 
 
 def test_lines_of_the_measurement_weigh_more() -> None:
-    """MAP below 65 five times as much as below 70; a laboratory value five times as much as a vital sign."""
+    """MAP below 65 five times as much as below 70; a laboratory value three times as much as a vital sign."""
     lines = all_lines()
     told = (column.tolist() for column in (lines.question, lines.at, lines.weight))
     weights = {(QUESTIONS[question], abs(at)): weight for question, at, weight in zip(*told, strict=True)}
     assert weights["map below", 65] == 5 * weights["map below", 70]
-    assert weights["lactate above", 8] == 5 * weights["map below", 70]
+    assert weights["lactate above", 8] == 3 * weights["map below", 70]
+    assert weights["creatinine rise", 1.5] == 5 * weights["creatinine rise", 2]
     assert weights["lactate above", 4] == 5 * weights["lactate above", 8]
     assert len(weights) == sum(map(len, crossings.LINES.values()))
 
