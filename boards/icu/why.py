@@ -118,7 +118,7 @@ def _why(one: Explained, bed: Imagined, concept: str) -> Why:
     return Why(
         raised=tuple(part for up, part in strongest if up),
         lowered=tuple(part for up, part in strongest if not up),
-        by_values=percent(one.by_values),
+        by_values=percent(one.by_values) if concept in VITALS else "",  # of lactate it told patients apart much worse
         of_nothing=percent(one.moved.of_nothing),
         factors=tuple((_name(s.player, bed), f"{math.exp(s.logit):.2g}") for s in one.moved.shares if s.logit),
         narrow=None if one.narrowed is None else _narrow(one.narrowed, bed),

@@ -2,7 +2,7 @@
 
 Of everything that was never measured, or too long ago, it is worked out what would be told if it were measured now and
 showed each of its typical values. How likely each value is in this patient the network itself says, as far as it is
-asked about lines of that concept; otherwise all are alike. Two of ten times what comes lies outside the bounds
+asked about lines of that concept; otherwise all are alike. Three of ten times what comes lies outside the bounds
 (`benchmarks/attribution`).
 
 Shapes: M values of one concept, Q chances.
