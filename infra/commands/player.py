@@ -34,6 +34,8 @@ class Player:
         self._events = list(in_order(stays))
         self.total = len(self._events)
         self.played = 0
+        if self._events:  # from the start on: a clock that is seen to go back is told to the beds as a correction
+            clock.until = min(clock.until, self._events[0].available_at)
 
     async def before(self, tell: Callable[[int, int], None]) -> None:
         """The history of every bed, judged like everything else and as fast as it can be; the clock follows it."""

@@ -91,6 +91,25 @@ async def test_a_clock_that_runs_behind_what_is_played_puts_nothing_back(
     assert sorted(map(to_json, said)) == sorted(map(to_json, alone))
 
 
+async def test_a_clock_that_is_looked_at_before_anything_is_played_never_goes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time is kept before the first event is handed over, as in the demo: no bed hears of a correction."""
+    monkeypatch.setattr("infra.service.LOOK_EVERY_S", 0.001)
+    live_from = at(12 * AT_ONCE)
+    async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
+        clock = PlayedClock(live_from, 600)
+        player = Player(service, [stay("e1", SHOCK)], clock, live_from)
+        assert clock.now() == SHOCK[0].available_at
+        time = asyncio.create_task(keep_time(service, clock))
+        await asyncio.sleep(0.01)  # it has looked
+        await player.before(lambda *_: None)
+        await asyncio.sleep(0.01)
+        await service.advance(live_from)
+        time.cancel()
+        assert service.beds["e1"].counts.get("clock_corrected", 0) == 0
+
+
 async def test_time_passes_for_beds_that_hear_nothing(tmp_path: Path) -> None:
     """What waits in a bed's line is judged by the passing of time alone."""
     async with Embedded(f"sqlite:///{tmp_path}/s.sqlite", mind()) as service:
