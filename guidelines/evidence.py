@@ -234,9 +234,13 @@ def _why(case: Case, subject: str) -> str:
         ]
     if newest.observed_at > case.now:
         return f"charted ahead, for {clock(case, newest.observed_at)}"
-    valid = int(case.snapshot.validity(newest).total_seconds() // 60)
-    limit = f"{valid // 60} h" if valid % 60 == 0 else f"{valid} min"
-    return f"last {clock(case, newest.observed_at)}, older than {limit}"
+    return f"last {clock(case, newest.observed_at)}, older than {in_hours(case.snapshot.validity(newest))}"
+
+
+def in_hours(span: timedelta) -> str:
+    """As it is said: 15 min, 6 h, 6 h 15 min."""
+    hours, minutes = divmod(int(span.total_seconds() // 60), 60)
+    return " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min")) if count)
 
 
 def _why_of_parts(case: Case, subject: str) -> str:

@@ -8,7 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from guidelines.evidence import NO_OUTLOOK, amount, clock, evidence, evidences, label, need, needs, number, unfolded
+from guidelines.evidence import (
+    NO_OUTLOOK,
+    amount,
+    clock,
+    evidence,
+    evidences,
+    in_hours,
+    label,
+    need,
+    needs,
+    number,
+    unfolded,
+)
 from guidelines.rules.answers import Computed, Forecasted, Missing, Personal, Source
 from guidelines.rules.case import FAR, Case
 from guidelines.rules.graph import Graph
@@ -351,3 +363,12 @@ def test_without_a_forecaster_nothing_is_expected_for_ever() -> None:
     assert NO_OUTLOOK.fan("map") == Unavailable(reason="no forecaster for map")
     assert NO_OUTLOOK.chance(parse("map below 65"), timedelta(hours=4)) == Unavailable(reason="no forecaster")
     assert NO_OUTLOOK.until == FAR > NOW + 365 * DAY
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [(15 * MINUTE, "15 min"), (HOUR, "1 h"), (75 * MINUTE, "1 h 15 min"), (375 * MINUTE, "6 h 15 min")],
+)
+def test_how_long_a_value_lasts_is_said_in_hours_and_minutes(span: timedelta, said: str) -> None:
+    """Nobody counts to 375 minutes."""
+    assert in_hours(span) == said
