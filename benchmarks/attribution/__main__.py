@@ -163,7 +163,7 @@ def of_rows(patients: Patients) -> dict[str, Any]:
     rows = charted.table(cohort)
     came, already = _came(cohort, rows)
     bare = rows.copy()
-    bare[:, np.isin([group for _, group in inputs.named()], PATTERN)] = np.nan
+    bare[:, [group == PATTERN for _, group in inputs.named()]] = np.nan
     told, alone = _told(patients, rows), _told(patients, bare)
     judged = np.isfinite(came) & ~already
     fresh = (rows[:, [NAMES.index(f"{concept}: gap") for concept in VITALS]] <= FRESH_H).sum(axis=1)

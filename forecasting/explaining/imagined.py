@@ -25,7 +25,7 @@ Flags = NDArray[np.bool_]
 TOGETHER: Mapping[str, tuple[str, ...]] = {"map": ("map", "sbp", "dbp"), "hb": ("hb", "hct")}
 """Concepts that rank patients alike (Spearman 0.75 or more, `benchmarks/attribution`): as players of their own each
 would get a part of what they say together, by no rule that a person knows."""
-AGE, SEX, ADMITTED = "age", "sex", "time since admission"
+AGE, SEX = "age", "sex"
 
 
 def _players() -> dict[str, tuple[str, ...]]:
@@ -36,15 +36,15 @@ def _players() -> dict[str, tuple[str, ...]]:
 
 CONCEPTS_OF = _players()
 """Player -> the concepts whose readings it holds, the one that is told first."""
-PLAYERS = (*CONCEPTS_OF, AGE, SEX, ADMITTED)
-PATTERN = ("pattern", "tally")
-"""Groups of inputs that tell how often and how lately something was measured, whatever it showed."""
+PLAYERS = (*CONCEPTS_OF, AGE, SEX)
+PATTERN = "pattern"
+"""The group of inputs that tells how often and how lately something was measured, whatever it showed."""
 
 _PLACES = {concept: place for place, concept in enumerate(READ)}
 _LANES = np.array([[concept in CONCEPTS_OF.get(name, ()) for concept in READ] for name in PLAYERS])  # (P, V)
 _PATTERNS = np.array(
     [
-        [group in PATTERN and name.partition(":")[0] in CONCEPTS_OF.get(player, ()) for name, group in inputs.named()]
+        [group == PATTERN and name.partition(":")[0] in CONCEPTS_OF.get(player, ()) for name, group in inputs.named()]
         for player in PLAYERS
     ]
 )  # (P, F)
@@ -67,7 +67,7 @@ class Imagined:
     def __init__(self, ahead: Fitted, remembered: bytes, known: Known) -> None:
         self._ahead, self.known = ahead, known
         self.lanes = memory.lanes_of([remembered])  # (V, WORDS)
-        self._person = {AGE: known.age_years, SEX: known.male, ADMITTED: known.admitted_h}
+        self._person = {AGE: known.age_years, SEX: known.male}
         heard = _LANES @ (times(self.lanes.T) != NEVER)
         self.players: Flags = heard | np.isin(PLAYERS, [name for name, x in self._person.items() if np.isfinite(x)])
         """(P,) those of whom something is known."""
@@ -84,7 +84,9 @@ class Imagined:
         """(B, F) what would be read if nothing but these players were known: kept (B, P)."""
         lanes = np.where((kept @ _LANES)[:, :, None], self.lanes, EMPTY)  # (B, V, WORDS)
         people = np.where(kept[:, len(CONCEPTS_OF) :], list(self._person.values()), np.nan)
-        return read([lanes.tobytes()], [Known(self.known.now, *own) for own in people.tolist()])
+        known = self.known
+        each = [Known(known.now, age_years, male, known.admitted_h) for age_years, male in people.tolist()]
+        return read([lanes.tobytes()], each)
 
     def unpatterned(self, players: Flags) -> Array:
         """(B, F) what would be read if it were not known how often and how lately these were measured: (B, P)."""

@@ -128,7 +128,7 @@ class Wave:
         self._inputs: Array | None = None
         self._hidden: Array | None = None
         self._trees: dict[str, Sequence[float]] = {}
-        self._last: tuple[int, int, list[list[float]], list[float], float] | None = None
+        self._last: Asked | None = None
 
     @classmethod
     def of_rows(cls, ahead: Fitted, rows: Array) -> "Wave":
@@ -164,24 +164,37 @@ class Wave:
 
     def chance(self, bed: int, question: int, line: float, hours: float) -> float:
         """Of one bed and question."""
-        asked, edges_h = self.ahead.questions[question], self.ahead.edges_h
-        if self._last is None or self._last[:2] != (bed, question):  # of one question many lines may be asked
-            hazards, measured = self._raw(bed, question)
-            self._last = bed, question, hazards, measured, self._ratio(bed, asked, hazards, measured)
-        _, _, hazards, measured, ratio = self._last
-        return tilted(crossed(hazards, measured, asked.place(line), edges_h, hours), ratio)
+        if self._last is None or (self._last.bed, self._last.number) != (bed, question):
+            self._last = self._asked(bed, question)  # of one question many lines may be asked
+        return self._last.chance(line, hours)
 
-    def _raw(self, bed: int, question: int) -> tuple[list[list[float]], list[float]]:
-        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], question)
-        return hazards[0].tolist(), measured[0].tolist()
-
-    def _ratio(self, bed: int, asked: Question, hazards: Rows, measured: Sequence[float]) -> float:
-        """What a question's partner multiplies odds by; 1 without one."""
-        beside = asked.partner
+    def _asked(self, bed: int, number: int) -> "Asked":
+        question = self.ahead.questions[number]
+        hazards, measured = self.ahead.network.raw(self.hidden[bed : bed + 1], number)
+        found = Asked(bed, number, question, hazards[0].tolist(), measured[0].tolist(), self.ahead.edges_h)
+        beside = question.partner
         if beside is None:
-            return 1.0
-        alone = crossed(hazards, measured, asked.place(beside.line), self.ahead.edges_h, beside.within_h)
-        return odds_ratio(self._of_trees(asked.name, beside.forest)[bed], alone)
+            return found
+        of_trees = self._of_trees(question.name, beside.forest)[bed]
+        return found._replace(ratio=odds_ratio(of_trees, found.chance(beside.line, beside.within_h)))
+
+
+class Asked(NamedTuple):
+    """One question of one bed: what the network says of each interval and line, and what a partner multiplies the odds
+    by."""
+
+    bed: int
+    number: int
+    question: Question
+    hazards: Rows  # (J, T)
+    measured: Sequence[float]  # (J,)
+    edges_h: Sequence[float]  # (J,)
+    ratio: float = 1.0
+
+    def chance(self, line: float, hours: float) -> float:
+        """Of crossing this line within the time."""
+        alone = crossed(self.hazards, self.measured, self.question.place(line), self.edges_h, hours)
+        return tilted(alone, self.ratio)
 
 
 class Known(NamedTuple):

@@ -23,7 +23,7 @@ from forecasting.evaluation.metrics import Ranked, brier, calibration, draws, in
 from forecasting.evaluation.stays import Floats, Ints, rows_of, stay_of
 from forecasting.evaluation.warnings import BUDGETS, RECALLS, Told, Watched, ladder
 from forecasting.protocols import crossing
-from forecasting.protocols.kept import Arrays, Kept, source_hash
+from forecasting.protocols.kept import Kept, source_hash
 from forecasting.protocols.report import Cell, Report, Table, machine
 from forecasting.protocols.run import Run
 from forecasting.training import windows
@@ -33,6 +33,7 @@ from forecasting.training.cohorts import HOSPITALS, Hourly, hourly
 from forecasting.training.collections import CITATIONS, hashes
 from forecasting.training.features import Table as Features
 from forecasting.training.features import features
+from forecasting.training.keeping import Arrays
 from forecasting.training.labels import HORIZONS_H, RULES, Label, Rule, label, lately, onsets
 from forecasting.training.splits import FOLDS, Split, crossed, strata
 

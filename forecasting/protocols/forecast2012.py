@@ -23,13 +23,14 @@ import numpy as np
 from forecasting.evaluation import metrics
 from forecasting.evaluation.metrics import draws, ratio_interval, repeats
 from forecasting.evaluation.stays import Flags, Floats, Ints
-from forecasting.protocols.kept import CHARTED, Arrays, Kept, source_hash
+from forecasting.protocols.kept import CHARTED, Kept, source_hash
 from forecasting.protocols.report import Cell, Report, Table, machine
 from forecasting.protocols.run import Run
 from forecasting.training.boosting import BROAD, Rows, boosted
 from forecasting.training.cohorts import PARAMETERS, Events, events
 from forecasting.training.collections import CITATIONS, hashes
 from forecasting.training.features import Table as Features
+from forecasting.training.keeping import Arrays
 from forecasting.training.splits import Split, trajectories
 from forecasting.training.summaries import summaries
 

@@ -4,15 +4,11 @@ A file's name is the hash of everything that it depends on: data, patients, feat
 the modules that make features and labels. What has another name is made anew.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from forecasting.training.keeping import Arrays, kept, name_of
 from forecasting.training.sources import hash_of
 
 HOURLY = (
@@ -25,8 +21,6 @@ CHARTED = (
     "training/splits.py", "training/summaries.py",
 )  # fmt: skip
 """The modules that features, labels and splits come from, of hourly data and of data as charted."""
-
-Arrays = dict[str, NDArray[np.generic]]
 
 
 def source_hash(names: Sequence[str] = HOURLY) -> str:
@@ -44,17 +38,11 @@ class Kept:
 
     def made(self, name: str, needs: Mapping[str, object], make: Callable[[], Arrays]) -> Arrays:
         """What `make` makes, or what it made before from the same."""
-        told = json.dumps({**self.common, **needs, "name": name}, sort_keys=True, default=str)
-        path = self.folder / f"{blake2b(told.encode(), digest_size=12).hexdigest()}.npz"
+        path = self.folder / f"{name_of({**self.common, **needs, 'name': name})}.npz"
         if path.exists():
             self.say(f"{name}: kept from before")
-        else:
-            self.say(f"{name}: begins")
-            arrays = make()
-            self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = path.with_suffix(".part.npz")
-            np.savez_compressed(unfinished, allow_pickle=False, **arrays)
-            unfinished.replace(path)
-            self.say(f"{name}: done")
-        with np.load(path, allow_pickle=False) as found:
-            return dict(found)
+            return kept(path, make)
+        self.say(f"{name}: begins")
+        found = kept(path, make)
+        self.say(f"{name}: done")
+        return found

@@ -17,7 +17,7 @@ from forecasting.evaluation import metrics
 from forecasting.evaluation.metrics import Interval, Ranked, draws, interval, log_odds, ratio_interval
 from forecasting.evaluation.stays import Flags, Floats, Ints, any_of, first_of, laid, rows_of, stay_of, sums
 from forecasting.evaluation.utility import EARLY_H, LATE_H, best_threshold, by_stay, gain, hours_from_onset
-from forecasting.protocols.kept import Arrays, Kept, source_hash
+from forecasting.protocols.kept import Kept, source_hash
 from forecasting.protocols.report import Report, Table, machine
 from forecasting.protocols.run import Run
 from forecasting.training.boosting import STRONG, Rows, boosted
@@ -26,6 +26,7 @@ from forecasting.training.cohorts import HOSPITALS, Hourly, hourly
 from forecasting.training.collections import CITATIONS, hashes
 from forecasting.training.features import SELECTIONS, features
 from forecasting.training.features import Table as Features
+from forecasting.training.keeping import Arrays
 from forecasting.training.splits import Split, crossed, elsewhere, strata
 
 SEED = 20

@@ -28,8 +28,9 @@ from forecasting.training.labels import CLEAR_H, RULES
 from forecasting.training.network import Lines, Network, Shape, loss_of, truth_of
 
 SOURCES = (
-    "model.py", "exact.py", "network/chart.py", "network/inputs.py", "training/charted.py", "training/crossings.py",
-    "training/fit_network.py", "training/network.py",
+    "model.py", "exact.py", "evaluation/stays.py", "network/chart.py", "network/inputs.py", "training/charted.py",
+    "training/cohorts.py", "training/crossings.py", "training/fit_network.py", "training/labels.py",
+    "training/network.py", "training/windows.py",
 )  # fmt: skip
 """What the weights come from, besides data and seed."""
 KNOT_ROWS = 200_000  # drawn to place the knots by

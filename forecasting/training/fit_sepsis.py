@@ -20,7 +20,8 @@ from forecasting.training.trees import arrays
 
 NAME, WITHIN_H = "sepsis", 6.0
 SOURCES = (
-    "evaluation/utility.py", "network/chart.py", "network/inputs.py", "training/boosting.py", "training/charted.py",
+    "evaluation/metrics.py", "evaluation/stays.py", "evaluation/utility.py", "forest.py", "network/chart.py",
+    "network/inputs.py", "training/boosting.py", "training/charted.py", "training/cohorts.py",
     "training/fit_sepsis.py", "training/reliability.py", "training/trees.py",
 )  # fmt: skip
 """What it comes from, besides data and seed."""

@@ -15,7 +15,7 @@ _ABOUT = "about"
 
 def name_of(about: Mapping[str, object]) -> str:
     """The hash of everything that something was made from."""
-    return blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=12).hexdigest()
+    return blake2b(json.dumps(about, sort_keys=True, default=str).encode(), digest_size=12).hexdigest()
 
 
 def kept(path: Path, make: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
@@ -23,7 +23,7 @@ def kept(path: Path, make: Callable[[], Mapping[str, NDArray[Any]]]) -> Arrays:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".part.npz")
-        np.savez(unfinished, allow_pickle=False, **make())
+        np.savez_compressed(unfinished, allow_pickle=False, **make())
         unfinished.replace(path)
     with np.load(path, allow_pickle=False) as found:
         return dict(found)

@@ -26,8 +26,8 @@ WITHIN_H = 6
 RECIPE = Recipe(rate=0.08, leaves=31, rows_a_leaf=200, l2=20.0, trees_max=300, patience=20)
 """Fewer and larger steps than the baseline takes: all of them are walked through when a bed is looked at."""
 SOURCES = (
-    "network/chart.py", "network/inputs.py", "training/boosting.py", "training/charted.py", "training/labels.py",
-    "training/partners.py", "training/trees.py", "training/windows.py",
+    "evaluation/stays.py", "network/chart.py", "network/inputs.py", "training/boosting.py", "training/charted.py",
+    "training/cohorts.py", "training/labels.py", "training/partners.py", "training/trees.py", "training/windows.py",
 )  # fmt: skip
 """What the trees come from, besides data and seed."""
 

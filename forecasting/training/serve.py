@@ -1,6 +1,5 @@
 """Fit what is served on all open stays, and write it down with what it was made from and how far it can be trusted."""
 
-import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -50,9 +49,8 @@ def serve(data: Path, out: Path, build: Path, date: str, say: Say, at_most: int 
     fit_on = np.flatnonzero(part >= KEPT_BACK)
     say(f"{len(fit_on)} stays to fit on, {len(chosen_on)} to choose on, {len(trusted_by)} to count on")
     build.mkdir(parents=True, exist_ok=True)
-    made_from = {"plan": plan.as_json(), "data": hashes(data, HOSPITALS), "stays": len(part)}
-    about = {"shape": asdict(shape), **made_from, "source": hash_of(SOURCES)}
-    name = blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=8).hexdigest()
+    made_from = {"plan": plan.as_json(), "data": hashes(data, HOSPITALS), "part": part.tolist()}
+    name = name_of({"shape": asdict(shape), **made_from, "source": hash_of(SOURCES)})
     weights = fit(prepared, (fit_on, chosen_on), shape, plan, say, build / f"{name}.pt")
     stays, keep = (fit_on, chosen_on, trusted_by), partial(_kept, build, made_from)
     fit_events = partial(fit_sepsis.fit_sepsis, prepared.inputs, cohort, stays, plan.seed)

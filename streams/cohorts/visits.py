@@ -41,11 +41,12 @@ from streams.cohorts.turns import HOUR, hourly, last_of, turns
 from streams.core.bed import Bed, snapshot
 from streams.core.judge import Mind
 from streams.core.policy import Policy
+from streams.core.questions import WITHIN
 from streams.core.step import Turn, run
 
 LOOKS_MAX = 16
 EVERY_H = 3
-HORIZON_H = 6.0  # that of the board
+HORIZON_H = WITHIN / HOUR  # that of the board
 HORIZONS_H = (1.0, 2.0, 4.0, 12.0, 24.0)  # one of them in turn
 SIDE_BY_SIDE = 32  # stays that go through the model together
 STAYS_MAX = 20_000

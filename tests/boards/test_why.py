@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from boards.icu.why import WORTH, Reasons, reasons
+from boards.icu.why import WORTH, Reasons, _told, reasons
 from boards.web.app import create_app
 from forecasting.baselines import trend
 from forecasting.contract import Forecaster
@@ -23,6 +23,8 @@ from streams.core.policy import Policy
 from streams.core.view import view
 from tests.boards.fixtures import FakeSource, calm, septic
 from tests.boards.test_app import Client
+from tests.forecasting.explaining.beds import imagined
+from tests.forecasting.snapshots import bed
 from tests.streams.bedside import admitted, at, play, reading
 
 MIND = Mind(book.load(), load(), Policy(allowed_lateness=timedelta(seconds=0.5)))
@@ -65,15 +67,20 @@ def told(few: bool = False) -> Reasons:
     return reasons(shown(few), MIND.forecaster)
 
 
+@pytest.mark.parametrize(("asked", "words"), [("map", "MAP 68 mmHg"), ("sbp", "SBP 100 mmHg"), ("hr", "MAP 68 mmHg")])
+def test_pressures_are_told_by_the_number_that_is_asked_about(asked: str, words: str) -> None:
+    """They are one player; of another chance it is the first of them."""
+    found = imagined(bed({"map": {5: 68}, "sbp": {5: 100}, "hr": {5: 128}}))
+    assert _told("map", found, asked)[0] == words
+
+
 def test_each_chance_has_its_reasons() -> None:
-    """Of every chance on the page up to three things that moved it are named, by the number that is asked about."""
+    """Of every chance on the page up to three things that moved it are named; of a low pressure it is the pressure."""
     given = {one.condition for one in shown().ahead if one.odds is not None}
     assert given == set(told().of)
     assert all(1 <= len(why.raised) + len(why.lowered) <= 3 for why in told().of.values())
-    for condition, shows in (("map below 65", "MAP 68 mmHg"), ("sbp below 90", "SBP 100 mmHg")):
-        why = told().of[condition]
-        pressures = [part for part in (*why.raised, *why.lowered) if part.name == "MAP, SBP"]
-        assert [(part.words, part.at) for part in pressures] in ([], [(shows, at("10:00"))])  # the number asked about
+    first = told().of["map below 65"].raised[0]
+    assert (first.words, first.at) == ("MAP 68 mmHg", at("10:00"))
 
 
 def test_they_travel_with_the_picture_of_the_bed() -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.metrics import Interval, Repeats
-from forecasting.protocols.kept import Arrays, Kept
+from forecasting.protocols.kept import Kept
 from forecasting.protocols.report import Cell, Report, Table
 from forecasting.protocols.run import Run, UnknownPart
+from forecasting.training.keeping import Arrays
 
 ROWS: list[list[Cell]] = [
     ["model", Interval(0.81234, 0.8, 0.82), 12, None],
