@@ -259,8 +259,9 @@ def _expected(bed: Imagined, patients: Patients, concept: str, values: Sequence[
     return np.asarray(likely @ np.abs(after - told))
 
 
-def _rounded(values: Sequence[float] | Floats) -> list[float]:
-    return [round(float(value), 3) for value in values]
+def _rounded(values: Sequence[float] | Floats) -> list[float | None]:
+    """Three digits; of what is no number none."""
+    return [round(float(value), 3) if np.isfinite(value) else None for value in values]
 
 
 def measured(data: Path) -> dict[str, Any]:

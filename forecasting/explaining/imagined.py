@@ -22,7 +22,10 @@ from forecasting.network.inputs import READ
 
 Flags = NDArray[np.bool_]
 
-TOGETHER: Mapping[str, tuple[str, ...]] = {"map": ("map", "sbp", "dbp"), "hb": ("hb", "hct")}
+TOGETHER: Mapping[str, tuple[str, ...]] = {
+    "map": ("map", "sbp", "dbp"), "hb": ("hb", "hct"), "hco3": ("hco3", "base_excess"),
+    "bilirubin": ("bilirubin", "bilirubin_direct"),
+}  # fmt: skip
 """Concepts that rank patients alike (Spearman 0.75 or more, `benchmarks/attribution`): as players of their own each
 would get a part of what they say together, by no rule that a person knows."""
 AGE, SEX = "age", "sex"
